@@ -1,0 +1,26 @@
+namespace Registry.WebRtc;
+
+/// <summary>How a data channel orders and repeats its messages (W3C RTCDataChannelInit). The default is ordered and reliable.</summary>
+public sealed record DataChannelOptions
+{
+    /// <summary>Ordered, reliable, no sub-protocol.</summary>
+    public static readonly DataChannelOptions Default = new();
+
+    /// <summary>Whether messages arrive in the order sent.</summary>
+    public bool Ordered { get; init; } = true;
+
+    /// <summary>Most retransmissions of a message before it is abandoned, or null for no limit. Excludes <see cref="MaxPacketLifeTime"/>.</summary>
+    public ushort? MaxRetransmits { get; init; }
+
+    /// <summary>Longest time a message is retransmitted, in milliseconds, or null for no limit. Excludes <see cref="MaxRetransmits"/>.</summary>
+    public ushort? MaxPacketLifeTime { get; init; }
+
+    /// <summary>Sub-protocol, at most 65,535 bytes of UTF-8.</summary>
+    public string Protocol { get; init; } = "";
+
+    /// <summary>Whether both sides create the channel with the same <see cref="Id"/> instead of announcing it in band.</summary>
+    public bool Negotiated { get; init; }
+
+    /// <summary>Stream number 0 to 65,534 of a negotiated channel; otherwise null and chosen by the stack.</summary>
+    public ushort? Id { get; init; }
+}

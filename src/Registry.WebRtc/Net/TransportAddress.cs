@@ -1,0 +1,58 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Registry.WebRtc.Net;
+
+/// <summary>An IP address and port as a value: IPv4 is held as IPv4-mapped IPv6, so that every spelling compares equal.</summary>
+/// <param name="High">First eight bytes of the IPv6 address, big-endian.</param>
+/// <param name="Low">Last eight bytes.</param>
+/// <param name="Port">UDP port.</param>
+internal readonly record struct TransportAddress(ulong High, ulong Low, ushort Port)
+{
+    private const ulong MappedPrefix = 0x0000_FFFF_0000_0000;
+
+    public bool IsIPv4 => High == 0 && Low >> 32 == MappedPrefix >> 32;
+
+    public static TransportAddress From(IPAddress address, int port)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        address.TryWriteBytes(bytes, out var written);
+        return written == 4
+            ? new(0, MappedPrefix | BinaryPrimitives.ReadUInt32BigEndian(bytes), (ushort)port)
+            : new(BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]), (ushort)port);
+    }
+
+    public static TransportAddress From(IPEndPoint endPoint) => From(endPoint.Address, endPoint.Port);
+
+    /// <summary>Reads the sockaddr_in or sockaddr_in6 that a receive call filled in.</summary>
+    public static TransportAddress From(SocketAddress socketAddress)
+    {
+        var bytes = socketAddress.Buffer.Span;
+        var port = BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]);
+        return socketAddress.Family == AddressFamily.InterNetwork
+            ? new(0, MappedPrefix | BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]), port)
+            : new(BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]), BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]), port);
+    }
+
+    /// <summary>Writes this address for a socket of the given family.</summary>
+    public SocketAddress ToSocketAddress(AddressFamily family)
+    {
+        var address = family == AddressFamily.InterNetwork ? Address : Address.MapToIPv6();
+        return new IPEndPoint(address, Port).Serialize();
+    }
+
+    /// <summary>The address in its natural family.</summary>
+    public IPAddress Address
+    {
+        get
+        {
+            Span<byte> bytes = stackalloc byte[16];
+            BinaryPrimitives.WriteUInt64BigEndian(bytes, High);
+            BinaryPrimitives.WriteUInt64BigEndian(bytes[8..], Low);
+            return IsIPv4 ? new IPAddress(bytes[12..]) : new IPAddress(bytes);
+        }
+    }
+
+    public override string ToString() => new IPEndPoint(Address, Port).ToString();
+}

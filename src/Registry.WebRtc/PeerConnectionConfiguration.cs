@@ -1,0 +1,26 @@
+namespace Registry.WebRtc;
+
+/// <summary>How one peer connection gathers candidates and watches its path.</summary>
+public sealed record PeerConnectionConfiguration
+{
+    /// <summary>The defaults.</summary>
+    public static readonly PeerConnectionConfiguration Default = new();
+
+    /// <summary>Largest message this side accepts and advertises as <c>a=max-message-size</c>, in bytes (RFC 8841 §6). A larger one closes its channel.</summary>
+    public int MaxMessageSize { get; init; } = 256 * 1024;
+
+    /// <summary>Time between consent checks on the selected pair (RFC 7675 §5.1), jittered by ±20 %.</summary>
+    public TimeSpan ConsentInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Time without any answer after which the path counts as disconnected.</summary>
+    public TimeSpan DisconnectedTimeout { get; init; } = TimeSpan.FromSeconds(12);
+
+    /// <summary>Time without any answer after which consent has expired and the connection fails (RFC 7675 §5.1: at most 30 s).</summary>
+    public TimeSpan FailedTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Bytes of user data that may wait in the send buffer before <see cref="IDataChannel.SendAsync"/> waits.</summary>
+    public int SendBufferSize { get; init; } = 1024 * 1024;
+
+    /// <summary>Receive window: bytes of user data that may wait to be taken, all channels together.</summary>
+    public int ReceiveBufferSize { get; init; } = 4 * 1024 * 1024;
+}

@@ -1,0 +1,26 @@
+namespace Registry.WebRtc;
+
+/// <summary>Counters of one peer connection (after W3C RTCStats).</summary>
+public readonly record struct PeerConnectionStatistics
+{
+    /// <summary>Datagrams sent.</summary>
+    public long PacketsSent { get; init; }
+    /// <summary>Datagrams received.</summary>
+    public long PacketsReceived { get; init; }
+    /// <summary>Bytes of user data sent in messages.</summary>
+    public long BytesSent { get; init; }
+    /// <summary>Bytes of user data received in messages.</summary>
+    public long BytesReceived { get; init; }
+    /// <summary>Messages sent.</summary>
+    public long MessagesSent { get; init; }
+    /// <summary>Messages received.</summary>
+    public long MessagesReceived { get; init; }
+    /// <summary>SCTP DATA chunks sent again.</summary>
+    public long Retransmissions { get; init; }
+    /// <summary>Smoothed SCTP round-trip time, or null before it was measured.</summary>
+    public TimeSpan? RoundTripTime { get; init; }
+    /// <summary>SCTP congestion window in bytes.</summary>
+    public long CongestionWindow { get; init; }
+    /// <summary>Receive window last announced by the peer, in bytes.</summary>
+    public long PeerReceiveWindow { get; init; }
+}
