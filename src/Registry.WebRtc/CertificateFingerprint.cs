@@ -1,0 +1,50 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Registry.WebRtc;
+
+/// <summary>The hash of a certificate as SDP carries it (RFC 8122 §5).</summary>
+/// <param name="Algorithm">Hash name in lower case: <c>sha-256</c>, <c>sha-384</c> or <c>sha-512</c>.</param>
+/// <param name="Value">Upper-case hexadecimal octets separated by colons.</param>
+internal sealed record CertificateFingerprint(string Algorithm, string Value)
+{
+    /// <summary>Reads <c>sha-256 AB:CD:…</c>.</summary>
+    /// <param name="text">The value of <c>a=fingerprint</c>.</param>
+    /// <param name="fingerprint">The fingerprint, or null.</param>
+    /// <param name="error">What is wrong; null when nothing is.</param>
+    public static bool TryParse(string text, [NotNullWhen(true)] out CertificateFingerprint? fingerprint, [NotNullWhen(false)] out string? error)
+    {
+        fingerprint = null;
+        var space = text.IndexOf(' ', StringComparison.Ordinal);
+        var algorithm = (space < 0 ? text : text[..space]).ToLowerInvariant();
+        var octets = algorithm switch { "sha-256" => 32, "sha-384" => 48, "sha-512" => 64, _ => 0 };
+        if (octets == 0)
+        {
+            error = "the hash is not supported; use sha-256, sha-384 or sha-512";
+            return false;
+        }
+        var value = space < 0 ? "" : text[(space + 1)..].Trim().ToUpperInvariant();
+        if (!IsHex(value, octets))
+        {
+            error = $"{algorithm} needs {octets} hexadecimal octets separated by colons";
+            return false;
+        }
+        fingerprint = new CertificateFingerprint(algorithm, value);
+        error = null;
+        return true;
+    }
+
+    /// <summary>The value of <c>a=fingerprint</c>.</summary>
+    public override string ToString() => $"{Algorithm} {Value}";
+
+    private static bool IsHex(string text, int octets)
+    {
+        if (text.Length != octets * 3 - 1)
+            return false;
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (i % 3 == 2 ? text[i] != ':' : !char.IsAsciiHexDigit(text[i]))
+                return false;
+        }
+        return true;
+    }
+}
