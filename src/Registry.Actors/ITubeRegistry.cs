@@ -1,0 +1,53 @@
+using Registry.Messages;
+
+namespace Registry.Actors;
+
+/// <summary>
+/// The registry as typed asynchronous calls. Refusals are values; an exception means that the registry did not answer in time
+/// (<see cref="TimeoutException"/>), that the caller cancelled, or a bug.
+/// </summary>
+public interface ITubeRegistry
+{
+    /// <summary>What can be read without asking.</summary>
+    ITubeDirectory Directory { get; }
+
+    /// <summary>The registry's load at this moment, read without its mailbox.</summary>
+    RegistryCapacity Capacity { get; }
+
+    /// <summary>The node's name, as replies carry it.</summary>
+    string Node { get; }
+
+    /// <summary>Makes a tube, or opens one more channel on a live one. A cancelled create is closed again.</summary>
+    /// <returns><see cref="TubeCreated"/> or <see cref="Refused"/>.</returns>
+    Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default);
+
+    /// <summary>Gives a tube the peer's description.</summary>
+    /// <returns><see cref="Done"/> or <see cref="Refused"/>.</returns>
+    Task<RegistryReply> SetRemoteDescriptionAsync(SetRemoteDescription command, CancellationToken cancellationToken = default);
+
+    /// <summary>Gives a tube candidates of the peer.</summary>
+    /// <returns><see cref="Done"/> or <see cref="Refused"/>.</returns>
+    Task<RegistryReply> AddCandidatesAsync(AddCandidates command, CancellationToken cancellationToken = default);
+
+    /// <summary>Closes a tube and waits until everything of it was released.</summary>
+    /// <returns><see cref="Done"/>, also when it was closed before, or <see cref="Refused"/>.</returns>
+    Task<RegistryReply> CloseTubeAsync(CloseTube command, CancellationToken cancellationToken = default);
+
+    /// <summary>Closes a conversation's channel; its tube stays.</summary>
+    /// <returns><see cref="Done"/> or <see cref="Refused"/>.</returns>
+    Task<RegistryReply> CloseConversationAsync(CloseConversation command, CancellationToken cancellationToken = default);
+
+    /// <summary>Makes a further conversation findable under a tube.</summary>
+    /// <returns><see cref="Done"/> or <see cref="Refused"/>.</returns>
+    Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// The tube's signals, the kept ones after <paramref name="afterSequence"/> first; ends after <see cref="TubeClosed"/>. A reader that is
+    /// slower than the tube gets a <see cref="SignalsMissed"/> in place of what the bounded buffer no longer holds. Works for a while after the close.
+    /// </summary>
+    /// <param name="tubeId">The tube.</param>
+    /// <param name="afterSequence">The last signal the reader has; 0 for all.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <returns>The signals, or null when there is no such tube.</returns>
+    IAsyncEnumerable<TubeSignal>? Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default);
+}

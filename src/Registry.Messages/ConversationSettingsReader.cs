@@ -1,0 +1,129 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+
+namespace Registry.Messages;
+
+/// <summary>Reads a settings map. Nothing is guessed: an unknown key, a wrong type or a contradiction is refused and named.</summary>
+public static class ConversationSettingsReader
+{
+    private const string TypeKey = "conversationType";
+    private const string ListenKey = "local_listen_addr";
+    private const string HostKey = "target_host";
+    private const string PortKey = "target_port";
+
+    private static readonly HashSet<string> LaterTypes =
+        ["ssh", "rdp", "vnc", "telnet", "http", "kubernetes", "mysql", "postgresql", "postgres", "sql-server", "socks5", "raw", "python_handler"];
+
+    // Keys of the original that this version does not read: refusing them beats ignoring what the caller relies on.
+    private static readonly HashSet<string> LaterKeys =
+    [
+        "tunnelType", "socks_mode", "allowed_hosts", "allowed_ports", "guacd", "guacd_params", "connect_as_settings", "proxy", "host",
+        "db_params", "databaseType", "use_turn", "turn_only", "turn_url", "turn_username", "turn_password",
+    ];
+
+    /// <summary>Reads the settings of one conversation.</summary>
+    /// <param name="map">Keys and JSON values.</param>
+    /// <param name="settings">The settings, or null.</param>
+    /// <param name="refusal">An <see cref="RefusalCode.InvalidSettings"/> that names the key and the remedy, or null.</param>
+    public static bool TryRead(IReadOnlyDictionary<string, JsonElement> map, [NotNullWhen(true)] out ConversationSettings? settings, [NotNullWhen(false)] out Refused? refusal)
+    {
+        settings = null;
+        refusal = null;
+        if (!map.TryGetValue(TypeKey, out var typeValue))
+            refusal = Invalid(TypeKey, "is missing; give \"tunnel\" or \"echo\"");
+        else if (typeValue.ValueKind != JsonValueKind.String)
+            refusal = Invalid(TypeKey, $"is {Kind(typeValue)}; give a string, \"tunnel\" or \"echo\"");
+        else
+            settings = typeValue.GetString() switch
+            {
+                "tunnel" => ReadTunnel(map, out refusal),
+                "echo" => ReadEcho(map, out refusal),
+                { } later when LaterTypes.Contains(later) => Fail(out refusal, TypeKey, $"\"{later}\" is not supported by this version yet; it knows \"tunnel\" and \"echo\""),
+                var unknown => Fail(out refusal, TypeKey, $"\"{Shown(unknown!)}\" is unknown; give \"tunnel\" or \"echo\""),
+            };
+        return refusal is null && settings is not null;
+    }
+
+    private static EchoSettings? ReadEcho(IReadOnlyDictionary<string, JsonElement> map, out Refused? refusal)
+    {
+        refusal = RefuseUnread(map, "echo", TypeKey);
+        return refusal is null ? new EchoSettings() : null;
+    }
+
+    private static ConversationSettings? ReadTunnel(IReadOnlyDictionary<string, JsonElement> map, out Refused? refusal)
+    {
+        refusal = RefuseUnread(map, "tunnel", TypeKey, ListenKey, HostKey, PortKey);
+        if (refusal is not null)
+            return null;
+        if (map.TryGetValue(ListenKey, out var listen))
+        {
+            if (map.ContainsKey(HostKey) || map.ContainsKey(PortKey))
+                return Fail(out refusal, ListenKey, $"excludes {HostKey} and {PortKey}: one end of a tunnel listens and the other dials. Keep what this end does");
+            return TryReadEndPoint(listen, out var endPoint)
+                ? TunnelSettings.Listen(endPoint)
+                : Fail(out refusal, ListenKey, "must be a string \"ip:port\" such as \"127.0.0.1:0\" or \"[::1]:8080\"; names are not taken");
+        }
+
+        if (!map.TryGetValue(HostKey, out var host))
+            return Fail(out refusal, HostKey, $"is missing; give {HostKey} and {PortKey} for the end that dials, or {ListenKey} for the end that listens");
+        if (host.ValueKind != JsonValueKind.String || !TunnelSettings.IsHost(host.GetString()))
+            return Fail(out refusal, HostKey, "must be a string with a host name or an IP address");
+        if (!map.TryGetValue(PortKey, out var port))
+            return Fail(out refusal, PortKey, "is missing; give the target's TCP port, 1 to 65535");
+        return TryReadPort(port, out var number)
+            ? TunnelSettings.Dial(host.GetString()!, number)
+            : Fail(out refusal, PortKey, "must be a number from 1 to 65535, or that number as a string");
+    }
+
+    private static Refused? RefuseUnread(IReadOnlyDictionary<string, JsonElement> map, string type, params ReadOnlySpan<string> read)
+    {
+        foreach (var key in map.Keys)
+        {
+            if (read.Contains(key))
+                continue;
+            if (LaterKeys.Contains(key))
+                return Invalid(key, "is known but not supported by this version; leave it out");
+            return Invalid(Shown(key), $"is unknown for type \"{type}\"; it takes {string.Join(", ", read)}");
+        }
+
+        return null;
+    }
+
+    private static bool TryReadEndPoint(JsonElement value, [NotNullWhen(true)] out IPEndPoint? endPoint)
+    {
+        endPoint = null;
+        // IPEndPoint.TryParse also takes an address without a port, which then would be 0 by accident.
+        return value.ValueKind == JsonValueKind.String
+            && value.GetString() is { } text
+            && text.LastIndexOf(':') is > 0 and var colon
+            && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out _)
+            && (text[0] == '[' ? text[colon - 1] == ']' : text.IndexOf(':') == colon)
+            && IPEndPoint.TryParse(text, out endPoint);
+    }
+
+    private static bool TryReadPort(JsonElement value, out int port)
+    {
+        port = 0;
+        var isNumber = value.ValueKind switch
+        {
+            JsonValueKind.Number => value.TryGetInt32(out port),
+            JsonValueKind.String => int.TryParse(value.GetString(), NumberStyles.None, CultureInfo.InvariantCulture, out port),
+            _ => false,
+        };
+        return isNumber && port is >= 1 and <= IPEndPoint.MaxPort;
+    }
+
+    private static ConversationSettings? Fail(out Refused? refusal, string key, string what)
+    {
+        refusal = Invalid(key, what);
+        return null;
+    }
+
+    private static Refused Invalid(string key, string what) => new(RefusalCode.InvalidSettings, $"settings.{key} {what}.") { Key = key };
+
+    private static string Kind(JsonElement value) => value.ValueKind.ToString().ToLowerInvariant();
+
+    private static string Shown(string text) => text.Length <= 64 ? text : text[..64] + "…";
+}

@@ -1,0 +1,110 @@
+namespace Registry.Messages;
+
+/// <summary>The answer to a command.</summary>
+public abstract record RegistryReply;
+
+/// <summary>The command was carried out.</summary>
+public sealed record Done : RegistryReply
+{
+    /// <summary>The only instance needed.</summary>
+    public static readonly Done Instance = new();
+}
+
+/// <summary>The tube exists and the asker's next step is to deliver the description.</summary>
+/// <param name="TubeId">The tube.</param>
+/// <param name="ConversationId">The conversation.</param>
+/// <param name="Node">The node that holds it.</param>
+/// <param name="State">Its state when this was written.</param>
+public sealed record TubeCreated(TubeId TubeId, ConversationId ConversationId, string Node, TubeState State) : RegistryReply
+{
+    /// <summary>Base64 of the SDP offer, when the asker gave none and the tube is new.</summary>
+    public string? Offer { get; init; }
+
+    /// <summary>Base64 of the SDP answer to the asker's offer.</summary>
+    public string? Answer { get; init; }
+
+    /// <summary>The address the conversation listens on, as <c>ip:port</c> with the real port, or null when it does not listen.</summary>
+    public string? LocalListenAddress { get; init; }
+}
+
+/// <summary>What is known of a tube.</summary>
+/// <param name="Snapshot">The tube at this moment.</param>
+public sealed record TubeFound(TubeSnapshot Snapshot) : RegistryReply;
+
+/// <summary>Why a command was refused, for programs.</summary>
+public enum RefusalCode
+{
+    /// <summary>A setting is missing, unknown, of the wrong type or not allowed here; see <see cref="Refused.Key"/>.</summary>
+    InvalidSettings,
+    /// <summary>A field of the request other than the settings is wrong; see <see cref="Refused.Key"/>.</summary>
+    InvalidRequest,
+    /// <summary>The conversation is live; see <see cref="Refused.TubeId"/>.</summary>
+    ConversationExists,
+    /// <summary>No such conversation.</summary>
+    ConversationNotFound,
+    /// <summary>No such tube.</summary>
+    TubeNotFound,
+    /// <summary>The tube is ending.</summary>
+    TubeClosing,
+    /// <summary>Too many creates in flight, or too many tubes; see <see cref="Refused.RetryAfter"/>.</summary>
+    Overloaded,
+    /// <summary>The description is not base64 of UTF-8, or the SDP lacks something or comes at the wrong time.</summary>
+    InvalidSdp,
+    /// <summary>A candidate does not parse, or there are too many.</summary>
+    InvalidCandidate,
+    /// <summary>The address to listen on is in use or not available.</summary>
+    ListenFailed,
+    /// <summary>The create did not finish in time.</summary>
+    CreateTimeout,
+    /// <summary>The create failed.</summary>
+    CreateFailed,
+}
+
+/// <summary>The command was refused. This is a value, not an exception: it is part of the protocol.</summary>
+/// <param name="Code">Why, for programs.</param>
+/// <param name="Message">Why and what to do, for people.</param>
+public sealed record Refused(RefusalCode Code, string Message) : RegistryReply
+{
+    /// <summary>The setting or field that is wrong.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>The tube that stands in the way or was meant.</summary>
+    public TubeId? TubeId { get; init; }
+
+    /// <summary>Creates in flight when the command was refused.</summary>
+    public int? ActiveCreates { get; init; }
+
+    /// <summary>The limit that was reached.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>When trying again is worthwhile.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Whether the same command can succeed later.</summary>
+    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.CreateTimeout or RefusalCode.TubeClosing;
+}
+
+/// <summary>The codes as text.</summary>
+public static class RefusalCodeText
+{
+    extension(RefusalCode code)
+    {
+        /// <summary>The code as machine-readable text, such as <c>conversation_exists</c>.</summary>
+        public string Text => code switch
+        {
+            RefusalCode.InvalidSettings => "invalid_settings",
+            RefusalCode.InvalidRequest => "invalid_request",
+            RefusalCode.ConversationExists => "conversation_exists",
+            RefusalCode.ConversationNotFound => "conversation_not_found",
+            RefusalCode.TubeNotFound => "tube_not_found",
+            RefusalCode.TubeClosing => "tube_closing",
+            RefusalCode.Overloaded => "overloaded",
+            RefusalCode.InvalidSdp => "invalid_sdp",
+            RefusalCode.InvalidCandidate => "invalid_candidate",
+            RefusalCode.ListenFailed => "listen_failed",
+            RefusalCode.CreateTimeout => "create_timeout",
+            RefusalCode.CreateFailed => "create_failed",
+            _ => throw new ArgumentOutOfRangeException(nameof(code), code, "Not a refusal code."),
+        };
+    }
+}

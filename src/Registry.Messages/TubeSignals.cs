@@ -1,0 +1,81 @@
+namespace Registry.Messages;
+
+/// <summary>Something that happened to a tube. Signals of a tube are numbered from 1 without gaps and come in order.</summary>
+/// <param name="TubeId">The tube.</param>
+/// <param name="Sequence">The signal's number.</param>
+/// <param name="Time">When it happened.</param>
+public abstract record TubeSignal(TubeId TubeId, long Sequence, DateTimeOffset Time)
+{
+    /// <summary>The kind as text, such as <c>ice_candidate</c>.</summary>
+    public abstract string Kind { get; }
+}
+
+/// <summary>A local candidate was found (trickle only).</summary>
+/// <param name="TubeId">The tube.</param>
+/// <param name="Sequence">The signal's number.</param>
+/// <param name="Time">When it happened.</param>
+/// <param name="Candidate">The candidate line (RFC 8839 §5.1) without <c>a=</c>; empty when there are no more.</param>
+public sealed record IceCandidateFound(TubeId TubeId, long Sequence, DateTimeOffset Time, string Candidate) : TubeSignal(TubeId, Sequence, Time)
+{
+    /// <inheritdoc/>
+    public override string Kind => "ice_candidate";
+}
+
+/// <summary>The tube reached another state.</summary>
+/// <param name="TubeId">The tube.</param>
+/// <param name="Sequence">The signal's number.</param>
+/// <param name="Time">When it happened.</param>
+/// <param name="State">The state it is in now.</param>
+public sealed record ConnectionStateChanged(TubeId TubeId, long Sequence, DateTimeOffset Time, TubeState State) : TubeSignal(TubeId, Sequence, Time)
+{
+    /// <inheritdoc/>
+    public override string Kind => "connection_state_changed";
+}
+
+/// <summary>A channel can carry data.</summary>
+/// <param name="TubeId">The tube.</param>
+/// <param name="Sequence">The signal's number.</param>
+/// <param name="Time">When it happened.</param>
+/// <param name="ChannelId">The channel's label, which is its conversation's id.</param>
+public sealed record ChannelOpened(TubeId TubeId, long Sequence, DateTimeOffset Time, string ChannelId) : TubeSignal(TubeId, Sequence, Time)
+{
+    /// <inheritdoc/>
+    public override string Kind => "channel_opened";
+}
+
+/// <summary>A channel ended. There is exactly one for each channel, whatever ended it and whether or not it ever opened.</summary>
+/// <param name="TubeId">The tube.</param>
+/// <param name="Sequence">The signal's number.</param>
+/// <param name="Time">When it happened.</param>
+/// <param name="ChannelId">The channel's label, which is its conversation's id.</param>
+/// <param name="Outcome"><c>normal</c>, <c>tube_closed</c> when the whole tube ended, or <c>error: </c> and what happened.</param>
+/// <param name="Reason">Why.</param>
+public sealed record ChannelClosed(TubeId TubeId, long Sequence, DateTimeOffset Time, string ChannelId, string Outcome, CloseReason Reason)
+    : TubeSignal(TubeId, Sequence, Time)
+{
+    /// <inheritdoc/>
+    public override string Kind => "channel_closed";
+}
+
+/// <summary>The tube ended and everything of it was released. There is exactly one, and it is the last signal.</summary>
+/// <param name="TubeId">The tube.</param>
+/// <param name="Sequence">The signal's number.</param>
+/// <param name="Time">When it happened.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="Text">What happened, for people.</param>
+public sealed record TubeClosed(TubeId TubeId, long Sequence, DateTimeOffset Time, CloseReason Reason, string Text) : TubeSignal(TubeId, Sequence, Time)
+{
+    /// <inheritdoc/>
+    public override string Kind => "tube_closed";
+}
+
+/// <summary>Tells a subscriber that it came too late for some signals; the ones after them follow.</summary>
+/// <param name="TubeId">The tube.</param>
+/// <param name="Sequence">The last signal that was missed.</param>
+/// <param name="Time">When this was noticed.</param>
+/// <param name="First">The first signal that was missed.</param>
+public sealed record SignalsMissed(TubeId TubeId, long Sequence, DateTimeOffset Time, long First) : TubeSignal(TubeId, Sequence, Time)
+{
+    /// <inheritdoc/>
+    public override string Kind => "signals_missed";
+}
