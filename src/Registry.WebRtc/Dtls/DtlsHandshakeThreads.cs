@@ -1,0 +1,92 @@
+namespace Registry.WebRtc.Dtls;
+
+/// <summary>
+/// Threads that handshakes borrow, because BouncyCastle blocks in them. They are started on demand, reused, limited in number, and
+/// end after some idle time; who finds none free waits in turn.
+/// </summary>
+/// <remarks>
+/// Clients and servers have separate limits. A client blocks until its server answers; where both run in one process, clients alone
+/// could otherwise hold every thread while their servers wait for one.
+/// </remarks>
+internal sealed class DtlsHandshakeThreads(int limit = DtlsHandshakeThreads.DefaultLimit)
+{
+    /// <summary>Threads of both roles together, unless told otherwise.</summary>
+    public const int DefaultLimit = 512;
+
+    // Reserved, not committed: a handshake touches about 60 KB, but a cold one also compiles its methods on this stack.
+    private const int StackSize = 512 * 1024;
+    private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(5);
+
+    private readonly Pool _clients = new("DTLS client handshake", Math.Max(1, limit / 2));
+    private readonly Pool _servers = new("DTLS server handshake", Math.Max(1, limit / 2));
+
+    /// <summary>The threads of this process.</summary>
+    public static DtlsHandshakeThreads Shared { get; } = new();
+
+    /// <summary>Threads that exist now, busy or idle.</summary>
+    public int Count => _clients.Count + _servers.Count;
+
+    /// <summary>Threads that run a handshake now.</summary>
+    public int Busy => _clients.Busy + _servers.Busy;
+
+    /// <summary>Runs a handshake as soon as a thread is free.</summary>
+    public void Run(DtlsRole role, Action handshake) => (role == DtlsRole.Client ? _clients : _servers).Run(handshake);
+
+    private sealed class Pool(string name, int limit)
+    {
+        private readonly object _gate = new();
+        private readonly Queue<Action> _waiting = new();
+        private int _count;
+        private int _idle;
+
+        public int Count
+        {
+            get { lock (_gate) return _count; }
+        }
+
+        public int Busy
+        {
+            get { lock (_gate) return _count - _idle; }
+        }
+
+        public void Run(Action work)
+        {
+            lock (_gate)
+            {
+                _waiting.Enqueue(work);
+                if (_waiting.Count > _idle && _count < limit)
+                {
+                    new Thread(Work, StackSize) { IsBackground = true, Name = name }.Start();
+                    _count++;
+                }
+                else
+                {
+                    Monitor.Pulse(_gate);
+                }
+            }
+        }
+
+        private void Work()
+        {
+            while (TryTake(out var work))
+                work();
+        }
+
+        private bool TryTake(out Action work)
+        {
+            lock (_gate)
+            {
+                _idle++;
+                while (_waiting.Count == 0 && Monitor.Wait(_gate, IdleTime))
+                {
+                }
+
+                _idle--;
+                if (_waiting.TryDequeue(out work!))
+                    return true;
+                _count--;
+                return false;
+            }
+        }
+    }
+}

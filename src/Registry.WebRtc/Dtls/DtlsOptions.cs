@@ -1,0 +1,38 @@
+namespace Registry.WebRtc.Dtls;
+
+/// <summary>Which end of the handshake a session is; from <c>a=setup</c> (RFC 8842 §5): active is the client.</summary>
+internal enum DtlsRole
+{
+    /// <summary>Sends the ClientHello.</summary>
+    Client,
+    /// <summary>Waits for the ClientHello.</summary>
+    Server,
+}
+
+/// <summary>Limits and timings of a DTLS session.</summary>
+internal sealed record DtlsOptions
+{
+    /// <summary>The defaults.</summary>
+    public static readonly DtlsOptions Default = new();
+
+    /// <summary>Time from <see cref="DtlsSession.Start"/> until the handshake must be complete.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// Wait before a flight is sent again; doubles each time. RFC 6347 §4.2.4.1 proposes 1 s but allows less where the path is
+    /// known: ICE has just measured it, and one lost datagram must not cost a second.
+    /// </summary>
+    public TimeSpan RetransmitTimeout { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Largest datagram a handshake sends, in bytes of UDP payload.</summary>
+    public int MaxDatagramSize { get; init; } = 1200;
+
+    /// <summary>Handshake datagrams that may wait for the handshake thread; more are dropped.</summary>
+    public int MaxQueuedDatagrams { get; init; } = 64;
+
+    /// <summary>Datagrams with application data that may wait for the end of the handshake; more are dropped.</summary>
+    public int MaxEarlyDatagrams { get; init; } = 32;
+
+    /// <summary>The threads on which handshakes run.</summary>
+    public DtlsHandshakeThreads Threads { get; init; } = DtlsHandshakeThreads.Shared;
+}

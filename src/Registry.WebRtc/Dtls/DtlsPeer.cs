@@ -1,0 +1,166 @@
+using Org.BouncyCastle.Tls;
+using Org.BouncyCastle.Tls.Crypto;
+
+namespace Registry.WebRtc.Dtls;
+
+/// <summary>What both roles have in common: suites, signature algorithms, the local credentials and the check of the peer's certificate.</summary>
+internal sealed class DtlsCredentials(DtlsCertificate certificate, IReadOnlyList<CertificateFingerprint> expected)
+{
+    /// <summary>Suites for the node's own ECDSA certificate; AES-128 first because it is the fastest that everybody has.</summary>
+    public static readonly int[] EcdsaSuites =
+    [
+        CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    ];
+
+    /// <summary>A client also meets servers that have an RSA certificate.</summary>
+    public static readonly int[] ClientSuites =
+    [
+        .. EcdsaSuites,
+        CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    ];
+
+    /// <summary>P-256 first: it runs on the platform, X25519 does not.</summary>
+    public static readonly int[] Groups = [NamedGroup.secp256r1, NamedGroup.x25519];
+
+    private static readonly SignatureAndHashAlgorithm EcdsaSha256 = new(HashAlgorithm.sha256, SignatureAlgorithm.ecdsa);
+
+    /// <summary>Signatures accepted from a peer. SHA-256 and SHA-384 only: each further hash is one more over the whole transcript.</summary>
+    public static List<SignatureAndHashAlgorithm> SignatureAlgorithms =>
+    [
+        EcdsaSha256,
+        new(HashAlgorithm.sha384, SignatureAlgorithm.ecdsa),
+        SignatureAndHashAlgorithm.rsa_pss_rsae_sha256,
+        new(HashAlgorithm.sha256, SignatureAlgorithm.rsa),
+        new(HashAlgorithm.sha384, SignatureAlgorithm.rsa),
+    ];
+
+    /// <summary>Why the peer's certificate was refused; null as long as it was not.</summary>
+    public string? Mismatch { get; private set; }
+
+    /// <summary>The node's signer for this handshake.</summary>
+    public TlsCredentialedSigner CreateSigner(TlsContext context) =>
+        new DefaultTlsCredentialedSigner(new TlsCryptoParameters(context), new CertificateSigner(certificate), certificate.Chain, EcdsaSha256);
+
+    /// <summary>Verifies that the peer's certificate is the one its description promised (RFC 8122 §6.2).</summary>
+    /// <exception cref="TlsFatalAlert">It is another one, or there is none.</exception>
+    public void Verify(Certificate? chain)
+    {
+        if (chain is null || chain.IsEmpty)
+            throw new TlsFatalAlert(AlertDescription.handshake_failure, "the peer sent no certificate");
+        var der = chain.GetCertificateAt(0).GetEncoded();
+        foreach (var fingerprint in expected)
+        {
+            if (fingerprint.Matches(der))
+                return;
+        }
+
+        Mismatch = Describe(der);
+        throw new TlsFatalAlert(AlertDescription.bad_certificate, Mismatch);
+    }
+
+    private string Describe(byte[] der)
+    {
+        var promised = expected.FirstOrDefault(fingerprint => fingerprint.IsSupported);
+        if (promised == default)
+        {
+            var algorithms = string.Join(", ", expected.Select(fingerprint => fingerprint.Algorithm));
+            return $"the peer's description has no fingerprint of a supported hash function ({(algorithms.Length == 0 ? "none at all" : algorithms)})";
+        }
+
+        var actual = CertificateFingerprint.Compute(promised.Algorithm, der);
+        return $"the peer's certificate has the {promised.Algorithm} fingerprint {actual.Value[..11]}…, its description promised {promised.Value[..11]}…";
+    }
+}
+
+/// <summary>The client role (a=setup:active).</summary>
+internal sealed class DtlsClientPeer(DtlsCrypto crypto, DtlsCredentials credentials, int retransmitMilliseconds)
+    : AbstractTlsClient(crypto), TlsAuthentication
+{
+    /// <inheritdoc/>
+    public override int GetHandshakeResendTimeMillis() => retransmitMilliseconds;
+
+    /// <inheritdoc/>
+    public override int GetMaxHandshakeMessageSize() => DtlsHandshake.MaxMessageSize;
+
+    /// <inheritdoc/>
+    public override TlsAuthentication GetAuthentication() => this;
+
+    // Trust rests on the fingerprint alone, so the signature inside a self-signed certificate says nothing (RFC 8827 §6.5).
+    /// <inheritdoc/>
+    public override bool ShouldCheckSigAlgOfPeerCerts() => false;
+
+    /// <inheritdoc/>
+    public override void NotifySecureRenegotiation(bool secureRenegotiation)
+    {
+        // RFC 5746 guards renegotiation, which this stack never does; some peers leave the extension out.
+    }
+
+    /// <inheritdoc/>
+    public void NotifyServerCertificate(TlsServerCertificate serverCertificate) => credentials.Verify(serverCertificate.Certificate);
+
+    /// <inheritdoc/>
+    public TlsCredentials GetClientCredentials(CertificateRequest certificateRequest) => credentials.CreateSigner(m_context);
+
+    /// <inheritdoc/>
+    protected override ProtocolVersion[] GetSupportedVersions() => ProtocolVersion.DTLSv12.Only();
+
+    /// <inheritdoc/>
+    protected override int[] GetSupportedCipherSuites() => DtlsCredentials.ClientSuites;
+
+    /// <inheritdoc/>
+    protected override IList<int> GetSupportedGroups(IList<int> namedGroupRoles) => DtlsCredentials.Groups;
+
+    /// <inheritdoc/>
+    protected override IList<SignatureAndHashAlgorithm> GetSupportedSignatureAlgorithms() => DtlsCredentials.SignatureAlgorithms;
+
+    /// <inheritdoc/>
+    protected override CertificateStatusRequest? GetCertificateStatusRequest() => null;
+}
+
+/// <summary>The server role (a=setup:passive). It always asks for the client's certificate.</summary>
+internal sealed class DtlsServerPeer(DtlsCrypto crypto, DtlsCredentials credentials, int retransmitMilliseconds)
+    : AbstractTlsServer(crypto)
+{
+    /// <inheritdoc/>
+    public override int GetHandshakeResendTimeMillis() => retransmitMilliseconds;
+
+    /// <inheritdoc/>
+    public override int GetMaxHandshakeMessageSize() => DtlsHandshake.MaxMessageSize;
+
+    /// <inheritdoc/>
+    public override bool ShouldCheckSigAlgOfPeerCerts() => false;
+
+    /// <inheritdoc/>
+    public override void NotifySecureRenegotiation(bool secureRenegotiation)
+    {
+        // As in the client: there is no renegotiation to secure.
+    }
+
+    /// <inheritdoc/>
+    public override TlsCredentials GetCredentials() => credentials.CreateSigner(m_context);
+
+    /// <inheritdoc/>
+    public override CertificateRequest GetCertificateRequest() =>
+        new([ClientCertificateType.ecdsa_sign, ClientCertificateType.rsa_sign], DtlsCredentials.SignatureAlgorithms, null);
+
+    /// <inheritdoc/>
+    public override void NotifyClientCertificate(Certificate clientCertificate) => credentials.Verify(clientCertificate);
+
+    /// <inheritdoc/>
+    protected override ProtocolVersion[] GetSupportedVersions() => ProtocolVersion.DTLSv12.Only();
+
+    /// <inheritdoc/>
+    protected override int[] GetSupportedCipherSuites() => DtlsCredentials.EcdsaSuites;
+
+    /// <inheritdoc/>
+    protected override bool PreferLocalCipherSuites() => true;
+
+    /// <inheritdoc/>
+    protected override int SelectECDH(int minimumCurveBits)
+    {
+        var offered = m_context.SecurityParameters.ClientSupportedGroups;
+        return offered is null ? NamedGroup.secp256r1 : DtlsCredentials.Groups.FirstOrDefault(group => offered.Contains(group), -1);
+    }
+}

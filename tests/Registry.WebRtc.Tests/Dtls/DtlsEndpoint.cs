@@ -1,0 +1,127 @@
+using System.Collections.Concurrent;
+using Registry.WebRtc.Dtls;
+
+namespace Registry.WebRtc.Tests.Dtls;
+
+/// <summary>The owner of a session as a peer connection is one: one lock, datagrams over a wire that a test may tap.</summary>
+internal sealed class DtlsEndpoint : IDtlsTransport, IDisposable
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private readonly Lock _lock = new();
+    private readonly TaskCompletionSource<PeerConnectionFailure?> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _closeNotify = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<PeerConnectionFailure> _failure = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _completions;
+    private int _failures;
+
+    public DtlsEndpoint(DtlsCertificate certificate, DtlsRole role, CertificateFingerprint expected, DtlsOptions? options = null) =>
+        Session = new DtlsSession(certificate, role, [expected], this, options ?? DtlsOptions.Default);
+
+    public DtlsSession Session { get; }
+
+    /// <summary>Where this side's datagrams go; a fresh array each.</summary>
+    public Action<byte[]> Wire { get; set; } = _ => { };
+
+    /// <summary>Application data as it came.</summary>
+    public BlockingCollection<byte[]> Received { get; } = [];
+
+    /// <summary>Called before the owner handles the completion.</summary>
+    public Action BeforeCompletion { get; set; } = () => { };
+
+    /// <summary>Null when the handshake completed.</summary>
+    public Task<PeerConnectionFailure?> Outcome => _outcome.Task.WaitAsync(Patience);
+
+    public Task<PeerConnectionFailure> Failure => _failure.Task.WaitAsync(Patience);
+
+    public Task CloseNotify => _closeNotify.Task.WaitAsync(Patience);
+
+    public int Completions => Volatile.Read(ref _completions);
+
+    public int Failures => Volatile.Read(ref _failures);
+
+    public static void Connect(DtlsEndpoint one, DtlsEndpoint other)
+    {
+        one.Wire = other.Deliver;
+        other.Wire = one.Deliver;
+    }
+
+    public void Start()
+    {
+        lock (_lock)
+            Session.Start();
+    }
+
+    public void Deliver(byte[] datagram)
+    {
+        lock (_lock)
+            Read([.. datagram]);
+    }
+
+    /// <summary>The record that carries a message, without sending it.</summary>
+    public byte[] Protect(ReadOnlySpan<byte> message)
+    {
+        var record = new byte[message.Length + DtlsSession.RecordOverhead];
+        message.CopyTo(record.AsSpan(DtlsSession.PlaintextOffset));
+        lock (_lock)
+            Session.Protect(record, message.Length).ShouldBe(record.Length);
+        return record;
+    }
+
+    public void Send(ReadOnlySpan<byte> message) => Wire(Protect(message));
+
+    public void Close()
+    {
+        var alert = new byte[64];
+        int length;
+        lock (_lock)
+        {
+            length = Session.WriteCloseNotify(alert);
+            Session.Dispose();
+        }
+
+        if (length > 0)
+            Wire(alert[..length]);
+    }
+
+    public byte[] Take()
+    {
+        Received.TryTake(out var message, Patience).ShouldBeTrue("no data arrived");
+        return message!;
+    }
+
+    public void SendHandshakeDatagram(ReadOnlySpan<byte> datagram) => Wire(datagram.ToArray());
+
+    public void OnHandshakeCompleted()
+    {
+        BeforeCompletion();
+        lock (_lock)
+        {
+            while (Session.TryReadEarlyDatagram(out var datagram))
+                Read(datagram);
+        }
+
+        Interlocked.Increment(ref _completions);
+        _outcome.TrySetResult(null);
+    }
+
+    public void OnFailed(PeerConnectionFailure failure)
+    {
+        Interlocked.Increment(ref _failures);
+        _failure.TrySetResult(failure);
+        _outcome.TrySetResult(failure);
+    }
+
+    public void OnCloseNotify() => _closeNotify.TrySetResult();
+
+    public void Dispose()
+    {
+        lock (_lock)
+            Session.Dispose();
+    }
+
+    private void Read(Span<byte> datagram)
+    {
+        while (Session.TryReadApplicationData(ref datagram, out var plaintext))
+            Received.Add(plaintext.ToArray());
+    }
+}
