@@ -1,4 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 
 namespace Registry.WebRtc;
 
@@ -32,6 +34,28 @@ internal sealed record CertificateFingerprint(string Algorithm, string Value)
         error = null;
         return true;
     }
+
+    /// <summary>The fingerprint of a certificate.</summary>
+    /// <param name="algorithm">A hash name as <see cref="Algorithm"/> has it.</param>
+    /// <param name="certificate">The certificate, DER-encoded.</param>
+    /// <exception cref="NotSupportedException">The hash is another one.</exception>
+    public static CertificateFingerprint Compute(string algorithm, ReadOnlySpan<byte> certificate)
+    {
+        var hash = algorithm switch
+        {
+            "sha-256" => SHA256.HashData(certificate),
+            "sha-384" => SHA384.HashData(certificate),
+            "sha-512" => SHA512.HashData(certificate),
+            _ => throw new NotSupportedException($"The fingerprint's hash {algorithm} is not supported."),
+        };
+        return new CertificateFingerprint(algorithm, string.Join(':', hash.Select(octet => octet.ToString("X2", provider: null))));
+    }
+
+    /// <summary>Whether a certificate has this fingerprint. Takes the same time wherever they differ.</summary>
+    /// <param name="certificate">The certificate, DER-encoded.</param>
+    /// <exception cref="NotSupportedException">The hash is not supported.</exception>
+    public bool Matches(ReadOnlySpan<byte> certificate) => CryptographicOperations.FixedTimeEquals(
+        MemoryMarshal.AsBytes(Value.AsSpan()), MemoryMarshal.AsBytes(Compute(Algorithm, certificate).Value.AsSpan()));
 
     /// <summary>The value of <c>a=fingerprint</c>.</summary>
     public override string ToString() => $"{Algorithm} {Value}";

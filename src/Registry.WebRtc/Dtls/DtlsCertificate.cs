@@ -16,7 +16,7 @@ internal sealed class DtlsCertificate : IDisposable
         _key = key;
         Der = der;
         NotAfter = notAfter;
-        Fingerprint = CertificateFingerprint.Compute(der);
+        Fingerprint = CertificateFingerprint.Compute("sha-256", der);
         Chain = new BcCertificate([new ReceivedCertificate(new DtlsCrypto(), der)]);
     }
 

@@ -62,16 +62,14 @@ internal sealed class DtlsCredentials(DtlsCertificate certificate, IReadOnlyList
 
     private string Describe(byte[] der)
     {
-        var promised = expected.FirstOrDefault(fingerprint => fingerprint.IsSupported);
-        if (promised == default)
-        {
-            var algorithms = string.Join(", ", expected.Select(fingerprint => fingerprint.Algorithm));
-            return $"the peer's description has no fingerprint of a supported hash function ({(algorithms.Length == 0 ? "none at all" : algorithms)})";
-        }
-
+        if (expected.Count == 0)
+            return "the peer's description promised no certificate";
+        var promised = expected[0];
         var actual = CertificateFingerprint.Compute(promised.Algorithm, der);
-        return $"the peer's certificate has the {promised.Algorithm} fingerprint {actual.Value[..11]}…, its description promised {promised.Value[..11]}…";
+        return $"the peer's certificate has the {promised.Algorithm} fingerprint {Start(actual)}…, its description promised {Start(promised)}…";
     }
+
+    private static string Start(CertificateFingerprint fingerprint) => fingerprint.Value[..Math.Min(11, fingerprint.Value.Length)];
 }
 
 /// <summary>The client role (a=setup:active).</summary>

@@ -14,8 +14,8 @@ internal sealed class DtlsEndpoint : IDtlsTransport, IDisposable
     private int _completions;
     private int _failures;
 
-    public DtlsEndpoint(DtlsCertificate certificate, DtlsRole role, CertificateFingerprint expected, DtlsOptions? options = null) =>
-        Session = new DtlsSession(certificate, role, [expected], this, options ?? DtlsOptions.Default);
+    public DtlsEndpoint(DtlsCertificate certificate, DtlsRole role, IReadOnlyList<CertificateFingerprint> expected, DtlsOptions? options = null) =>
+        Session = new DtlsSession(certificate, role, expected, this, options ?? DtlsOptions.Default);
 
     public DtlsSession Session { get; }
 

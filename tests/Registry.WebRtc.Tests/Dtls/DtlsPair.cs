@@ -10,8 +10,8 @@ internal sealed class DtlsPair : IDisposable
 
     public DtlsPair(DtlsOptions? options = null)
     {
-        Client = new DtlsEndpoint(ClientCertificate, DtlsRole.Client, ServerCertificate.Fingerprint, options);
-        Server = new DtlsEndpoint(ServerCertificate, DtlsRole.Server, ClientCertificate.Fingerprint, options);
+        Client = new DtlsEndpoint(ClientCertificate, DtlsRole.Client, [ServerCertificate.Fingerprint], options);
+        Server = new DtlsEndpoint(ServerCertificate, DtlsRole.Server, [ClientCertificate.Fingerprint], options);
         DtlsEndpoint.Connect(Client, Server);
     }
 
