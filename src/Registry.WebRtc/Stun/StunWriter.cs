@@ -24,7 +24,7 @@ internal ref struct StunWriter
         position = StunFormat.HeaderLength;
     }
 
-    public void Write(StunAttributeType type, ReadOnlySpan<byte> value) => value.CopyTo(Begin(type, value.Length));
+    public void Write(StunAttributeType type, scoped ReadOnlySpan<byte> value) => value.CopyTo(Begin(type, value.Length));
 
     public void WriteFlag(StunAttributeType type) => Begin(type, 0);
 

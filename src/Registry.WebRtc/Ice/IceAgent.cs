@@ -1,0 +1,372 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Registry.WebRtc.Net;
+using Registry.WebRtc.Stun;
+
+namespace Registry.WebRtc.Ice;
+
+/// <summary>
+/// A full ICE agent for one component (RFC 8445) with trickle (RFC 8838) and consent (RFC 7675). It has no socket and no
+/// clock: datagrams and the time come in, datagrams, events and the next deadline go out. After every call that takes the
+/// time, drain <see cref="TryWriteDatagram"/> and <see cref="TryReadEvent"/>.
+/// </summary>
+/// <remarks>
+/// Pairs are not frozen by foundation as RFC 8445 §6.1.2.6 has it: with one component that would only delay checks.
+/// </remarks>
+internal sealed partial class IceAgent
+{
+    private readonly IceOptions options;
+    private readonly RandomFill random;
+    private readonly ulong tieBreaker;
+    private readonly byte[] localPassword;
+    private readonly byte[] localUsernamePrefix;
+    private readonly IceCheckList checkList;
+    private readonly IceConsent consent;
+    private readonly List<IceCandidate> localCandidates = [];
+    private readonly List<EarlyCheck> earlyChecks = [];
+    private readonly Queue<IceEvent> events = [];
+
+    private string? remoteUsernameFragment;
+    private byte[] remotePassword = [];
+    private byte[] outgoingUsername = [];
+    private byte[] incomingUsername = [];
+    private int remoteCandidates;
+    private bool remoteCandidatesEnded;
+
+    private IcePair? selected;
+    private IcePair? nominating;
+    private TimeSpan firstValidAt = TimeSpan.MaxValue;
+    private TimeSpan connectDeadline = TimeSpan.MaxValue;
+    private TimeSpan? idleSince;
+    private TimeSpan nextTimeout = TimeSpan.MaxValue;
+
+    /// <param name="options">Times and limits.</param>
+    /// <param name="local">This side's credentials, as its description carries them.</param>
+    /// <param name="tieBreaker">Random number that decides role conflicts (RFC 8445 §5.2).</param>
+    /// <param name="random">Source of transaction ids and jitter.</param>
+    public IceAgent(IceOptions options, IceCredentials local, ulong tieBreaker, RandomFill random)
+    {
+        this.options = options;
+        this.tieBreaker = tieBreaker;
+        this.random = random;
+        LocalCredentials = local;
+        localPassword = Encoding.UTF8.GetBytes(local.Password);
+        localUsernamePrefix = Encoding.UTF8.GetBytes(local.UsernameFragment + ":");
+        checkList = new IceCheckList(options.MaxPairs);
+        consent = new IceConsent(options, random);
+    }
+
+    /// <summary>Set from the offer/answer exchange before checks start (the offerer controls); a role conflict changes it.</summary>
+    public IceRole Role
+    {
+        get;
+        set
+        {
+            if (field == value)
+                return;
+            field = value;
+            nominating = null;
+            ComputePriorities();
+        }
+    }
+
+    public IceConnectionState State { get; private set; } = IceConnectionState.New;
+
+    /// <summary>Why <see cref="State"/> is <see cref="IceConnectionState.Failed"/>, or null.</summary>
+    public PeerConnectionFailure? Failure { get; private set; }
+
+    public IceCredentials LocalCredentials { get; }
+
+    public IReadOnlyList<IceCandidate> LocalCandidates => localCandidates;
+
+    /// <summary>Where to send data: the nominated pair, before that the best valid one; null while there is none (RFC 8445 §12.1).</summary>
+    public TransportAddress? SelectedRemote => selected?.Remote;
+
+    /// <summary>The pair of <see cref="SelectedRemote"/>; its local side is the best guess on a socket bound to every address.</summary>
+    public CandidatePair? SelectedPair => selected is null ? null : new CandidatePair(LocalCandidateOf(selected), selected.RemoteCandidate);
+
+    /// <summary>When <see cref="HandleTimeout"/> has to be called; <see cref="TimeSpan.MaxValue"/> for never.</summary>
+    public TimeSpan NextTimeout => nextTimeout;
+
+    private bool IsOver => State is IceConnectionState.Failed or IceConnectionState.Closed;
+
+    /// <summary>Adds an address of this machine: for the report, for priorities, and so that pairs of its address family are checked.</summary>
+    public void AddLocalCandidate(IceCandidate candidate)
+    {
+        localCandidates.Add(candidate);
+        ComputePriorities();
+        foreach (var pair in checkList)
+        {
+            // The peer's address family was without a partner until now.
+            if (pair.State == IcePairState.Frozen && selected is null && HasLocalFamilyOf(pair.Remote))
+            {
+                pair.Enqueue(triggered: false);
+                nextTimeout = TimeSpan.Zero;
+            }
+        }
+    }
+
+    /// <summary>Takes the peer's credentials and starts checking; checks that came earlier are caught up on. Later calls are ignored.</summary>
+    public void SetRemoteCredentials(TimeSpan now, string ufrag, string password, bool isLite)
+    {
+        if (IsOver || remoteUsernameFragment is not null)
+            return;
+        remoteUsernameFragment = ufrag;
+        remotePassword = Encoding.UTF8.GetBytes(password);
+        outgoingUsername = Encoding.UTF8.GetBytes($"{ufrag}:{LocalCredentials.UsernameFragment}");
+        incomingUsername = Encoding.UTF8.GetBytes($"{LocalCredentials.UsernameFragment}:{ufrag}");
+        connectDeadline = now + options.ConnectTimeout;
+        if (isLite)
+            Role = IceRole.Controlling;   // RFC 8445 §6.1.1
+
+        foreach (var early in earlyChecks)
+        {
+            if (early.RemoteUsernameFragment == ufrag)
+                OnCheckFrom(now, early.Remote, early.Priority, early.UseCandidate);
+            else
+                events.Enqueue(new IceEvent(IceEventKind.RemoteAddressForgotten, State, early.Remote));
+        }
+        earlyChecks.Clear();
+        Advance(now);
+    }
+
+    /// <summary>
+    /// Adds a candidate of the peer. Ignored are those this agent cannot use: TCP, other components, names, addresses that no
+    /// host can have or that need a zone, candidates of another user fragment, and what exceeds the limit.
+    /// </summary>
+    public void AddRemoteCandidate(TimeSpan now, IceCandidate candidate)
+    {
+        if (IsOver || remoteCandidates >= options.MaxRemoteCandidates || !TryGetAddress(candidate, out var address))
+            return;
+        if (remoteUsernameFragment is { } ufrag && candidate.UsernameFragment is { } named && named != ufrag)
+            return;
+        remoteCandidates++;
+        if (checkList.Find(address) is { } known)
+        {
+            if (known.RemoteCandidate.Type == IceCandidateType.PeerReflexive)
+            {
+                known.RemoteCandidate = candidate;
+                known.Priority = PairPriority(known);
+            }
+        }
+        else if (AddPair(new IcePair(address, candidate)) is { } added && HasLocalFamilyOf(address) && selected is not { IsNominated: true })
+        {
+            added.Enqueue(triggered: false);
+        }
+        Advance(now);
+    }
+
+    /// <summary>The peer has no more candidates (RFC 8838 §14); checking can now fail before its time is over.</summary>
+    public void EndOfRemoteCandidates(TimeSpan now)
+    {
+        remoteCandidatesEnded = true;
+        Advance(now);
+    }
+
+    /// <summary>Does what is due: retransmissions, paced checks, nomination, consent, state.</summary>
+    public void HandleTimeout(TimeSpan now) => Advance(now);
+
+    /// <summary>Takes the next event; call until false.</summary>
+    public bool TryReadEvent(out IceEvent e) => events.TryDequeue(out e);
+
+    /// <summary>Ends the session: nothing is sent or answered any more.</summary>
+    public void Close()
+    {
+        if (State == IceConnectionState.Closed)
+            return;
+        StopSending();
+        SetState(IceConnectionState.Closed);
+    }
+
+    private void Advance(TimeSpan now)
+    {
+        if (IsOver)
+            return;
+        RetransmitChecks(now);
+        if (remoteUsernameFragment is not null)
+        {
+            CheckConsent(now);
+            StartChecks(now);
+            NominateBest(now);
+        }
+        UpdateState(now);
+        ComputeNextTimeout(now);
+    }
+
+    private void UpdateState(TimeSpan now)
+    {
+        if (selected is null)
+            UpdateCheckingState(now);
+        else if (now >= consent.FailedAt(selected.LastAnswer))
+            Fail(PeerConnectionFailureKind.ConsentExpired,
+                $"{selected.Remote} has not answered consent checks for {(now - selected.LastAnswer).TotalSeconds:F0} s");
+        else if (now >= consent.DisconnectedAt(selected.LastAnswer))
+            SetState(IceConnectionState.Disconnected);
+        else
+            SetState(selected.IsNominated && remoteCandidatesEnded ? IceConnectionState.Completed : IceConnectionState.Connected);
+    }
+
+    private void UpdateCheckingState(TimeSpan now)
+    {
+        if (remoteUsernameFragment is null)
+            return;
+        SetState(IceConnectionState.Checking);
+        if (checkList.CountActive() > 0 || !remoteCandidatesEnded)
+            idleSince = null;
+        else
+            idleSince ??= now;
+
+        if (now >= connectDeadline)
+            Fail(PeerConnectionFailureKind.IceFailed,
+                $"no candidate pair answered within {options.ConnectTimeout.TotalSeconds:F0} s ({Attempts})");
+        else if (idleSince is { } since && now >= since + options.PeerReflexiveGrace)
+            Fail(PeerConnectionFailureKind.IceFailed, $"every candidate pair failed and the peer has no more candidates ({Attempts})");
+    }
+
+    private string Attempts => $"{remoteCandidates} remote candidates, {checkList.Count} pairs";
+
+    private void Fail(PeerConnectionFailureKind kind, string message)
+    {
+        Failure = new PeerConnectionFailure(kind, message);
+        StopSending();
+        SetState(IceConnectionState.Failed);
+    }
+
+    /// <summary>Without consent nothing may be sent (RFC 7675 §5.1).</summary>
+    private void StopSending()
+    {
+        selected = null;
+        nominating = null;
+        responses.Clear();
+        earlyChecks.Clear();
+        hasOutput = false;
+        nextTimeout = TimeSpan.MaxValue;
+    }
+
+    private void SetState(IceConnectionState state)
+    {
+        if (State == state)
+            return;
+        State = state;
+        events.Enqueue(new IceEvent(IceEventKind.StateChanged, state, default));
+    }
+
+    private void ComputeNextTimeout(TimeSpan now)
+    {
+        if (IsOver)
+            return;
+        var next = TimeSpan.MaxValue;
+        foreach (var pair in checkList)
+        {
+            if (pair.State == IcePairState.InProgress && !pair.IsSendPending)
+                next = Earlier(next, pair.Deadline);
+            else if (pair.State == IcePairState.Waiting && remoteUsernameFragment is not null)
+                next = Earlier(next, PacingOpensAt);
+        }
+        if (selected is null)
+        {
+            next = Earlier(next, connectDeadline);
+            if (idleSince is { } since)
+                next = Earlier(next, since + options.PeerReflexiveGrace);
+        }
+        else
+        {
+            if (!consent.IsSendPending)
+                next = Earlier(next, consent.NextCheck);
+            if (State != IceConnectionState.Disconnected)
+                next = Earlier(next, consent.DisconnectedAt(selected.LastAnswer));
+            next = Earlier(next, consent.FailedAt(selected.LastAnswer));
+            if (NominationDue is var due && due > now)
+                next = Earlier(next, due);
+        }
+        nextTimeout = next;
+    }
+
+    private static TimeSpan Earlier(TimeSpan a, TimeSpan b) => a < b ? a : b;
+
+    private IcePair? AddPair(IcePair pair)
+    {
+        pair.Priority = PairPriority(pair);
+        if (!checkList.TryAdd(pair, keep: selected, out var removed))
+            return null;
+        if (removed is { IsLearned: true })
+            events.Enqueue(new IceEvent(IceEventKind.RemoteAddressForgotten, State, removed.Remote));
+        return pair;
+    }
+
+    private void ComputePriorities()
+    {
+        foreach (var pair in checkList)
+            pair.Priority = PairPriority(pair);
+    }
+
+    private ulong PairPriority(IcePair pair)
+    {
+        var local = BestLocalFor(pair.Remote)?.Priority
+            ?? IceCandidatePriority.Compute(IceCandidateType.Host, IceCandidatePriority.MaxLocalPreference);
+        var remote = pair.RemoteCandidate.Priority;
+        return Role == IceRole.Controlling
+            ? IceCandidatePriority.ComputePair(local, remote)
+            : IceCandidatePriority.ComputePair(remote, local);
+    }
+
+    private IceCandidate? BestLocalFor(TransportAddress remote)
+    {
+        IceCandidate? best = null;
+        foreach (var candidate in localCandidates)
+        {
+            if (IsFamilyOf(candidate, remote) && (best is null || candidate.Priority > best.Priority))
+                best = candidate;
+        }
+        return best;
+    }
+
+    private bool HasLocalFamilyOf(TransportAddress remote) => localCandidates.Count == 0 || BestLocalFor(remote) is not null;
+
+    private static bool IsFamilyOf(IceCandidate candidate, TransportAddress remote) =>
+        candidate.Address.Contains(':', StringComparison.Ordinal) != remote.IsIPv4;
+
+    private IceCandidate LocalCandidateOf(IcePair pair)
+    {
+        var best = BestLocalFor(pair.Remote);
+        if (pair.MappedAddress is not { } mapped)
+            return best ?? UnknownLocal(pair);
+        var address = mapped.Address.ToString();
+        return localCandidates.Find(c => c.Address == address && c.Port == mapped.Port)
+            ?? new IceCandidate(
+                IceCandidatePriority.Foundation(IceCandidateType.PeerReflexive, mapped.Address), IceCandidatePriority.Component,
+                CheckPriority(pair.Remote), address, mapped.Port, IceCandidateType.PeerReflexive);
+    }
+
+    /// <summary>A pair can be valid before any local candidate was added; its report then names the unspecified address.</summary>
+    private static IceCandidate UnknownLocal(IcePair pair) =>
+        IceCandidatePriority.CreateHost(pair.Remote.IsIPv4 ? IPAddress.Any : IPAddress.IPv6Any, 0, IceCandidatePriority.MaxLocalPreference);
+
+    /// <summary>The PRIORITY of this side's checks: what a peer-reflexive candidate found by them would have (RFC 8445 §7.1.1).</summary>
+    private uint CheckPriority(TransportAddress remote) => IceCandidatePriority.Compute(
+        IceCandidateType.PeerReflexive,
+        BestLocalFor(remote) is { } local ? IceCandidatePriority.LocalPreference(local.Priority) : IceCandidatePriority.MaxLocalPreference);
+
+    private static bool TryGetAddress(IceCandidate candidate, out TransportAddress address)
+    {
+        address = default;
+        if (candidate.Protocol != "udp" || candidate.Component != IceCandidatePriority.Component || candidate.Port == 0
+            || !IPAddress.TryParse(candidate.Address, out var ip))
+            return false;
+        if (ip.IsIPv4MappedToIPv6)
+            ip = ip.MapToIPv4();
+        var isUsable = ip.AddressFamily == AddressFamily.InterNetwork
+            ? ip.GetAddressBytes()[0] is > 0 and < 224
+            : !(ip.IsIPv6Multicast || ip.IsIPv6LinkLocal || ip.Equals(IPAddress.IPv6Any));
+        address = TransportAddress.From(ip, candidate.Port);
+        return isUsable;
+    }
+
+    private StunTransactionId CreateTransactionId()
+    {
+        Span<byte> bytes = stackalloc byte[StunTransactionId.Length];
+        random(bytes);
+        return StunTransactionId.Read(bytes);
+    }
+}

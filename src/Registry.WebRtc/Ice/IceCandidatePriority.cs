@@ -1,0 +1,44 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using Registry.WebRtc.Stun;
+
+namespace Registry.WebRtc.Ice;
+
+/// <summary>Priorities and foundations of candidates and pairs (RFC 8445 §5.1.1.3, §5.1.2, §6.1.2.3).</summary>
+internal static class IceCandidatePriority
+{
+    public const int Component = 1;
+    public const ushort MaxLocalPreference = ushort.MaxValue;
+
+    /// <summary>Type preferences recommended by RFC 8445 §5.1.2.2.</summary>
+    public static uint Compute(IceCandidateType type, ushort localPreference)
+    {
+        uint typePreference = type switch
+        {
+            IceCandidateType.Host => 126,
+            IceCandidateType.PeerReflexive => 110,
+            IceCandidateType.ServerReflexive => 100,
+            _ => 0,
+        };
+        return (typePreference << 24) | ((uint)localPreference << 8) | (256 - Component);
+    }
+
+    public static ushort LocalPreference(uint priority) => (ushort)(priority >> 8);
+
+    /// <summary>The pair's priority from the controlling (G) and the controlled (D) agent's candidates (RFC 8445 §6.1.2.3).</summary>
+    public static ulong ComputePair(uint controlling, uint controlled) =>
+        ((ulong)Math.Min(controlling, controlled) << 32) + 2UL * Math.Max(controlling, controlled) + (controlling > controlled ? 1u : 0u);
+
+    /// <summary>The same text for the same type and base address, whenever it is asked for.</summary>
+    public static string Foundation(IceCandidateType type, IPAddress baseAddress) =>
+        Crc32.Compute(Encoding.ASCII.GetBytes($"{type} udp {baseAddress}")).ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>A host candidate of this machine.</summary>
+    /// <param name="address">The interface's address.</param>
+    /// <param name="port">The socket's port.</param>
+    /// <param name="localPreference">Higher is preferred; differs between the addresses of one machine.</param>
+    public static IceCandidate CreateHost(IPAddress address, int port, ushort localPreference) => new(
+        Foundation(IceCandidateType.Host, address), Component, Compute(IceCandidateType.Host, localPreference),
+        address.ToString(), port, IceCandidateType.Host);
+}
