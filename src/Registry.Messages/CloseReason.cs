@@ -49,6 +49,8 @@ public enum CloseReason : byte
     HandlerError = 22,
     /// <summary>An in-process handler detected a threat.</summary>
     SecurityThreat = 23,
+    /// <summary>The node that held it stopped; another node, or this one later, can serve.</summary>
+    NodeStopped = 64,
 }
 
 /// <summary>What each close reason means.</summary>
@@ -73,7 +75,7 @@ public static class CloseReasonFacts
 
         /// <summary>The reason with this number; <see cref="CloseReason.Unknown"/> when the list has none.</summary>
         public static CloseReason FromCode(int code) =>
-            code is >= 0 and <= 23 and not 3 ? (CloseReason)code : CloseReason.Unknown;
+            code is >= 0 and <= 23 and not 3 or 64 ? (CloseReason)code : CloseReason.Unknown;
     }
 
     private static (string Name, bool Critical, bool Retryable, string Message) Facts(CloseReason reason) => reason switch
@@ -100,6 +102,7 @@ public static class CloseReasonFacts
         CloseReason.ProxyError => ("ProxyError", true, false, "A proxy failed."),
         CloseReason.HandlerError => ("HandlerError", false, false, "A handler failed."),
         CloseReason.SecurityThreat => ("SecurityThreat", false, false, "A handler detected a threat."),
+        CloseReason.NodeStopped => ("NodeStopped", false, true, "The node stopped."),
         _ => ("Unknown", false, false, "The reason is not known."),
     };
 }

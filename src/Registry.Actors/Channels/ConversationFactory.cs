@@ -1,0 +1,76 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using System.Net.Sockets;
+using Registry.Messages;
+
+namespace Registry.Actors.Channels;
+
+/// <summary>Makes conversations from settings; what listens is bound here, so that the reply to a create can carry the address.</summary>
+internal sealed class ConversationFactory(ChannelServices services)
+{
+    private const int Backlog = 128;
+
+    public ChannelGauges Gauges => services.Gauges;
+
+    /// <summary>Makes a conversation, or says why it cannot be.</summary>
+    public bool TryOpen(ConversationSettings settings, [NotNullWhen(true)] out IConversation? conversation, [NotNullWhen(false)] out Refused? refusal)
+    {
+        refusal = null;
+        conversation = null;
+        switch (settings)
+        {
+            case TunnelSettings { ListenEndPoint: { } endPoint } tunnel:
+                if (TryListen(endPoint, out var listener, out refusal))
+                    conversation = new TunnelConversation(tunnel, listener, services);
+                break;
+            case TunnelSettings tunnel:
+                conversation = new TunnelConversation(tunnel, null, services);
+                break;
+            case EchoSettings:
+                conversation = new EchoConversation();
+                break;
+            default:
+                refusal = new(RefusalCode.InvalidSettings, $"Conversation type {settings.Type} is not supported by this node.") { Key = "conversationType" };
+                break;
+        }
+
+        return conversation is not null;
+    }
+
+    private bool TryListen(IPEndPoint endPoint, [NotNullWhen(true)] out Socket? listener, [NotNullWhen(false)] out Refused? refusal)
+    {
+        listener = null;
+        refusal = null;
+        if (!services.Settings.ListenBeyondLoopback && !IPAddress.IsLoopback(endPoint.Address))
+        {
+            refusal = new(RefusalCode.InvalidSettings,
+                $"settings.local_listen_addr {endPoint} is not a loopback address. Use 127.0.0.1 or [::1], or set registry.channels.listen-beyond-loopback = on.")
+            {
+                Key = "local_listen_addr",
+            };
+            return false;
+        }
+
+        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(endPoint);
+            socket.Listen(Backlog);
+            listener = socket;
+            return true;
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            refusal = new(RefusalCode.ListenFailed, e.SocketErrorCode switch
+            {
+                SocketError.AddressAlreadyInUse => $"{endPoint} is in use by another program or tube. Choose another port, or port 0 for any free one.",
+                SocketError.AddressNotAvailable => $"{endPoint} is not an address of this machine. Choose one that is, such as 127.0.0.1.",
+                SocketError.AccessDenied => $"Listening on {endPoint} is not permitted. Choose a port above 1023.",
+                _ => $"Listening on {endPoint} failed: {e.Message}.",
+            })
+            { Key = "local_listen_addr" };
+            return false;
+        }
+    }
+}

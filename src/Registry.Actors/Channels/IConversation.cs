@@ -1,0 +1,49 @@
+using System.Net;
+using Registry.Messages;
+using Registry.WebRtc;
+
+namespace Registry.Actors.Channels;
+
+/// <summary>What one conversation does with its data channel. Made before the channel is open; ended once.</summary>
+internal interface IConversation : IDisposable
+{
+    /// <summary>Where it listens, or null.</summary>
+    IPEndPoint? ListenEndPoint { get; }
+
+    /// <summary>Serves an open data channel to its end. Called at most once; never throws.</summary>
+    Task<ChannelEnd> RunAsync(IDataChannel channel);
+
+    /// <summary>Ends in order: tells the peer why, closes the channel, lets <see cref="RunAsync"/> finish. May be repeated, the first reason counts.</summary>
+    void Close(CloseReason reason, string text);
+}
+
+/// <summary>How a channel ended.</summary>
+/// <param name="Reason">Why; null when the data channel closed and nobody said why.</param>
+/// <param name="Text">What happened, for people.</param>
+internal readonly record struct ChannelEnd(CloseReason? Reason, string Text)
+{
+    public static readonly ChannelEnd Unexplained = new(null, "The data channel closed.");
+}
+
+/// <summary>Sockets and tasks that channels hold now; all back at 0 when nothing is left.</summary>
+internal sealed class ChannelGauges
+{
+    private int connections;
+    private int sockets;
+    private int listeners;
+
+    public int Connections => Volatile.Read(ref connections);
+    public int Sockets => Volatile.Read(ref sockets);
+    public int Listeners => Volatile.Read(ref listeners);
+
+    public void ConnectionsChanged(int by) => Interlocked.Add(ref connections, by);
+    public void SocketsChanged(int by) => Interlocked.Add(ref sockets, by);
+    public void ListenersChanged(int by) => Interlocked.Add(ref listeners, by);
+}
+
+/// <summary>What conversations need from their node.</summary>
+internal sealed record ChannelServices(RegistrySettings Settings, TargetPolicy Targets, TimeProvider Time, ChannelGauges Gauges)
+{
+    /// <summary>How names become addresses.</summary>
+    public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = System.Net.Dns.GetHostAddressesAsync;
+}

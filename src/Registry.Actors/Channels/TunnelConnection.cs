@@ -1,0 +1,270 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using Registry.Messages;
+using Registry.WebRtc;
+
+namespace Registry.Actors.Channels;
+
+/// <summary>
+/// One TCP connection of a tunnel. Two pumps: the local socket to the peer, which waits when the channel's send buffer is full, and a
+/// bounded pipe to the local socket, which makes the channel's receive loop wait when it is full.
+/// </summary>
+/// <remarks>
+/// Members named after what the peer did are called by the channel's receive loop only; <see cref="Dispose"/> by anyone.
+/// An end of the local socket is a half-close; when both halves are closed the connection is over and nothing more is said.
+/// Every other end is said once: by a CloseConnection sent or by the one received.
+/// </remarks>
+internal sealed class TunnelConnection : IDisposable
+{
+    private sealed record End(CloseReason Reason, string Text);
+
+    private readonly FrameLink link;
+    private readonly ChannelServices services;
+    private readonly CloseReason socketLost;
+    private readonly Pipe inbound;
+    private readonly CancellationTokenSource stop;
+    private readonly TaskCompletionSource answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile End? peerEnd;
+    private End? localEnd;
+    private volatile bool inboundDone;
+    private volatile bool open;
+    private volatile bool peerOpened;
+    private bool inboundClosed; // touched by the receive loop only
+
+    /// <param name="number">The connection's number on the channel.</param>
+    /// <param name="socketLost">What a broken local socket means: the client or the target went away.</param>
+    /// <param name="link">Where frames go.</param>
+    /// <param name="services">Limits and clock.</param>
+    public TunnelConnection(uint number, CloseReason socketLost, FrameLink link, ChannelServices services)
+    {
+        Number = number;
+        this.socketLost = socketLost;
+        this.link = link;
+        this.services = services;
+        var limit = services.Settings.ReceiveLimit;
+        inbound = new(new PipeOptions(pauseWriterThreshold: limit, resumeWriterThreshold: limit / 2, useSynchronizationContext: false));
+        stop = new(Timeout.InfiniteTimeSpan, services.Time);
+    }
+
+    public uint Number { get; }
+
+    /// <summary>Whether the pumps run.</summary>
+    public bool IsOpen => open;
+
+    /// <summary>Ends when the socket is closed and every task of the connection is over.</summary>
+    public Task Completion { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Serves a client that was accepted: asks the peer to open, then pumps.</summary>
+    public void Accept(Socket client, Action<TunnelConnection> onEnded) => Completion = RunAsync(token => AskPeerAsync(client, token), client, onEnded);
+
+    /// <summary>Serves a connection the peer asked for: dials, answers, then pumps.</summary>
+    public void Dial(TargetDialer dialer, string host, int port, Action<TunnelConnection> onEnded) =>
+        Completion = RunAsync(token => DialAsync(dialer, host, port, token), null, onEnded);
+
+    public void PeerOpened()
+    {
+        peerOpened = true;
+        answered.TrySetResult();
+    }
+
+    /// <summary>Queues bytes for the local socket, waiting while too many are queued.</summary>
+    /// <returns>False when the peer had said that no bytes follow.</returns>
+    public async ValueTask<bool> PeerSentAsync(ReadOnlyMemory<byte> payload)
+    {
+        if (inboundClosed)
+            return peerEnd is not null; // Bytes behind a CloseConnection were under way when the peer gave up; behind an EOF they are an error.
+        await inbound.Writer.WriteAsync(payload, CancellationToken.None);
+        return true;
+    }
+
+    public void PeerSentEof()
+    {
+        if (inboundClosed)
+            return;
+        inboundClosed = true;
+        inbound.Writer.Complete();
+    }
+
+    /// <summary>The peer ended the connection; what it sent before is still delivered, for a limited time.</summary>
+    public void PeerClosed(CloseReason reason, string text)
+    {
+        peerEnd ??= new(reason, text);
+        PeerSentEof();
+        answered.TrySetResult();
+        Thread.MemoryBarrier(); // The pump sets inboundDone and then reads peerEnd; here it is the other way round.
+        if (!open && !peerOpened || inboundDone)
+            stop.Cancel();
+        else
+            stop.CancelAfter(services.Settings.DrainTimeout);
+    }
+
+    /// <summary>Ends the connection at once and without a word, because its channel ends. <see cref="Completion"/> says when all is released.</summary>
+    public void Dispose() => stop.Cancel();
+
+    private async Task RunAsync(Func<CancellationToken, Task<Socket?>> connect, Socket? socket, Action<TunnelConnection> onEnded)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        services.Gauges.ConnectionsChanged(1);
+        if (socket is not null)
+            services.Gauges.SocketsChanged(1);
+        try
+        {
+            socket = await connect(stop.Token);
+            if (socket is not null)
+            {
+                open = true;
+                await Task.WhenAll(SocketToPeerAsync(socket), PeerToSocketAsync(socket));
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
+        {
+            // The peer or the channel ended the connection while it was being opened: there is nobody to tell.
+            stop.Cancel();
+        }
+        finally
+        {
+            await inbound.Reader.CompleteAsync();
+            if (socket is not null)
+                CloseSocket(socket);
+            await SayEndAsync();
+            services.Gauges.ConnectionsChanged(-1);
+            onEnded(this);
+        }
+    }
+
+    private async Task<Socket?> AskPeerAsync(Socket client, CancellationToken cancellationToken)
+    {
+        client.NoDelay = true;
+        await link.SendControlAsync(ControlCode.OpenConnection, Number, cancellationToken);
+        try
+        {
+            await answered.Task.WaitAsync(services.Settings.OpenTimeout, services.Time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            Fail(CloseReason.Timeout, $"The peer did not answer the open within {services.Settings.OpenTimeout.TotalSeconds:0.###} s.");
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        return client;
+    }
+
+    private async Task<Socket?> DialAsync(TargetDialer dialer, string host, int port, CancellationToken cancellationToken)
+    {
+        var dialed = await dialer.DialAsync(host, port, cancellationToken);
+        if (dialed.Socket is null)
+        {
+            Fail(dialed.Reason, dialed.Text);
+            return null;
+        }
+
+        services.Gauges.SocketsChanged(1);
+        try
+        {
+            await link.SendControlAsync(ControlCode.ConnectionOpened, Number, cancellationToken);
+            return dialed.Socket;
+        }
+        catch
+        {
+            CloseSocket(dialed.Socket);
+            throw;
+        }
+    }
+
+    private async Task SocketToPeerAsync(Socket socket)
+    {
+        var size = link.PayloadSize;
+        var buffer = ArrayPool<byte>.Shared.Rent(size + Frame.Overhead);
+        try
+        {
+            int received;
+            while ((received = await socket.ReceiveAsync(buffer.AsMemory(Frame.HeaderLength, size), stop.Token)) > 0)
+                await link.SendAsync(buffer.AsMemory(0, Frame.Enclose(buffer, Number, link.Timestamp, received)), stop.Token);
+            await link.SendControlAsync(ControlCode.SendEof, Number, stop.Token);
+        }
+        catch (SocketException e)
+        {
+            Fail(socketLost, $"The local socket broke: {e.Message}.");
+        }
+        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
+        {
+            stop.Cancel();
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private async Task PeerToSocketAsync(Socket socket)
+    {
+        try
+        {
+            bool completed;
+            do
+            {
+                var read = await inbound.Reader.ReadAsync(stop.Token);
+                foreach (var segment in read.Buffer)
+                    await SendAllAsync(socket, segment);
+                inbound.Reader.AdvanceTo(read.Buffer.End);
+                completed = read.IsCompleted;
+            }
+            while (!completed);
+
+            if (peerEnd is null)
+                socket.Shutdown(SocketShutdown.Send);
+            inboundDone = true;
+            Thread.MemoryBarrier();
+            if (peerEnd is not null)
+                stop.Cancel();
+        }
+        catch (SocketException e)
+        {
+            Fail(socketLost, $"The local socket broke: {e.Message}.");
+        }
+        catch (OperationCanceledException)
+        {
+            stop.Cancel();
+        }
+    }
+
+    private async ValueTask SendAllAsync(Socket socket, ReadOnlyMemory<byte> bytes)
+    {
+        while (!bytes.IsEmpty)
+            bytes = bytes[await socket.SendAsync(bytes, stop.Token)..];
+    }
+
+    // The first failure is the connection's reason; the other pump stops.
+    private void Fail(CloseReason reason, string text)
+    {
+        Interlocked.CompareExchange(ref localEnd, new(reason, text), null);
+        stop.Cancel();
+    }
+
+    private void CloseSocket(Socket socket)
+    {
+        // A client must be able to tell a cut from an end. The original ends every connection of a target with ConnectionLost,
+        // so that one has to count as an end.
+        var inOrder = open && (!stop.IsCancellationRequested || inboundDone && peerEnd is { Reason: CloseReason.Normal or CloseReason.ConnectionLost });
+        if (!inOrder)
+            socket.LingerState = new(true, 0);
+        socket.Dispose();
+        services.Gauges.SocketsChanged(-1);
+    }
+
+    private async Task SayEndAsync()
+    {
+        if (localEnd is not { } end || peerEnd is not null)
+            return;
+        try
+        {
+            // Bounded by the channel: it fails when the channel closes.
+            await link.SendCloseAsync(Number, end.Reason, end.Text, CancellationToken.None);
+        }
+        catch (DataChannelClosedException)
+        {
+            peerEnd = end; // The channel's end says it all.
+        }
+    }
+}

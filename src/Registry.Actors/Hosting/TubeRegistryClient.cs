@@ -1,0 +1,69 @@
+using Akka.Actor;
+using Akka.Hosting;
+using Registry.Messages;
+
+namespace Registry.Actors.Hosting;
+
+/// <summary>The typed calls over Ask; reads go past the mailbox.</summary>
+internal sealed class TubeRegistryClient(ActorSystem system) : ITubeRegistry
+{
+    // The registry answers in microseconds; what takes time has its own deadline in the tube, and this much more is for the answer to arrive.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
+
+    private readonly TubeRegistryNode node = TubeRegistryNode.Get(system);
+
+    public ITubeDirectory Directory => node.Directory;
+
+    public RegistryCapacity Capacity => node.Admission.Read();
+
+    public string Node => node.Name;
+
+    public async Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default)
+    {
+        // Choosing the id here makes the tube nameable when the caller gives up before it has an answer.
+        var named = command with { TubeId = command.TubeId ?? TubeId.NewId() };
+        try
+        {
+            return await AskAsync(named, node.Settings.InitializingTimeout, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            var registry = await RegistryAsync(CancellationToken.None);
+            registry.Tell(command.TubeId is null
+                ? new CloseTube(named.TubeId.Value, CloseReason.Client, "The create was cancelled.")
+                : new CloseConversation(command.ConversationId, CloseReason.Client, "The create was cancelled."));
+            throw;
+        }
+    }
+
+    public Task<RegistryReply> SetRemoteDescriptionAsync(SetRemoteDescription command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
+
+    public Task<RegistryReply> AddCandidatesAsync(AddCandidates command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
+
+    public Task<RegistryReply> CloseTubeAsync(CloseTube command, CancellationToken cancellationToken = default) => AskAsync(command, node.Settings.ClosingTimeout, cancellationToken);
+
+    public Task<RegistryReply> CloseConversationAsync(CloseConversation command, CancellationToken cancellationToken = default) => AskAsync(command, node.Settings.ClosingTimeout, cancellationToken);
+
+    public Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
+
+    public IAsyncEnumerable<TubeSignal>? Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default) =>
+        node.Directory.SignalsOf(tubeId)?.ReadAsync(afterSequence, cancellationToken);
+
+    private async Task<RegistryReply> AskAsync(IRegistryCommand command, TimeSpan work, CancellationToken cancellationToken)
+    {
+        var registry = await RegistryAsync(cancellationToken);
+        try
+        {
+            return await registry.Ask<RegistryReply>(command, work + Grace, cancellationToken);
+        }
+        catch (AskTimeoutException e)
+        {
+            throw new TimeoutException($"The registry did not answer {command.GetType().Name} in time.", e);
+        }
+    }
+
+    private ValueTask<IActorRef> RegistryAsync(CancellationToken cancellationToken) =>
+        ActorRegistry.For(system).TryGet<RegistryActor>(out var actor)
+            ? new(actor)
+            : new(ActorRegistry.For(system).GetAsync<RegistryActor>(cancellationToken));
+}

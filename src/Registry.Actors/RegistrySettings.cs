@@ -1,0 +1,133 @@
+using System.Globalization;
+using Akka.Configuration;
+
+namespace Registry.Actors;
+
+/// <summary>The settings of <c>registry.conf</c>, checked.</summary>
+public sealed record RegistrySettings
+{
+    private RegistrySettings() { }
+
+    /// <summary>Limit on creates in flight.</summary>
+    public int MaxConcurrentCreates { get; internal init; }
+    /// <summary>Limit on tubes.</summary>
+    public int MaxTubes { get; internal init; }
+    /// <summary>Deadline of <c>initializing</c>.</summary>
+    public TimeSpan InitializingTimeout { get; private init; }
+    /// <summary>Deadline of <c>connecting</c>.</summary>
+    public TimeSpan ConnectingTimeout { get; private init; }
+    /// <summary>Deadline of <c>active</c>.</summary>
+    public TimeSpan ActiveTimeout { get; private init; }
+    /// <summary>Deadline of <c>disconnected</c>.</summary>
+    public TimeSpan DisconnectedTimeout { get; private init; }
+    /// <summary>Deadline of <c>closing</c>.</summary>
+    public TimeSpan ClosingTimeout { get; private init; }
+    /// <summary>Channels of one tube.</summary>
+    public int MaxChannels { get; private init; }
+    /// <summary>Signals kept per tube.</summary>
+    public int SignalBuffer { get; private init; }
+    /// <summary>Ended tubes that stay readable.</summary>
+    public int ClosedKept { get; private init; }
+    /// <summary>TCP connections of one channel.</summary>
+    public int MaxConnections { get; private init; }
+    /// <summary>Limit on connecting to a target.</summary>
+    public TimeSpan DialTimeout { get; private init; }
+    /// <summary>Limit on the other end's answer to an open.</summary>
+    public TimeSpan OpenTimeout { get; private init; }
+    /// <summary>Limit on draining after the peer closed a connection.</summary>
+    public TimeSpan DrainTimeout { get; private init; }
+    /// <summary>Bytes queued for one local socket.</summary>
+    public int ReceiveLimit { get; private init; }
+    /// <summary>Largest payload of a received frame, in bytes.</summary>
+    public int MaxFramePayload { get; private init; }
+    /// <summary>Whether conversations may listen on addresses that are not loopback.</summary>
+    public bool ListenBeyondLoopback { get; internal init; }
+    /// <summary>Target rules as text.</summary>
+    public IReadOnlyList<string> AllowTargets { get; internal init; } = [];
+
+    /// <summary>The defaults, as the file that comes with this assembly says them.</summary>
+    public static Config Default { get; } = ReadDefault();
+
+    /// <summary>Reads the section <c>registry</c>, with the defaults behind it.</summary>
+    /// <param name="config">An actor system's configuration.</param>
+    /// <exception cref="ConfigurationException">A value has the wrong type or is out of range; the message names its key.</exception>
+    public static RegistrySettings From(Config config)
+    {
+        var reader = new Reader(config.WithFallback(Default));
+        return new()
+        {
+            MaxConcurrentCreates = reader.Integer("admission.max-concurrent-creates", 1),
+            MaxTubes = reader.Integer("admission.max-tubes", 1),
+            InitializingTimeout = reader.Duration("tube.initializing-timeout"),
+            ConnectingTimeout = reader.Duration("tube.connecting-timeout"),
+            ActiveTimeout = reader.Duration("tube.active-timeout"),
+            DisconnectedTimeout = reader.Duration("tube.disconnected-timeout"),
+            ClosingTimeout = reader.Duration("tube.closing-timeout"),
+            MaxChannels = reader.Integer("tube.max-channels", 1, ushort.MaxValue),
+            SignalBuffer = reader.Integer("tube.signal-buffer", 16),
+            ClosedKept = reader.Integer("tube.closed-kept", 0),
+            MaxConnections = reader.Integer("channels.max-connections", 1),
+            DialTimeout = reader.Duration("channels.dial-timeout"),
+            OpenTimeout = reader.Duration("channels.open-timeout"),
+            DrainTimeout = reader.Duration("channels.drain-timeout"),
+            ReceiveLimit = reader.Bytes("channels.receive-limit", 64 * 1024),
+            MaxFramePayload = reader.Bytes("channels.max-frame-payload", 16 * 1024),
+            ListenBeyondLoopback = reader.Boolean("channels.listen-beyond-loopback"),
+            AllowTargets = reader.Texts("targets.allow"),
+        };
+    }
+
+    private static Config ReadDefault()
+    {
+        using var stream = typeof(RegistrySettings).Assembly.GetManifestResourceStream("registry.conf")!;
+        using var reader = new StreamReader(stream);
+        return ConfigurationFactory.ParseString(reader.ReadToEnd());
+    }
+
+    private sealed class Reader(Config config)
+    {
+        public int Integer(string key, int least, int most = int.MaxValue) =>
+            Read(key, $"a whole number from {least} to {most}", path =>
+                int.TryParse(config.GetString(path), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+                && value >= least && value <= most ? value : (int?)null);
+
+        public TimeSpan Duration(string key) =>
+            Read(key, "a positive duration such as 15s", path =>
+                config.GetTimeSpan(path, null, allowInfinite: false) is var value && value > TimeSpan.Zero ? value : (TimeSpan?)null);
+
+        public int Bytes(string key, int least) =>
+            Read(key, $"a size such as 1 MiB, at least {least} bytes", path =>
+                config.GetByteSize(path, null) is { } value && value >= least && value <= int.MaxValue ? (int)value : (int?)null);
+
+        public bool Boolean(string key) => Read(key, "on or off", path => (bool?)config.GetBoolean(path));
+
+        public IReadOnlyList<string> Texts(string key)
+        {
+            var path = $"registry.{key}";
+            try
+            {
+                return [.. config.GetStringList(path)];
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                throw Wrong(path, "a list of texts", e);
+            }
+        }
+
+        private static T Read<T>(string key, string expected, Func<string, T?> read) where T : struct
+        {
+            var path = $"registry.{key}";
+            try
+            {
+                return read(path) ?? throw Wrong(path, expected, null);
+            }
+            catch (Exception e) when (e is not (ConfigurationException or OutOfMemoryException))
+            {
+                throw Wrong(path, expected, e);
+            }
+        }
+
+        private static ConfigurationException Wrong(string path, string expected, Exception? cause) =>
+            new($"{path} must be {expected}.", cause);
+    }
+}

@@ -1,0 +1,261 @@
+using System.Diagnostics.CodeAnalysis;
+using Akka.Actor;
+using Akka.Event;
+using Registry.Actors.Admission;
+using Registry.Actors.Channels;
+using Registry.Messages;
+using Registry.WebRtc;
+
+namespace Registry.Actors.Tubes;
+
+/// <summary>A tube's conversations and their channels.</summary>
+internal sealed partial class TubeActor
+{
+    // The original gives a peer's channel of this label to the conversation the tube was made for.
+    private const string ControlLabel = "control";
+
+    private readonly Dictionary<ConversationId, TubeChannel> channels = [];
+
+    private bool AnyOpen => channels.Values.Any(c => c.IsOpen);
+
+    private TubeChannel? FirstChannel => channels.GetValueOrDefault(first.Command.ConversationId);
+
+    private bool HandleChannelMessage(object message)
+    {
+        switch (message)
+        {
+            case PeerOpenedChannel opened:
+                TakePeerChannel(opened.Channel);
+                return true;
+            case ChannelSettled settled:
+                Settle(settled.Channel, settled.IsOpen);
+                return true;
+            case ChannelRan ran:
+                FinishChannel(ran.Channel, ran.End);
+                return true;
+            case ChannelDeadline deadline:
+                ExpireChannel(deadline.Channel);
+                return true;
+            case AssociateConversation associate:
+                Sender.Tell(Associate(associate.ConversationId));
+                return true;
+            case CloseChannel close:
+                BeginCloseChannel(close.Command);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private bool TryAddConversation(ConversationId conversation, ConversationSettings settings, [NotNullWhen(true)] out TubeChannel? channel, [NotNullWhen(false)] out Refused? refused)
+    {
+        channel = null;
+        refused = Claim(conversation);
+        if (refused is not null)
+            return false;
+        if (!node.Conversations.TryOpen(settings, out var opened, out refused))
+        {
+            node.Directory.Release(conversation, id);
+            return false;
+        }
+
+        channel = new(conversation, settings.Type, isClaimed: true, opened);
+        channels.Add(conversation, channel);
+        Publish();
+        return true;
+    }
+
+    private Refused? Claim(ConversationId conversation)
+    {
+        if (channels.ContainsKey(conversation))
+            return Exists(conversation, id);
+        if (channels.Count >= node.Settings.MaxChannels)
+            return new(RefusalCode.Overloaded, $"Tube {id} has {channels.Count} conversations, which is the limit.") { TubeId = id, Limit = node.Settings.MaxChannels };
+        return node.Directory.TryClaim(conversation, id, out var holder) ? null : Exists(conversation, holder);
+    }
+
+    internal static Refused Exists(ConversationId conversation, TubeId holder) =>
+        new(RefusalCode.ConversationExists, $"Conversation {conversation} is live on tube {holder}. Close it first, or name that tube to use it.") { TubeId = holder };
+
+    private void OpenFurtherChannel(PendingCreate pending)
+    {
+        var command = pending.Command;
+        if (command.Offer is not null)
+        {
+            pending.Answer(new Refused(RefusalCode.InvalidRequest, $"Tube {id} is live; a further channel needs no offer. Leave offer out.") { Key = "offer", TubeId = id }, MonotonicNow());
+            return;
+        }
+
+        if (!TryAddConversation(command.ConversationId, command.Settings, out var channel, out var refused))
+        {
+            pending.Answer(refused, MonotonicNow());
+            return;
+        }
+
+        channel.Pending = pending;
+        Timers.StartSingleTimer(channel.TimerKey, new ChannelDeadline(channel), node.Settings.InitializingTimeout);
+        try
+        {
+            Use(channel, connection!.CreateDataChannel(command.ConversationId.ToString()));
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            EndChannel(channel, new(CloseReason.ConnectionFailed, $"The channel could not be made: {e.Message}"));
+        }
+    }
+
+    private RegistryReply Associate(ConversationId conversation)
+    {
+        if (channels.TryGetValue(conversation, out var known) && known.IsClaimed)
+            return Done.Instance;
+        if (Claim(conversation) is { } refused)
+            return refused;
+        channels.Add(conversation, new(conversation, "associated", isClaimed: true, conversation: null));
+        Publish();
+        return Done.Instance;
+    }
+
+    private void TakePeerChannel(IDataChannel data)
+    {
+        var first = FirstChannel;
+        var channel = data.Label == ControlLabel && first is { DataChannel: null } ? first
+            : ConversationId.TryParse(data.Label, out var label) ? channels.GetValueOrDefault(label) ?? AddPeerChannel(label)
+            : null;
+        if (channel is { Conversation: not null, DataChannel: null })
+        {
+            Use(channel, data);
+            return;
+        }
+
+        log.Warning("Tube {TubeId} closed a channel of its peer: its label is taken or not valid, or one more is not allowed", id);
+        data.Close();
+    }
+
+    // As with the original, the tube's settings hold for every label the peer opens. The peer gains nothing it could not do with
+    // its first channel, and it cannot take a conversation's name from others: the directory does not learn of it.
+    private TubeChannel? AddPeerChannel(ConversationId label)
+    {
+        var settings = first.Command.Settings;
+        if (channels.Count >= node.Settings.MaxChannels || settings is TunnelSettings { ListenEndPoint: not null }
+            || !node.Conversations.TryOpen(settings, out var conversation, out _))
+            return null;
+        var channel = new TubeChannel(label, settings.Type, isClaimed: false, conversation);
+        channels.Add(label, channel);
+        Publish();
+        return channel;
+    }
+
+    private void Use(TubeChannel channel, IDataChannel data)
+    {
+        channel.DataChannel = data;
+        SettleAsync(channel, data, stop.Token).PipeTo(self);
+    }
+
+    private static async Task<ChannelSettled> SettleAsync(TubeChannel channel, IDataChannel data, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await data.WaitForOpenAsync(cancellationToken);
+            return new(channel, true);
+        }
+        catch (Exception e) when (e is DataChannelClosedException or OperationCanceledException)
+        {
+            return new(channel, false);
+        }
+    }
+
+    private void Settle(TubeChannel channel, bool isOpen)
+    {
+        if (!channels.ContainsValue(channel))
+            return;
+        if (!isOpen)
+        {
+            FinishChannel(channel, ChannelEnd.Unexplained);
+            return;
+        }
+
+        Timers.Cancel(channel.TimerKey);
+        channel.IsOpen = true;
+        Publish();
+        Signal((t, n) => new ChannelOpened(t, n, Now, channel.Id.ToString()));
+        if (state == TubeState.Connecting)
+            Enter(TubeState.Active); // The channel's news overtook the connection's.
+        if (state == TubeState.Active)
+            Enter(TubeState.Ready);
+        channel.Pending?.Answer(
+            new TubeCreated(id, channel.Id, node.Node, state) { LocalListenAddress = channel.Conversation!.ListenEndPoint?.ToString() }, MonotonicNow());
+        channel.Conversation!.RunAsync(channel.DataChannel!).PipeTo(self, success: end => new ChannelRan(channel, end));
+    }
+
+    private void FinishChannel(TubeChannel channel, ChannelEnd how)
+    {
+        if (!channels.ContainsValue(channel))
+            return;
+        // A channel that vanished with its connection ends with the tube and for the tube's reason, which is on its way.
+        if (how.Reason is null && channel.Closing is null && connection!.ConnectionState is PeerConnectionState.Failed or PeerConnectionState.Closed)
+            return;
+        EndChannel(channel, channel.Closing ?? (how.Reason is null ? new(CloseReason.Normal, "The peer closed the channel.") : how));
+    }
+
+    private void BeginCloseChannel(CloseConversation command)
+    {
+        if (!channels.TryGetValue(command.ConversationId, out var channel) || !channel.IsClaimed)
+        {
+            Sender.Tell(new Refused(RefusalCode.ConversationNotFound, $"No tube carries conversation {command.ConversationId}."));
+            return;
+        }
+
+        channel.Closers.Add(Sender);
+        if (channel.Closing is not null)
+            return;
+        channel.Closing = new(command.Reason, command.Text ?? command.Reason.Message);
+        if (!channel.IsOpen || state is not (TubeState.Ready or TubeState.Disconnected))
+        {
+            EndChannel(channel, channel.Closing.Value);
+            return;
+        }
+
+        Timers.StartSingleTimer(channel.TimerKey, new ChannelDeadline(channel), node.Settings.ClosingTimeout);
+        channel.Conversation!.Close(command.Reason, channel.Closing.Value.Text);
+    }
+
+    private void ExpireChannel(TubeChannel channel)
+    {
+        if (!channels.ContainsValue(channel))
+            return;
+        if (channel.Closing is not { } closing)
+        {
+            closing = new(CloseReason.Timeout, "The channel did not open in time.");
+            channel.Pending?.Answer(new Refused(RefusalCode.CreateTimeout, $"The channel did not open on tube {id} in time. Try again.") { TubeId = id }, MonotonicNow());
+        }
+        else
+        {
+            node.Admission.CountCloseTimeout();
+        }
+
+        EndChannel(channel, closing);
+    }
+
+    /// <summary>Frees everything of a channel and says so once.</summary>
+    private void EndChannel(TubeChannel channel, ChannelEnd how, string? outcome = null)
+    {
+        if (!channels.Remove(channel.Id))
+            return;
+        Timers.Cancel(channel.TimerKey);
+        Release("conversation", () => channel.Conversation?.Dispose());
+        Release("data channel", () => channel.DataChannel?.Close());
+        channel.IsOpen = false;
+        if (channel.IsClaimed)
+            node.Directory.Release(channel.Id, id);
+        Publish();
+        var reason = how.Reason ?? CloseReason.Unknown;
+        outcome ??= reason is CloseReason.Normal or CloseReason.Client or CloseReason.AdminClosed ? "normal" : $"error: {how.Text}";
+        if (channel.Conversation is not null)
+            Signal((t, n) => new ChannelClosed(t, n, Now, channel.Id.ToString(), outcome, reason));
+        channel.Pending?.Answer(new Refused(RefusalCode.CreateFailed, how.Text) { TubeId = id }, MonotonicNow());
+        foreach (var closer in channel.Closers)
+            closer.Tell(Done.Instance);
+        if (state == TubeState.Ready && !AnyOpen)
+            Enter(TubeState.Active);
+    }
+}

@@ -1,0 +1,56 @@
+using Akka.Actor;
+using Akka.Event;
+using Registry.Actors.Admission;
+using Registry.Actors.Channels;
+using Registry.Messages;
+using Registry.WebRtc;
+
+namespace Registry.Actors.Tubes;
+
+/// <summary>What a tube's actor tells itself and hears from its registry. Late ones, after the tube's end, are of no interest to anyone.</summary>
+internal abstract record TubeMessage : INoSerializationVerificationNeeded, IDeadLetterSuppression;
+
+/// <summary>Begin the work of a create.</summary>
+internal sealed record Begin : TubeMessage
+{
+    public static readonly Begin Instance = new();
+}
+
+/// <summary>A create for this live tube: open one more channel. Sent by the registry, which must hear when nobody takes it.</summary>
+internal sealed record OpenChannel(PendingCreate Pending) : INoSerializationVerificationNeeded;
+
+/// <summary>The create that made this tube was asked for again by the sender.</summary>
+internal sealed record RepeatCreate(CreateTube Command) : INoSerializationVerificationNeeded;
+
+/// <summary>A close of one of this tube's conversations.</summary>
+internal sealed record CloseChannel(CloseConversation Command) : INoSerializationVerificationNeeded;
+
+internal sealed record Negotiated(string Sdp) : TubeMessage;
+
+internal sealed record NegotiationFailed(Refused Refusal) : TubeMessage;
+
+internal sealed record PeerStateChanged(PeerConnectionState State) : TubeMessage;
+
+internal sealed record PathChanged : TubeMessage
+{
+    public static readonly PathChanged Instance = new();
+}
+
+internal sealed record CandidateGathered(IceCandidate? Candidate) : TubeMessage;
+
+internal sealed record PeerOpenedChannel(IDataChannel Channel) : TubeMessage;
+
+/// <summary>A channel's data channel is open, or never will be.</summary>
+internal sealed record ChannelSettled(TubeChannel Channel, bool IsOpen) : TubeMessage;
+
+internal sealed record ChannelRan(TubeChannel Channel, ChannelEnd End) : TubeMessage;
+
+internal sealed record StateDeadline(TubeState State) : TubeMessage;
+
+/// <summary>A channel took too long to open or to close.</summary>
+internal sealed record ChannelDeadline(TubeChannel Channel) : TubeMessage;
+
+internal sealed record PeerConnectionClosed : TubeMessage
+{
+    public static readonly PeerConnectionClosed Instance = new();
+}
