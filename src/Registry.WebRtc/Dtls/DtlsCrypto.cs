@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using Org.BouncyCastle.Crypto.Prng;
 using Org.BouncyCastle.Security;
@@ -8,8 +9,8 @@ using Org.BouncyCastle.Tls.Crypto.Impl.BC;
 namespace Registry.WebRtc.Dtls;
 
 /// <summary>
-/// BouncyCastle's cryptography with the costly parts taken from the platform: P-256 key agreement, ECDSA, AES-GCM, the PRF and random
-/// numbers. What is left to BouncyCastle: X25519, RSA signatures and the transcript hash. One instance per handshake.
+/// BouncyCastle's cryptography with the costly parts taken from the platform: P-256 key agreement, ECDSA, AES-GCM, hashes and
+/// random numbers. What is left to BouncyCastle: X25519 and RSA signatures. One instance per handshake.
 /// </summary>
 internal sealed class DtlsCrypto() : BcTlsCrypto(PlatformRandom)
 {
@@ -42,10 +43,21 @@ internal sealed class DtlsCrypto() : BcTlsCrypto(PlatformRandom)
     public override TlsSecret CreateSecret(byte[] data) => new PlatformSecret(this, data);
 
     /// <inheritdoc/>
+    public override TlsHash CreateHash(int cryptoHashAlgorithm) => new PlatformHash(HashName(cryptoHashAlgorithm));
+
+    /// <inheritdoc/>
     public override TlsNonceGenerator CreateNonceGenerator(byte[] additionalSeedMaterial) => new PlatformNonceGenerator();
 
     /// <inheritdoc/>
     public override TlsNonceGenerator CreateNonceGenerator(ReadOnlySpan<byte> additionalSeedMaterial) => new PlatformNonceGenerator();
+
+    /// <summary>The platform's name of one of the two hash functions that are offered.</summary>
+    internal static HashAlgorithmName HashName(int cryptoHashAlgorithm) => cryptoHashAlgorithm switch
+    {
+        CryptoHashAlgorithm.sha256 => HashAlgorithmName.SHA256,
+        CryptoHashAlgorithm.sha384 => HashAlgorithmName.SHA384,
+        _ => throw new TlsFatalAlert(AlertDescription.internal_error),
+    };
 
     private sealed class PlatformNonceGenerator : TlsNonceGenerator
     {
@@ -94,13 +106,7 @@ internal sealed class PlatformSecret(BcTlsCrypto crypto, byte[] data) : BcTlsSec
     /// <inheritdoc/>
     protected override void HmacHash(int cryptoHashAlgorithm, byte[] secret, int secretOff, int secretLen, byte[] seed, byte[] output)
     {
-        var algorithm = cryptoHashAlgorithm switch
-        {
-            CryptoHashAlgorithm.sha256 => HashAlgorithmName.SHA256,
-            CryptoHashAlgorithm.sha384 => HashAlgorithmName.SHA384,
-            _ => throw new TlsFatalAlert(AlertDescription.internal_error),
-        };
-        using var hmac = IncrementalHash.CreateHMAC(algorithm, secret.AsSpan(secretOff, secretLen));
+        using var hmac = IncrementalHash.CreateHMAC(DtlsCrypto.HashName(cryptoHashAlgorithm), secret.AsSpan(secretOff, secretLen));
         Span<byte> a = stackalloc byte[hmac.HashLengthInBytes];
         Span<byte> block = stackalloc byte[hmac.HashLengthInBytes];
         hmac.AppendData(seed);
@@ -115,6 +121,40 @@ internal sealed class PlatformSecret(BcTlsCrypto crypto, byte[] data) : BcTlsSec
             hmac.GetHashAndReset(a);
         }
     }
+}
+
+/// <summary>
+/// A hash over a handshake's few kilobytes. Keeps them and hashes at the end: BouncyCastle copies running hashes but never disposes of
+/// them, and the platform's are native objects.
+/// </summary>
+internal sealed class PlatformHash(HashAlgorithmName algorithm) : TlsHash
+{
+    private readonly ArrayBufferWriter<byte> _input = new(2048);
+
+    /// <inheritdoc/>
+    public void Update(byte[] input, int inOff, int length) => _input.Write(input.AsSpan(inOff, length));
+
+    /// <inheritdoc/>
+    public void Update(ReadOnlySpan<byte> input) => _input.Write(input);
+
+    /// <inheritdoc/>
+    public byte[] CalculateHash()
+    {
+        var hash = CryptographicOperations.HashData(algorithm, _input.WrittenSpan);
+        Reset();
+        return hash;
+    }
+
+    /// <inheritdoc/>
+    public TlsHash CloneHash()
+    {
+        var clone = new PlatformHash(algorithm);
+        clone.Update(_input.WrittenSpan);
+        return clone;
+    }
+
+    /// <inheritdoc/>
+    public void Reset() => _input.ResetWrittenCount();
 }
 
 /// <summary>Ephemeral P-256 Diffie-Hellman (RFC 8422 §5.10) on the platform.</summary>

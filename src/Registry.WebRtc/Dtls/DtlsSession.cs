@@ -76,6 +76,8 @@ internal sealed class DtlsSession : IDisposable
     /// <summary>Where the session stands.</summary>
     public DtlsSessionState State => _state;
 
+    private bool CanSend => _state is DtlsSessionState.Completed or DtlsSessionState.Established && !_closeNotifySent;
+
     /// <summary>Begins the handshake and its deadline. A server takes a thread only when the first datagram is there.</summary>
     public void Start()
     {
@@ -154,9 +156,9 @@ internal sealed class DtlsSession : IDisposable
     /// <exception cref="InvalidOperationException">The handshake is not complete, or the session is closed.</exception>
     public int Protect(Span<byte> record, int plaintextLength)
     {
-        if (_cipher is null || _closeNotifySent || _state is DtlsSessionState.Closed)
+        if (!CanSend)
             throw new InvalidOperationException($"The session is {(_closeNotifySent ? DtlsSessionState.Closed : _state)}; it cannot send.");
-        return _cipher.Protect(DtlsContentType.ApplicationData, record, plaintextLength);
+        return _cipher!.Protect(DtlsContentType.ApplicationData, record, plaintextLength);
     }
 
     /// <summary>Writes the alert that tells the peer that this side sends nothing more.</summary>
@@ -164,12 +166,12 @@ internal sealed class DtlsSession : IDisposable
     /// <returns>Length of the record; 0 when there is nothing to close or it was closed before.</returns>
     public int WriteCloseNotify(Span<byte> destination)
     {
-        if (_cipher is null || _closeNotifySent || _state is DtlsSessionState.Closed)
+        if (!CanSend)
             return 0;
         _closeNotifySent = true;
         destination[PlaintextOffset] = (byte)AlertLevel.warning;
         destination[PlaintextOffset + 1] = (byte)AlertDescription.close_notify;
-        return _cipher.Protect(DtlsContentType.Alert, destination, 2);
+        return _cipher!.Protect(DtlsContentType.Alert, destination, 2);
     }
 
     /// <summary>Ends the session without a word. A running handshake gives its thread back at once.</summary>
@@ -332,7 +334,7 @@ internal sealed class DtlsSession : IDisposable
     /// </summary>
     private void SendLastFlightAgain()
     {
-        if (_closeNotifySent)
+        if (!CanSend)
             return;
         var changeCipherSpec = new DtlsRecordHeader(DtlsContentType.ChangeCipherSpec, DtlsRecordHeader.Dtls12, _nextPlaintextSequence++, 1);
         Span<byte> datagram = stackalloc byte[MaxLastFlightLength];

@@ -2,8 +2,8 @@ namespace Registry.WebRtc.Dtls;
 
 /// <summary>What a <see cref="DtlsSession"/> needs from the peer connection that owns it.</summary>
 /// <remarks>
-/// No lock of the session is held while these are called. Those that come from another thread than the owner's may still arrive
-/// while <see cref="DtlsSession.Dispose"/> returns; none is started after it.
+/// No lock of the session is held while these are called, and they must not throw. One from another thread than the owner's that was
+/// on its way when the owner called <see cref="DtlsSession.Dispose"/> still arrives; the owner ignores it.
 /// </remarks>
 internal interface IDtlsTransport
 {

@@ -45,6 +45,17 @@ internal sealed class DtlsEndpoint : IDtlsTransport, IDisposable
         other.Wire = one.Deliver;
     }
 
+    // A thread that has reported its failure needs a moment to become idle again.
+    public static async Task ThreadsAreFree(DtlsHandshakeThreads threads)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (threads.Busy > 0)
+        {
+            patience.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
     public void Start()
     {
         lock (_lock)

@@ -240,7 +240,7 @@ public sealed class DtlsHandshakeTests
         failure.Kind.ShouldBe(PeerConnectionFailureKind.DtlsFailed);
         failure.Message.ShouldContain("timed out");
         alone.Session.State.ShouldBe(DtlsSessionState.Closed);
-        await ThreadsAreFree(options.Threads);
+        await DtlsEndpoint.ThreadsAreFree(options.Threads);
         alone.Failures.ShouldBe(1);
     }
 
@@ -259,7 +259,7 @@ public sealed class DtlsHandshakeTests
 
         alone.Dispose();
 
-        await ThreadsAreFree(options.Threads);
+        await DtlsEndpoint.ThreadsAreFree(options.Threads);
         (alone.Completions, alone.Failures).ShouldBe((0, 0));
     }
 
@@ -293,16 +293,5 @@ public sealed class DtlsHandshakeTests
                 deliver(datagram);
         };
         return () => dropped;
-    }
-
-    // A thread that has reported its failure needs a moment to become idle again.
-    private static async Task ThreadsAreFree(DtlsHandshakeThreads threads)
-    {
-        using var patience = new CancellationTokenSource(DtlsEndpoint.Patience);
-        while (threads.Busy > 0)
-        {
-            patience.Token.ThrowIfCancellationRequested();
-            await Task.Yield();
-        }
     }
 }
