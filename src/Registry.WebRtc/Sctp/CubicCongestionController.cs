@@ -1,0 +1,69 @@
+namespace Registry.WebRtc.Sctp;
+
+/// <summary>CUBIC (RFC 9438) with slow start by byte counting (RFC 3465).</summary>
+internal sealed class CubicCongestionController(int packetSize, int initialPackets) : ICongestionController
+{
+    private const double Beta = 0.7;    // RFC 9438 §4.6
+    private const double C = 0.4;       // RFC 9438 §5.1
+    private const double RenoAlpha = 3 * (1 - Beta) / (1 + Beta); // RFC 9438 §4.3
+    private readonly long minimumWindow = 2L * packetSize;
+    private double window = (double)initialPackets * packetSize;
+    private double slowStartThreshold = double.MaxValue;
+    private double windowMax;
+    private double renoWindow;
+    private double k;
+    private long epochStart = -1;
+
+    public long Window => (long)window;
+
+    public void OnAcknowledged(long now, long bytes, long smoothedRtt)
+    {
+        if (window < slowStartThreshold)
+        {
+            window += bytes;
+            return;
+        }
+        if (epochStart < 0)
+            StartEpoch(now);
+        renoWindow += RenoAlpha * bytes * packetSize / window;
+        var target = Math.Clamp(CubicWindow(now - epochStart + smoothedRtt), window, 1.5 * window);
+        var grown = window + (target - window) * bytes / window;
+        window = Math.Max(grown, renoWindow);
+    }
+
+    public void OnLoss(long now)
+    {
+        ReduceThreshold();
+        window = slowStartThreshold;
+    }
+
+    public void OnTimeout(long now, bool repeated)
+    {
+        // A repeated timeout says nothing new about the path's capacity (RFC 9260 §7.2.3 would shrink the threshold to its floor).
+        if (!repeated)
+            ReduceThreshold();
+        window = packetSize;
+    }
+
+    private void ReduceThreshold()
+    {
+        // Fast convergence (RFC 9438 §4.7).
+        windowMax = window < windowMax ? window * (1 + Beta) / 2 : window;
+        slowStartThreshold = Math.Max(window * Beta, minimumWindow);
+        epochStart = -1;
+    }
+
+    private void StartEpoch(long now)
+    {
+        epochStart = now;
+        renoWindow = window;
+        windowMax = Math.Max(windowMax, window);
+        k = Math.Cbrt((windowMax - window) / packetSize / C);
+    }
+
+    private double CubicWindow(long ticks)
+    {
+        var t = (double)ticks / TimeSpan.TicksPerSecond - k;
+        return C * t * t * t * packetSize + windowMax;
+    }
+}

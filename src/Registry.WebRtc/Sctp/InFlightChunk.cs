@@ -1,0 +1,48 @@
+namespace Registry.WebRtc.Sctp;
+
+/// <summary>What is known about a chunk that has a TSN.</summary>
+internal enum ChunkState : byte
+{
+    /// <summary>Sent and neither acknowledged nor counted as lost.</summary>
+    Outstanding,
+    /// <summary>Counted as lost; waits to be sent again.</summary>
+    Lost,
+    /// <summary>Acknowledged by a gap block.</summary>
+    Acknowledged,
+    /// <summary>Given up (RFC 3758); skipped by FORWARD TSN.</summary>
+    Abandoned,
+}
+
+/// <summary>A fragment that was sent and is not yet cumulatively acknowledged.</summary>
+internal struct InFlightChunk
+{
+    public OutboundMessage Message;
+    public long SentAt;
+    /// <summary>Number of the transmission, counted over the association: tells which of two chunks was sent later.</summary>
+    public long Order;
+    public int Offset;
+    public uint Previous;
+    public uint Next;
+    public ushort Length;
+    public ushort Transmissions;
+    public byte Flags;
+    public ChunkState State;
+    public bool IsLastOfMessage;
+
+    /// <summary>Bytes that count against the congestion window.</summary>
+    public readonly int FlightBytes => Length + DataChunk.HeaderLength;
+}
+
+/// <summary>What one SACK newly acknowledged.</summary>
+internal struct AcknowledgementSummary
+{
+    public long Bytes;
+    public bool CumulativeAdvanced;
+    /// <summary>Send time of the newest transmission acknowledged, valid when <see cref="NewestOrder"/> is above 0.</summary>
+    public long NewestSentAt;
+    public long NewestOrder;
+    /// <summary>Whether that one was sent only once, so that it measures the round trip (Karn).</summary>
+    public bool NewestIsUnambiguous;
+    /// <summary>A chunk that was sent once was acknowledged after a later one: the path reorders.</summary>
+    public bool ReorderingSeen;
+}

@@ -1,0 +1,124 @@
+using System.Buffers.Binary;
+
+namespace Registry.WebRtc.Sctp;
+
+/// <summary>What INIT and INIT ACK say about their sender (RFC 9260 §3.3.2).</summary>
+internal readonly record struct InitParameters
+{
+    public const int FixedLength = 16;
+    /// <summary>RFC 3758 §3.1.</summary>
+    private const ushort ForwardTsnSupported = 0xC000;
+    /// <summary>RFC 5061 §4.2.7.</summary>
+    private const ushort SupportedExtensions = 0x8008;
+    private const ushort StateCookieParameter = 7;
+    private const ushort UnrecognizedParameter = 8;
+    private const int MaxReported = 256;
+    private static readonly byte[] extensions =
+    [
+        ForwardTsnSupported >> 8, ForwardTsnSupported & 0xFF, 0, 4,
+        SupportedExtensions >> 8, SupportedExtensions & 0xFF, 0, 6, (byte)SctpChunkType.Reconfig, (byte)SctpChunkType.ForwardTsn, 0, 0,
+    ];
+
+    public uint InitiateTag { get; init; }
+    public uint ReceiveWindow { get; init; }
+    public ushort OutboundStreams { get; init; }
+    public ushort InboundStreams { get; init; }
+    public uint InitialTsn { get; init; }
+    public bool SupportsForwardTsn { get; init; }
+    public bool SupportsReconfig { get; init; }
+
+    /// <summary>Reads the value of an INIT or INIT ACK chunk.</summary>
+    /// <param name="value">The chunk without its header.</param>
+    /// <param name="init">What was read.</param>
+    /// <param name="cookie">The state cookie; empty when there is none.</param>
+    /// <param name="unrecognized">Unrecognized Parameter items to send back, or null.</param>
+    public static bool TryParse(ReadOnlySpan<byte> value, out InitParameters init, out ReadOnlySpan<byte> cookie, out byte[]? unrecognized)
+    {
+        init = default;
+        cookie = default;
+        unrecognized = null;
+        if (value.Length < FixedLength)
+            return false;
+        var (forwardTsn, reconfig) = (false, false);
+        var reader = new TlvReader(value[FixedLength..]);
+        while (reader.TryRead())
+        {
+            switch (reader.Tag)
+            {
+                case ForwardTsnSupported:
+                    forwardTsn = true;
+                    break;
+                case SupportedExtensions:
+                    forwardTsn |= reader.Value.Contains((byte)SctpChunkType.ForwardTsn);
+                    reconfig |= reader.Value.Contains((byte)SctpChunkType.Reconfig);
+                    break;
+                case StateCookieParameter:
+                    cookie = reader.Value;
+                    break;
+                case UnrecognizedParameter or < StateCookieParameter or 9 or 11 or 12 or 0x8000 or 0x8001:
+                    break; // addresses, cookie preservative, ECN, zero checksum: known, and of no use over DTLS
+                default:
+                    if ((reader.Tag & 0x4000) != 0)
+                        unrecognized = Report(unrecognized, reader.Item);
+                    if ((reader.Tag & 0x8000) == 0)
+                        return Finish(value, forwardTsn, reconfig, out init);
+                    break;
+            }
+        }
+        return Finish(value, forwardTsn, reconfig, out init);
+    }
+
+    /// <summary>Bytes that <see cref="Write"/> needs.</summary>
+    public static int Length(int cookieLength, byte[]? unrecognized) =>
+        FixedLength + extensions.Length + (unrecognized?.Length ?? 0) + (cookieLength == 0 ? 0 : TlvReader.HeaderLength + cookieLength);
+
+    /// <summary>Writes the value of an INIT (no cookie) or INIT ACK chunk; the cookie's length is a multiple of four.</summary>
+    public void Write(Span<byte> value, ReadOnlySpan<byte> cookie, byte[]? unrecognized)
+    {
+        BinaryPrimitives.WriteUInt32BigEndian(value, InitiateTag);
+        BinaryPrimitives.WriteUInt32BigEndian(value[4..], ReceiveWindow);
+        BinaryPrimitives.WriteUInt16BigEndian(value[8..], OutboundStreams);
+        BinaryPrimitives.WriteUInt16BigEndian(value[10..], InboundStreams);
+        BinaryPrimitives.WriteUInt32BigEndian(value[12..], InitialTsn);
+        var rest = value[FixedLength..];
+        if (cookie.Length > 0)
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(rest, StateCookieParameter);
+            BinaryPrimitives.WriteUInt16BigEndian(rest[2..], (ushort)(TlvReader.HeaderLength + cookie.Length));
+            cookie.CopyTo(rest[TlvReader.HeaderLength..]);
+            rest = rest[(TlvReader.HeaderLength + cookie.Length)..];
+        }
+        extensions.CopyTo(rest);
+        unrecognized?.CopyTo(rest[extensions.Length..]);
+    }
+
+    private static bool Finish(ReadOnlySpan<byte> value, bool forwardTsn, bool reconfig, out InitParameters init)
+    {
+        init = new InitParameters
+        {
+            InitiateTag = BinaryPrimitives.ReadUInt32BigEndian(value),
+            ReceiveWindow = BinaryPrimitives.ReadUInt32BigEndian(value[4..]),
+            OutboundStreams = BinaryPrimitives.ReadUInt16BigEndian(value[8..]),
+            InboundStreams = BinaryPrimitives.ReadUInt16BigEndian(value[10..]),
+            InitialTsn = BinaryPrimitives.ReadUInt32BigEndian(value[12..]),
+            SupportsForwardTsn = forwardTsn,
+            SupportsReconfig = reconfig,
+        };
+        // A tag of 0 or no stream in a direction makes the chunk invalid (RFC 9260 §3.3.2).
+        return init is { InitiateTag: not 0, OutboundStreams: not 0, InboundStreams: not 0 };
+    }
+
+    private static byte[]? Report(byte[]? reported, ReadOnlySpan<byte> item)
+    {
+        var padded = (TlvReader.HeaderLength + item.Length + 3) & ~3;
+        var used = reported?.Length ?? 0;
+        if (used + padded > MaxReported)
+            return reported;
+        var grown = new byte[used + padded];
+        reported?.CopyTo(grown, 0);
+        BinaryPrimitives.WriteUInt16BigEndian(grown.AsSpan(used), UnrecognizedParameter);
+        BinaryPrimitives.WriteUInt16BigEndian(grown.AsSpan(used + 2), (ushort)(TlvReader.HeaderLength + item.Length));
+        item.CopyTo(grown.AsSpan(used + TlvReader.HeaderLength));
+        return grown;
+    }
+}

@@ -1,0 +1,63 @@
+namespace Registry.WebRtc.Sctp;
+
+/// <summary>How a message is to be delivered.</summary>
+/// <param name="Unordered">Delivered as soon as it is complete.</param>
+/// <param name="MaxRetransmits">Retransmissions of a fragment before the message is abandoned; null for no limit (RFC 7496 §3.1).</param>
+/// <param name="Lifetime">Time after which the message is abandoned; null for no limit (RFC 3758 §4.1).</param>
+internal readonly record struct SendParameters(bool Unordered, ushort? MaxRetransmits, TimeSpan? Lifetime);
+
+/// <summary>A message in the send buffer; its fragments in flight point into <see cref="Buffer"/>.</summary>
+internal sealed class OutboundMessage
+{
+    public byte[] Buffer { get; set; } = [];
+    public int Length { get; set; }
+    /// <summary>Bytes that were given a TSN.</summary>
+    public int Sent { get; set; }
+    public OutboundStream Stream { get; set; } = null!;
+    public uint Ppid { get; set; }
+    public bool Unordered { get; set; }
+    public ushort Ssn { get; set; }
+    public int MaxRetransmits { get; set; }
+    public long Expires { get; set; }
+    public uint FirstTsn { get; set; }
+    public uint LastTsn { get; set; }
+    public bool Abandoned { get; set; }
+    public OutboundMessage? Next { get; set; }
+
+    public bool IsStarted => Sent > 0;
+}
+
+/// <summary>The outgoing half of a stream.</summary>
+internal sealed class OutboundStream(ushort id)
+{
+    private OutboundMessage? tail;
+
+    public ushort Id { get; } = id;
+    public ushort NextSsn { get; set; }
+    public OutboundMessage? First { get; private set; }
+    /// <summary>User bytes accepted and not yet acknowledged.</summary>
+    public long BufferedBytes { get; set; }
+    /// <summary>Messages accepted and not yet acknowledged or abandoned.</summary>
+    public int BufferedMessages { get; set; }
+    /// <summary>Whether the stream is to be reset once everything in it was acknowledged.</summary>
+    public bool Closing { get; set; }
+    /// <summary>Newest SSN that a FORWARD TSN under construction skips, valid while <see cref="SkipMark"/> is that chunk's mark.</summary>
+    public ushort SkippedSsn { get; set; }
+    public uint SkipMark { get; set; }
+
+    public void Append(OutboundMessage message)
+    {
+        if (tail is null)
+            First = message;
+        else
+            tail.Next = message;
+        tail = message;
+    }
+
+    public void RemoveFirst()
+    {
+        First = First!.Next;
+        if (First is null)
+            tail = null;
+    }
+}

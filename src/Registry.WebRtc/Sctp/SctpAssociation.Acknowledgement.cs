@@ -1,0 +1,217 @@
+using System.Buffers.Binary;
+
+namespace Registry.WebRtc.Sctp;
+
+/// <content>Acknowledgements coming in: round trip, loss detection after RACK (RFC 8985), congestion control and the timers of sent data.</content>
+internal sealed partial class SctpAssociation
+{
+    private const int DuplicateThreshold = 3;
+    private const int MaxReorderingSteps = 16;
+    private long peerWindow;
+    private long rackOrder;
+    private long rackRtt;
+    private bool reorderingSeen;
+    private int reorderingSteps = 1;
+    private uint recoveryPoint;
+    private bool hasRecoveryPoint;
+    private bool inFastRecovery;
+    private long retransmissions;
+    private long timeouts;
+
+    private void HandleSack(long now, ReadOnlySpan<byte> value)
+    {
+        if (State == SctpAssociationState.CookieEchoed)
+            Establish(now);
+        if (!CanSendData || value.Length < SackFixedLength)
+            return;
+        var cumulative = BinaryPrimitives.ReadUInt32BigEndian(value);
+        var window = BinaryPrimitives.ReadUInt32BigEndian(value[4..]);
+        var gaps = BinaryPrimitives.ReadUInt16BigEndian(value[8..]);
+        var duplicates = BinaryPrimitives.ReadUInt16BigEndian(value[10..]);
+        // An older one that was overtaken, or a TSN never sent.
+        if (SerialNumber.IsAfter(inFlight.CumulativeTsn, cumulative) || !SerialNumber.IsAfter(inFlight.NextTsn, cumulative))
+            return;
+        var flightBefore = inFlight.FlightBytes;
+        var summary = default(AcknowledgementSummary);
+        inFlight.AcknowledgeUpTo(cumulative, ref summary);
+        for (var blocks = value[SackFixedLength..]; gaps > 0 && blocks.Length >= 4; gaps--, blocks = blocks[4..])
+        {
+            var first = cumulative + BinaryPrimitives.ReadUInt16BigEndian(blocks);
+            var last = cumulative + BinaryPrimitives.ReadUInt16BigEndian(blocks[2..]);
+            if (SerialNumber.IsAfter(first, cumulative) && !SerialNumber.IsAfter(first, last) && SerialNumber.IsAfter(inFlight.NextTsn, last))
+                inFlight.AcknowledgeGap(first, last, ref summary);
+        }
+        if (duplicates > 0 && retransmissions > 0)
+            reorderingSteps = Math.Min(reorderingSteps + 1, MaxReorderingSteps);
+        UpdatePeerWindow(now, window);
+        AfterAcknowledgement(now, flightBefore, in summary);
+    }
+
+    /// <summary>Takes the cumulative TSN that comes with SHUTDOWN.</summary>
+    private void AcknowledgeCumulative(long now, uint cumulative)
+    {
+        if (SerialNumber.IsAfter(inFlight.CumulativeTsn, cumulative) || !SerialNumber.IsAfter(inFlight.NextTsn, cumulative))
+            return;
+        var flightBefore = inFlight.FlightBytes;
+        var summary = default(AcknowledgementSummary);
+        inFlight.AcknowledgeUpTo(cumulative, ref summary);
+        AfterAcknowledgement(now, flightBefore, in summary);
+    }
+
+    private void UpdatePeerWindow(long now, uint window)
+    {
+        peerWindow = window - inFlight.UnacknowledgedBytes;
+        if (window == 0)
+            errorCount = 0; // a peer that says its window is closed is alive (RFC 9260 §6.1 A)
+        // The peer had no room for the probe of its closed window and dropped it.
+        if (isProbingWindow && window > 0)
+        {
+            inFlight.MarkAllLost(now);
+            rto.ResetBackOff();
+        }
+        if (window > 0)
+            isProbingWindow = false;
+    }
+
+    private void AfterAcknowledgement(long now, long flightBefore, in AcknowledgementSummary summary)
+    {
+        if (summary.Bytes > 0)
+        {
+            errorCount = 0;
+            MeasureRoundTrip(now, in summary);
+        }
+        if (inFlight.HasReneged)
+            inFlight.MarkAllLost(now);
+        if (hasRecoveryPoint && !SerialNumber.IsAfter(recoveryPoint, inFlight.CumulativeTsn))
+            hasRecoveryPoint = inFastRecovery = false;
+        DetectLosses(now);
+        // The window was the limit when one more packet would not have fitted.
+        if (summary.Bytes > 0 && !inFastRecovery && flightBefore + options.MaxPacketSize > congestion.Window)
+            congestion.OnAcknowledged(now, summary.Bytes, rto.SmoothedRtt);
+        inFlight.AdvanceAckPoint();
+        if (summary.CumulativeAdvanced)
+        {
+            rto.ResetBackOff();
+            retransmissionDeadline = long.MaxValue;
+            forwardTsnDue |= inFlight.MustForward;
+        }
+        ArmRetransmission(now);
+        ArmProbe(now);
+    }
+
+    private void MeasureRoundTrip(long now, in AcknowledgementSummary summary)
+    {
+        if (summary.NewestOrder == 0)
+            return;
+        var rtt = now - summary.NewestSentAt;
+        if (summary.NewestIsUnambiguous)
+            rto.AddSample(now, rtt);
+        else if (rtt < rto.MinimumRtt)
+            return; // it answers the first transmission, not the repeated one
+        reorderingSeen |= summary.ReorderingSeen;
+        if (summary.NewestOrder <= rackOrder)
+            return;
+        rackOrder = summary.NewestOrder;
+        rackRtt = rtt;
+    }
+
+    /// <summary>
+    /// Counts as lost what was sent before the newest transmission that arrived and has had a round trip plus the reordering
+    /// window (RFC 8985 §6.2). Each chunk leaves the list of outstanding ones, so the work is in proportion to the news.
+    /// </summary>
+    private void DetectLosses(long now)
+    {
+        reorderDeadline = long.MaxValue;
+        var allowance = rackRtt + ReorderingWindow;
+        var congested = false;
+        while (inFlight.HasOutstanding)
+        {
+            var tsn = inFlight.OldestOutstanding;
+            ref var chunk = ref inFlight[tsn];
+            if (chunk.Order >= rackOrder)
+                break;
+            var due = chunk.SentAt + allowance;
+            if (due > now)
+            {
+                reorderDeadline = due;
+                break;
+            }
+            congested |= !hasRecoveryPoint || SerialNumber.IsAfter(tsn, recoveryPoint);
+            inFlight.MarkLost(tsn, now);
+        }
+        if (!congested)
+            return;
+        congestion.OnLoss(now);
+        EnterRecovery();
+        inFastRecovery = true;
+    }
+
+    /// <summary>None until the path is known to reorder, once three later chunks arrived (RFC 8985 §6.2 step 4).</summary>
+    private long ReorderingWindow
+    {
+        get
+        {
+            if (!reorderingSeen && (inFastRecovery || inFlight.GapAcknowledged >= DuplicateThreshold))
+                return 0;
+            var minimum = rto.MinimumRtt == long.MaxValue ? 0 : rto.MinimumRtt;
+            return Math.Min(reorderingSteps * (minimum / 4), rto.SmoothedRtt);
+        }
+    }
+
+    private void EnterRecovery()
+    {
+        recoveryPoint = inFlight.NextTsn - 1;
+        hasRecoveryPoint = true;
+    }
+
+    /// <summary>T3 runs while anything is in flight (RFC 9260 §6.3.2).</summary>
+    private void ArmRetransmission(long now)
+    {
+        if (inFlight.IsEmpty)
+            retransmissionDeadline = long.MaxValue;
+        else if (retransmissionDeadline == long.MaxValue)
+            retransmissionDeadline = now + rto.Rto;
+    }
+
+    /// <summary>The tail loss probe (RFC 8985 §7.2): not during recovery, and only where it comes before T3.</summary>
+    private void ArmProbe(long now)
+    {
+        probeDeadline = long.MaxValue;
+        if (!inFlight.HasOutstanding || inFlight.HasLost || inFastRecovery || probeInFlight || !rto.HasSample || isProbingWindow)
+            return;
+        var delay = 2 * rto.SmoothedRtt + (inFlight.IsOneOutstanding ? options.MinimumRto.Ticks : 0);
+        if (now + delay < retransmissionDeadline)
+            probeDeadline = now + delay;
+    }
+
+    /// <summary>T3: everything in flight counts as lost and the window falls to one packet (RFC 9260 §6.3.3).</summary>
+    private void OnRetransmissionTimeout(long now)
+    {
+        retransmissionDeadline = long.MaxValue;
+        timeouts++;
+        if (++errorCount > options.MaxRetransmits)
+        {
+            End(SctpCloseCause.Timeout, $"The peer did not acknowledge data in {options.MaxRetransmits} retransmissions.");
+            return;
+        }
+        rto.BackOff();
+        probeInFlight = false;
+        if (!isProbingWindow)
+        {
+            congestion.OnTimeout(now, repeated: hasRecoveryPoint && !inFastRecovery);
+            EnterRecovery();
+            inFastRecovery = false;
+        }
+        inFlight.MarkAllLost(now);
+        forwardTsnDue = inFlight.MustForward;
+        ArmRetransmission(now);
+    }
+
+    /// <summary>Sends the newest chunk again, so that its acknowledgement shows what else is missing.</summary>
+    private void OnProbeTimeout(long now)
+    {
+        probeDeadline = long.MaxValue;
+        if (inFlight.HasOutstanding && !inFlight.MayAbandon(in inFlight[inFlight.NewestOutstanding], now))
+            probeDue = true;
+    }
+}

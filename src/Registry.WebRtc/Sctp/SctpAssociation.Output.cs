@@ -1,0 +1,268 @@
+using System.Buffers.Binary;
+
+namespace Registry.WebRtc.Sctp;
+
+/// <content>Packets going out: control chunks first, then what was lost, then new data (RFC 9260 §6.1, §6.10).</content>
+internal sealed partial class SctpAssociation
+{
+    /// <summary>A started message goes on in the rest of a packet only if that holds at least this much of it.</summary>
+    private const int MinimumFragment = 256;
+    private uint forwardedTsn;
+    private uint forwardMark;
+    private bool forwardTsnDue;
+    private bool isProbingWindow;
+    private bool probeDue;
+    private bool probeInFlight;
+    private long messagesSent;
+    private long bytesSent;
+
+    /// <summary>Writes the next packet to send; false when there is none now.</summary>
+    /// <param name="now">The time.</param>
+    /// <param name="destination">At least <see cref="SctpOptions.MaxPacketSize"/> bytes.</param>
+    /// <param name="written">The packet's length.</param>
+    public bool TryWritePacket(TimeSpan now, Span<byte> destination, out int written)
+    {
+        if (destination.Length < options.MaxPacketSize)
+            throw new ArgumentException($"A packet needs {options.MaxPacketSize} bytes.", nameof(destination));
+        destination = destination[..options.MaxPacketSize];
+        if (!TryWriteAlone(now.Ticks, destination, out written) && !TryWriteBundle(now.Ticks, destination, out written))
+            return false;
+        packetsSent++;
+        return true;
+    }
+
+    /// <summary>Chunks that are never bundled.</summary>
+    private bool TryWriteAlone(long now, Span<byte> destination, out int written)
+    {
+        if (abortDue is { } cause)
+        {
+            abortDue = null;
+            return WriteLast(SctpChunkType.Abort, cause, destination, out written);
+        }
+        if (shutdownCompleteDue)
+        {
+            shutdownCompleteDue = false;
+            return WriteLast(SctpChunkType.ShutdownComplete, [], destination, out written);
+        }
+        if (!hasEnded && initAck is not null)
+            return WriteInitAck(destination, out written);
+        if (!hasEnded && initDue)
+            return WriteInit(now, destination, out written);
+        written = 0;
+        return false;
+    }
+
+    private bool WriteLast(SctpChunkType type, ReadOnlySpan<byte> value, Span<byte> destination, out int written)
+    {
+        var writer = new SctpPacketWriter(destination, options.Port, peerTag);
+        value.CopyTo(writer.AddChunk(type, 0, value.Length));
+        written = writer.Complete();
+        return true;
+    }
+
+    private bool TryWriteBundle(long now, Span<byte> destination, out int written)
+    {
+        written = 0;
+        if (hasEnded || peerTag == 0)
+            return false;
+        var writer = new SctpPacketWriter(destination, options.Port, peerTag);
+        var hasData = CanSendData && MaySendData(now);
+        AfterProgress(); // expired messages may have left the buffer
+        WriteCookies(now, ref writer);
+        WriteReplies(ref writer);
+        if (State >= SctpAssociationState.Established)
+        {
+            if (sackDue || hasData && unacknowledgedPackets > 0)
+                WriteSack(ref writer);
+            WriteControl(now, ref writer);
+            if (hasData)
+                WriteData(now, ref writer);
+        }
+        if (writer.IsEmpty)
+            return false;
+        written = writer.Complete();
+        return true;
+    }
+
+    private void WriteCookies(long now, ref SctpPacketWriter writer)
+    {
+        if (cookieEchoDue && echoedCookie is { } cookie)
+        {
+            cookieEchoDue = false;
+            cookie.CopyTo(writer.AddChunk(SctpChunkType.CookieEcho, 0, cookie.Length));
+            ArmInit(now);
+        }
+        if (cookieAckDue)
+        {
+            cookieAckDue = false;
+            writer.AddChunk(SctpChunkType.CookieAck, 0, 0);
+        }
+    }
+
+    private void WriteReplies(ref SctpPacketWriter writer)
+    {
+        while (replies.TryPeek(out var reply) && ((reply.Length + 3) & ~3) <= writer.Remaining)
+            writer.AddRaw(replies.Dequeue());
+    }
+
+    private void WriteControl(long now, ref SctpPacketWriter writer)
+    {
+        if (heartbeatDue && writer.Remaining >= TlvReader.HeaderLength + HeartbeatLength)
+            WriteHeartbeat(now, ref writer);
+        if (CanSendData && (forwardTsnDue || inFlight.MustForward && inFlight.AdvancedAckPoint != forwardedTsn))
+            WriteForwardTsn(ref writer);
+        if (streamReset.IsDue && CanSendData)
+            streamReset.Write(ref writer, now, rto.Rto, inFlight.NextTsn - 1);
+        if (shutdownDue && writer.Remaining >= 8)
+        {
+            shutdownDue = false;
+            BinaryPrimitives.WriteUInt32BigEndian(writer.AddChunk(SctpChunkType.Shutdown, 0, 4), tracker.Cumulative);
+            ArmShutdown(now);
+        }
+        if (shutdownAckDue && writer.Remaining >= 4)
+        {
+            shutdownAckDue = false;
+            writer.AddChunk(SctpChunkType.ShutdownAck, 0, 0);
+            ArmShutdown(now);
+        }
+    }
+
+    /// <summary>Tells the peer to skip abandoned messages; per stream the newest SSN that is skipped (RFC 3758 §3.2).</summary>
+    private void WriteForwardTsn(ref SctpPacketWriter writer)
+    {
+        forwardTsnDue = false;
+        var room = (writer.Remaining - TlvReader.HeaderLength - 4) / 4;
+        if (!inFlight.MustForward || room < 1)
+            return;
+        Span<ushort> streamIds = stackalloc ushort[options.MaxPacketSize / 4];
+        var (count, tsn) = (0, inFlight.CumulativeTsn);
+        forwardMark++;
+        for (; tsn != inFlight.AdvancedAckPoint; tsn++)
+        {
+            var message = inFlight[tsn + 1].Message;
+            if (message.Unordered)
+                continue;
+            var stream = message.Stream;
+            if (stream.SkipMark != forwardMark)
+            {
+                if (count == room)
+                    break;
+                streamIds[count++] = stream.Id;
+                stream.SkipMark = forwardMark;
+            }
+            stream.SkippedSsn = message.Ssn;
+        }
+        var value = writer.AddChunk(SctpChunkType.ForwardTsn, 0, 4 + 4 * count);
+        BinaryPrimitives.WriteUInt32BigEndian(value, tsn);
+        for (var i = 0; i < count; i++)
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(value[(4 + 4 * i)..], streamIds[i]);
+            BinaryPrimitives.WriteUInt16BigEndian(value[(6 + 4 * i)..], sendQueue.GetStream(streamIds[i]).SkippedSsn);
+        }
+        forwardedTsn = inFlight.AdvancedAckPoint;
+    }
+
+    /// <summary>Whether window and queue allow at least one chunk now.</summary>
+    private bool MaySendData(long now)
+    {
+        if (probeDue)
+            return true;
+        if (inFlight.FlightBytes >= congestion.Window)
+            return false;
+        return inFlight.HasLost || CanSendNew(now) is not null;
+    }
+
+    /// <summary>The message to go on with if the peer's window takes it; a closed window is probed with one packet (RFC 9260 §6.1 A).</summary>
+    private OutboundMessage? CanSendNew(long now)
+    {
+        if (inFlight.IsFull || sendQueue.Peek(now) is not { } message)
+            return null;
+        var length = Math.Min(message.Length - message.Sent, options.MaxPacketSize - SctpPacketWriter.HeaderLength - DataChunk.HeaderLength);
+        return length <= peerWindow || inFlight.IsEmpty ? message : null;
+    }
+
+    private void WriteData(long now, ref SctpPacketWriter writer)
+    {
+        if (probeDue)
+            WriteProbe(now, ref writer);
+        while (inFlight.HasLost && inFlight.FlightBytes < congestion.Window)
+        {
+            var tsn = inFlight.FirstLost;
+            if (!Fits(in inFlight[tsn], in writer))
+                return;
+            WriteRetransmission(tsn, now, ref writer, 0);
+        }
+        while (inFlight.FlightBytes < congestion.Window && CanSendNew(now) is { } message)
+        {
+            if (message.IsStarted && message.Expires <= now && inFlight.PeerSupportsForwardTsn)
+                inFlight.Abandon(message);
+            else if (!TryWriteFragment(message, now, ref writer))
+                break;
+        }
+        ArmRetransmission(now);
+        if (probeDeadline == long.MaxValue)
+            ArmProbe(now);
+    }
+
+    private static bool Fits(in InFlightChunk chunk, in SctpPacketWriter writer) => ((chunk.Length + DataChunk.HeaderLength + 3) & ~3) <= writer.Remaining;
+
+    private void WriteProbe(long now, ref SctpPacketWriter writer)
+    {
+        if (!inFlight.HasOutstanding)
+        {
+            probeDue = false;
+            return;
+        }
+        var tsn = inFlight.NewestOutstanding;
+        if (!Fits(in inFlight[tsn], in writer))
+            return;
+        probeDue = false;
+        probeInFlight = true;
+        WriteRetransmission(tsn, now, ref writer, DataChunk.ImmediateFlag);
+        retransmissionDeadline = now + rto.Rto;
+    }
+
+    private void WriteRetransmission(uint tsn, long now, ref SctpPacketWriter writer, byte flags)
+    {
+        retransmissions++;
+        inFlight.Retransmit(tsn, now);
+        WriteChunk(tsn, ref writer, flags);
+        // T3 starts again when the earliest chunk goes out again (RFC 9260 §6.3.2 R1).
+        if (tsn == inFlight.CumulativeTsn + 1)
+            retransmissionDeadline = now + rto.Rto;
+    }
+
+    private bool TryWriteFragment(OutboundMessage message, long now, ref SctpPacketWriter writer)
+    {
+        var room = writer.Remaining - DataChunk.HeaderLength;
+        var rest = message.Length - message.Sent;
+        var full = options.MaxPacketSize - SctpPacketWriter.HeaderLength - DataChunk.HeaderLength;
+        // A message that fits into a packet of its own is not cut, and nothing is cut into slivers.
+        if (room < rest && (rest <= full || room < MinimumFragment))
+            return false;
+        var length = Math.Min(room, rest);
+        var flags = (byte)((message.IsStarted ? 0 : DataChunk.BeginFlag) | (length == rest ? DataChunk.EndFlag : 0) | (message.Unordered ? DataChunk.UnorderedFlag : 0));
+        isProbingWindow = length > peerWindow;
+        var tsn = inFlight.Add(message, length, flags, now);
+        sendQueue.Advance(message, length);
+        peerWindow -= length;
+        bytesSent += length;
+        if (length == rest)
+            messagesSent++;
+        WriteChunk(tsn, ref writer, 0);
+        probeInFlight = false;
+        return true;
+    }
+
+    private void WriteChunk(uint tsn, ref SctpPacketWriter writer, byte flags)
+    {
+        ref var chunk = ref inFlight[tsn];
+        var message = chunk.Message;
+        var value = writer.AddChunk(SctpChunkType.Data, (byte)(chunk.Flags | flags), DataChunk.HeaderLength - TlvReader.HeaderLength + chunk.Length);
+        BinaryPrimitives.WriteUInt32BigEndian(value, tsn);
+        BinaryPrimitives.WriteUInt16BigEndian(value[4..], message.Stream.Id);
+        BinaryPrimitives.WriteUInt16BigEndian(value[6..], message.Unordered ? (ushort)0 : message.Ssn);
+        BinaryPrimitives.WriteUInt32BigEndian(value[8..], message.Ppid);
+        message.Buffer.AsSpan(chunk.Offset, chunk.Length).CopyTo(value[12..]);
+    }
+}

@@ -1,0 +1,118 @@
+using System.Buffers.Binary;
+
+namespace Registry.WebRtc.Sctp;
+
+/// <content>Deadlines and heartbeats (RFC 9260 §8.3).</content>
+internal sealed partial class SctpAssociation
+{
+    private const int HeartbeatLength = 20;
+    private const ushort HeartbeatInformation = 1;
+    private long initDeadline = long.MaxValue;
+    private long shutdownDeadline = long.MaxValue;
+    private long retransmissionDeadline = long.MaxValue;
+    private long probeDeadline = long.MaxValue;
+    private long reorderDeadline = long.MaxValue;
+    private long sackDeadline = long.MaxValue;
+    private long heartbeatDeadline = long.MaxValue;
+    private long? initSentAt;
+    private int initTransmissions;
+    private ulong heartbeatNonce;
+    private bool heartbeatDue;
+    private bool heartbeatInFlight;
+
+    /// <summary>When <see cref="HandleTimeout"/> is to be called next; <see cref="TimeSpan.MaxValue"/> for never.</summary>
+    public TimeSpan NextTimeout
+    {
+        get
+        {
+            if (hasEnded)
+                return TimeSpan.MaxValue;
+            var next = Math.Min(Math.Min(initDeadline, shutdownDeadline), Math.Min(retransmissionDeadline, probeDeadline));
+            next = Math.Min(Math.Min(next, reorderDeadline), Math.Min(sackDeadline, heartbeatDeadline));
+            return TimeSpan.FromTicks(Math.Min(next, streamReset.Deadline));
+        }
+    }
+
+    /// <summary>Does what is due at this time.</summary>
+    public void HandleTimeout(TimeSpan time)
+    {
+        var now = time.Ticks;
+        if (now >= initDeadline && !hasEnded)
+            OnInitTimeout();
+        if (now >= shutdownDeadline && !hasEnded)
+            OnShutdownTimeout();
+        if (now >= reorderDeadline && !hasEnded)
+            OnReorderTimeout(now);
+        if (now >= probeDeadline && !hasEnded)
+            OnProbeTimeout(now);
+        if (now >= retransmissionDeadline && !hasEnded)
+            OnRetransmissionTimeout(now);
+        if (now >= streamReset.Deadline && !hasEnded)
+            OnResetTimeout();
+        if (now >= heartbeatDeadline && !hasEnded)
+            OnHeartbeatTimeout(now);
+        if (now >= sackDeadline)
+        {
+            sackDeadline = long.MaxValue;
+            sackDue = true;
+        }
+    }
+
+    private void OnReorderTimeout(long now)
+    {
+        DetectLosses(now);
+        forwardTsnDue |= inFlight.MustForward && inFlight.AdvancedAckPoint != forwardedTsn;
+    }
+
+    private void OnResetTimeout()
+    {
+        if (CountError("The peer does not answer a stream reset."))
+            streamReset.OnTimeout();
+    }
+
+    private void OnHeartbeatTimeout(long now)
+    {
+        if (heartbeatInFlight)
+        {
+            if (!CountError("The peer does not answer heartbeats."))
+                return;
+            rto.BackOff();
+        }
+        // While data is in flight T3 watches the path.
+        heartbeatDue = inFlight.IsEmpty;
+        heartbeatInFlight = false;
+        heartbeatDeadline = now + options.HeartbeatInterval.Ticks;
+    }
+
+    private bool CountError(string reason)
+    {
+        if (++errorCount <= options.MaxRetransmits)
+            return true;
+        End(SctpCloseCause.Timeout, reason);
+        return false;
+    }
+
+    private void WriteHeartbeat(long now, ref SctpPacketWriter writer)
+    {
+        heartbeatDue = false;
+        heartbeatInFlight = true;
+        heartbeatNonce = (ulong)options.NextRandom() << 32 | options.NextRandom();
+        heartbeatDeadline = now + rto.Rto;
+        var value = writer.AddChunk(SctpChunkType.Heartbeat, 0, HeartbeatLength);
+        BinaryPrimitives.WriteUInt16BigEndian(value, HeartbeatInformation);
+        BinaryPrimitives.WriteUInt16BigEndian(value[2..], HeartbeatLength);
+        BinaryPrimitives.WriteInt64BigEndian(value[4..], now);
+        BinaryPrimitives.WriteUInt64BigEndian(value[12..], heartbeatNonce);
+    }
+
+    private void HandleHeartbeatAck(long now, ReadOnlySpan<byte> value)
+    {
+        if (!heartbeatInFlight || value.Length != HeartbeatLength || BinaryPrimitives.ReadUInt64BigEndian(value[12..]) != heartbeatNonce)
+            return;
+        heartbeatInFlight = false;
+        errorCount = 0;
+        rto.ResetBackOff();
+        rto.AddSample(now, now - BinaryPrimitives.ReadInt64BigEndian(value[4..]));
+        heartbeatDeadline = now + options.HeartbeatInterval.Ticks;
+    }
+}

@@ -1,0 +1,69 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+
+namespace Registry.WebRtc.Sctp;
+
+/// <summary>How an SCTP association behaves; both numbers of the wire and limits of this side.</summary>
+internal sealed record SctpOptions
+{
+    public static readonly SctpOptions Default = new();
+
+    /// <summary>SCTP port of both sides (a=sctp-port).</summary>
+    public ushort Port { get; init; } = 5000;
+
+    /// <summary>Largest SCTP packet in bytes, a multiple of four; with DTLS, UDP and IPv6 it fits into 1,280 bytes (RFC 8831 §5).</summary>
+    public int MaxPacketSize { get; init; } = 1200;
+
+    /// <summary>Bytes that may wait in the send buffer, all streams together, before sending is refused.</summary>
+    public int SendBufferSize { get; init; } = 1024 * 1024;
+
+    /// <summary>Receive window: bytes received and not yet taken by the application, all streams together.</summary>
+    public int ReceiveBufferSize { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>Largest message accepted from the peer.</summary>
+    public int MaxMessageSize { get; init; } = 256 * 1024;
+
+    /// <summary>Most channels open at a time; further ones of the peer are refused by resetting their stream.</summary>
+    public int MaxChannels { get; init; } = 4096;
+
+    /// <summary>Retransmission timeout before a round trip was measured. RFC 9260 §16 says 1 s; ICE and DTLS have just proven this path.</summary>
+    public TimeSpan InitialRto { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Least margin of the retransmission timeout over the smoothed round trip; a little above the 200 ms by which a peer may delay its SACK.</summary>
+    public TimeSpan MinimumRto { get; init; } = TimeSpan.FromMilliseconds(220);
+
+    /// <summary>Longest retransmission timeout.</summary>
+    public TimeSpan MaximumRto { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Longest delay of an acknowledgement (RFC 9260 §6.2: at most 200 ms).</summary>
+    public TimeSpan SackDelay { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Idle time after which the path is probed.</summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Life of a state cookie (RFC 9260 §16).</summary>
+    public TimeSpan CookieLifetime { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Retransmissions of INIT or COOKIE ECHO before the association fails (RFC 9260 §16).</summary>
+    public int MaxInitRetransmits { get; init; } = 8;
+
+    /// <summary>Consecutive timeouts without any answer before the association fails (RFC 9260 §8.1).</summary>
+    public int MaxRetransmits { get; init; } = 10;
+
+    /// <summary>Initial congestion window in packets (RFC 6928).</summary>
+    public int InitialWindowPackets { get; init; } = 10;
+
+    /// <summary>Makes the congestion controller of an association.</summary>
+    public Func<SctpOptions, ICongestionController> CongestionController { get; init; } =
+        options => new CubicCongestionController(options.MaxPacketSize, options.InitialWindowPackets);
+
+    /// <summary>Source of tags, initial TSN and cookie secret; unpredictable in production, seeded in tests.</summary>
+    public Func<uint> NextRandom { get; init; } = SecureRandom;
+
+    private static uint SecureRandom()
+    {
+        Span<byte> bytes = stackalloc byte[4];
+        RandomNumberGenerator.Fill(bytes);
+        return BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+    }
+}

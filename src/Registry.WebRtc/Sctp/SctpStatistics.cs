@@ -1,0 +1,28 @@
+namespace Registry.WebRtc.Sctp;
+
+/// <summary>Counters of one association at one moment.</summary>
+internal readonly record struct SctpStatistics
+{
+    public long PacketsSent { get; init; }
+    public long PacketsReceived { get; init; }
+    public long PacketsDiscarded { get; init; }
+    public long MessagesSent { get; init; }
+    public long MessagesReceived { get; init; }
+    public long BytesSent { get; init; }
+    public long BytesReceived { get; init; }
+    /// <summary>DATA chunks sent again, for whatever reason.</summary>
+    public long Retransmissions { get; init; }
+    /// <summary>Expirations of the retransmission timer.</summary>
+    public long Timeouts { get; init; }
+    /// <summary>Messages given up because of their reliability limits.</summary>
+    public long MessagesAbandoned { get; init; }
+    public TimeSpan? RoundTripTime { get; init; }
+    public long CongestionWindow { get; init; }
+    public long PeerReceiveWindow { get; init; }
+    /// <summary>User bytes in flight.</summary>
+    public long BytesInFlight { get; init; }
+    /// <summary>Bytes of the receive window in use, with the overhead charged per message.</summary>
+    public long ReceiveBufferUsed { get; init; }
+    /// <summary>Bytes accepted for sending and not yet acknowledged.</summary>
+    public long SendBufferUsed { get; init; }
+}

@@ -1,0 +1,171 @@
+using System.Buffers;
+
+namespace Registry.WebRtc.Sctp;
+
+/// <summary>
+/// The send buffer: messages per stream that wait for a TSN, handed out by message in turn over the streams. A message is
+/// finished before the next begins, since fragments must have consecutive TSNs (RFC 9260 §6.9).
+/// </summary>
+internal sealed class SendQueue(int capacity)
+{
+    /// <summary>Charged per message besides its bytes, so that tiny messages are bounded too.</summary>
+    private const int MessageOverhead = 128;
+    private const int MaxFreeMessages = 256;
+    private readonly Dictionary<ushort, OutboundStream> streams = [];
+    private readonly Queue<OutboundStream> waiting = new();
+    private readonly Stack<OutboundMessage> free = new();
+    private OutboundStream? current;
+    private OutboundStream? lastUsed;
+    private long chargedBytes;
+    private bool refused;
+
+    /// <summary>User bytes accepted and not yet acknowledged.</summary>
+    public long BufferedBytes { get; private set; }
+
+    public int BufferedMessages { get; private set; }
+
+    public long MessagesAbandoned { get; private set; }
+
+    /// <summary>Streams whose last message was acknowledged after <see cref="OutboundStream.Closing"/> was set.</summary>
+    public Queue<OutboundStream> Drained { get; } = new();
+
+    public bool IsEmpty => BufferedMessages == 0;
+
+    /// <summary>True once after sending was refused and the buffer has since drained to half.</summary>
+    public bool TakeBufferLow()
+    {
+        if (!refused || chargedBytes > capacity / 2)
+            return false;
+        refused = false;
+        return true;
+    }
+
+    public OutboundStream GetStream(ushort id)
+    {
+        if (lastUsed is { } last && last.Id == id)
+            return last;
+        if (!streams.TryGetValue(id, out var stream))
+            streams[id] = stream = new OutboundStream(id);
+        return lastUsed = stream;
+    }
+
+    public bool TryGetStream(ushort id, out OutboundStream? stream) => streams.TryGetValue(id, out stream);
+
+    /// <summary>Forgets a stream that was reset; the next use of its id starts at SSN 0.</summary>
+    public void RemoveStream(OutboundStream stream)
+    {
+        if (streams.TryGetValue(stream.Id, out var present) && present == stream)
+            streams.Remove(stream.Id);
+        if (lastUsed == stream)
+            lastUsed = null;
+    }
+
+    /// <summary>Copies a message into the buffer; false when there is no room. An empty buffer takes a message of any size.</summary>
+    public bool TryEnqueue(long now, OutboundStream stream, uint ppid, ReadOnlySpan<byte> payload, in SendParameters parameters, bool control)
+    {
+        if (!control && chargedBytes > 0 && chargedBytes + payload.Length + MessageOverhead > capacity)
+        {
+            refused = true;
+            return false;
+        }
+        var message = free.Count > 0 ? free.Pop() : new OutboundMessage();
+        message.Buffer = ArrayPool<byte>.Shared.Rent(payload.Length);
+        payload.CopyTo(message.Buffer);
+        message.Length = payload.Length;
+        message.Stream = stream;
+        message.Ppid = ppid;
+        message.Unordered = parameters.Unordered;
+        message.MaxRetransmits = parameters.MaxRetransmits ?? -1;
+        message.Expires = parameters.Lifetime is { } lifetime ? now + lifetime.Ticks : long.MaxValue;
+        Charge(message, 1, payload.Length);
+        if (stream.First is null && stream != current)
+            waiting.Enqueue(stream);
+        stream.Append(message);
+        return true;
+    }
+
+    /// <summary>The message whose next fragment is to be sent, or null. Messages that expired before they were begun are dropped here.</summary>
+    public OutboundMessage? Peek(long now)
+    {
+        while (true)
+        {
+            if (current is null && !waiting.TryDequeue(out current))
+                return null;
+            var message = current.First;
+            if (message is null)
+            {
+                current = null;
+                continue;
+            }
+            if (message.IsStarted || now < message.Expires)
+                return message;
+            MessagesAbandoned++;
+            FinishCurrent();
+            Release(message, message.Length);
+        }
+    }
+
+    /// <summary>Notes that a fragment of the message from <see cref="Peek"/> was sent.</summary>
+    public void Advance(OutboundMessage message, int bytes)
+    {
+        if (!message.IsStarted && !message.Unordered)
+            message.Ssn = message.Stream.NextSsn++;
+        message.Sent += bytes;
+        if (message.Sent == message.Length)
+            FinishCurrent();
+    }
+
+    /// <summary>Gives up what was not sent of a message that is begun.</summary>
+    public void AbandonRemainder(OutboundMessage message)
+    {
+        var unsent = message.Length - message.Sent;
+        message.Length = message.Sent;
+        ReleaseBytes(message.Stream, unsent);
+        FinishCurrent();
+    }
+
+    /// <summary>Takes acknowledged or skipped bytes out of the buffer.</summary>
+    public void ReleaseBytes(OutboundStream stream, int bytes)
+    {
+        stream.BufferedBytes -= bytes;
+        BufferedBytes -= bytes;
+        chargedBytes -= bytes;
+    }
+
+    /// <summary>Returns a message all of whose fragments were acknowledged or skipped.</summary>
+    public void Release(OutboundMessage message, int remainingBytes)
+    {
+        var stream = message.Stream;
+        if (message.Abandoned)
+            MessagesAbandoned++;
+        Charge(message, -1, -remainingBytes);
+        ArrayPool<byte>.Shared.Return(message.Buffer);
+        if (stream.Closing && stream.BufferedMessages == 0)
+            Drained.Enqueue(stream);
+        if (free.Count >= MaxFreeMessages)
+            return;
+        message.Buffer = [];
+        message.Stream = null!;
+        message.Next = null;
+        message.Sent = 0;
+        message.Abandoned = false;
+        free.Push(message);
+    }
+
+    private void Charge(OutboundMessage message, int messages, int bytes)
+    {
+        message.Stream.BufferedMessages += messages;
+        BufferedMessages += messages;
+        chargedBytes += messages * MessageOverhead;
+        ReleaseBytes(message.Stream, -bytes);
+    }
+
+    private void FinishCurrent()
+    {
+        var stream = current!;
+        stream.RemoveFirst();
+        if (stream.First is not null)
+            waiting.Enqueue(stream);
+        current = null;
+    }
+}
