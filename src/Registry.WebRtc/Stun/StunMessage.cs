@@ -43,8 +43,6 @@ internal readonly ref struct StunMessage
 
     public StunTransactionId TransactionId => StunTransactionId.Read(message[8..]);
 
-    public bool HasIntegrity => integrityOffset >= 0;
-
     /// <summary>Whether there is no FINGERPRINT or a right one.</summary>
     public bool FingerprintFits => fingerprintOffset < 0
         || BinaryPrimitives.ReadUInt32BigEndian(message[(fingerprintOffset + StunFormat.AttributeHeaderLength)..])
