@@ -60,7 +60,8 @@ internal sealed class SdpReader(SdpType type)
             IsBundled = isBundled,
             Credentials = credentials,
             IsIceLite = session.Has("ice-lite"),
-            SupportsTrickle = FindIn(transport, "ice-options") is { } options && options.Split(' ').Contains("trickle"),
+            // Options are separated by spaces; libdatachannel writes commas.
+            SupportsTrickle = FindIn(transport, "ice-options") is { } options && options.Split(' ', ',').Contains("trickle"),
             Fingerprints = fingerprints,
             Setup = setup,
             SctpPort = sctpPort,
@@ -105,11 +106,11 @@ internal sealed class SdpReader(SdpType type)
                 continue;
             if (line.Length > MaxLineLength)
                 return FailLine($"line {number} has {line.Length} characters; at most {MaxLineLength} are taken");
-            if (line.Length < 2 || line[1] != '=' || line.ContainsAnyInRange('\0', '\u001F'))
-                return FailLine($"line {number}: '{Shown(line.ToString())}' is not of the form <letter>=<value>");
             if (!begun && !line.SequenceEqual("v=0"))
                 break;
             begun = true;
+            if (line.Length < 2 || line[1] != '=' || line.ContainsAnyInRange('\0', '\u001F'))
+                return FailLine($"line {number}: '{Shown(line.ToString())}' is not of the form <letter>=<value>");
             if (line[0] == 'a' && ++attributes > MaxAttributes)
                 return FailLine($"a= occurs more than {MaxAttributes} times");
             if (!ReadLine(line[0], line[2..].ToString(), number))
