@@ -210,8 +210,8 @@ internal sealed partial class IceAgent
         if (pair.IsLearned)
             return;
         pair.IsLearned = true;
-        if (earlyChecks.Exists(c => c.Remote == pair.Remote))
-            return;   // told when that check came
-        events.Enqueue(new IceEvent(IceEventKind.RemoteAddressLearned, State, pair.Remote));
+        // The address of an early check was told when that came.
+        if (IndexOfEarlyCheck(pair.Remote) < 0)
+            events.Enqueue(new IceEvent(IceEventKind.RemoteAddressLearned, State, pair.Remote));
     }
 }

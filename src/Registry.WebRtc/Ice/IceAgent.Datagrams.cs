@@ -74,7 +74,9 @@ internal sealed partial class IceAgent
     {
         foreach (var attribute in message)
         {
-            if ((ushort)attribute.Type < 0x8000 && !Enum.IsDefined(attribute.Type))
+            if ((ushort)attribute.Type < 0x8000 && attribute.Type is not (StunAttributeType.MappedAddress or StunAttributeType.Username
+                or StunAttributeType.ErrorCode or StunAttributeType.UnknownAttributes or StunAttributeType.Realm or StunAttributeType.Nonce
+                or StunAttributeType.XorMappedAddress or StunAttributeType.Priority or StunAttributeType.UseCandidate))
                 return attribute.Type;
         }
         return null;
@@ -102,7 +104,7 @@ internal sealed partial class IceAgent
 
     private void Remember(TransportAddress remote, uint priority, bool useCandidate, ReadOnlySpan<byte> remoteUsernameFragment)
     {
-        var index = earlyChecks.FindIndex(c => c.Remote == remote);
+        var index = IndexOfEarlyCheck(remote);
         if (index < 0)
         {
             if (earlyChecks.Count >= options.MaxEarlyChecks)
@@ -115,6 +117,8 @@ internal sealed partial class IceAgent
         else
             earlyChecks[index] = check with { UseCandidate = useCandidate || earlyChecks[index].UseCandidate };
     }
+
+    private int IndexOfEarlyCheck(TransportAddress remote) => earlyChecks.FindIndex(c => c.Remote == remote);
 
     private void HandleResponse(TimeSpan now, TransportAddress remote, StunMessage message)
     {
