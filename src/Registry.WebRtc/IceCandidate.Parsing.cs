@@ -118,14 +118,14 @@ public sealed partial record IceCandidate
     private static bool TryNumber(string text, uint least, uint most, out uint value) =>
         uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= least && value <= most;
 
-    /// <summary>IP literals without zone, and host names; names of digits and dots only are refused as mistyped addresses.</summary>
+    /// <summary>IP literals, and host names. Literals with a zone or port, and the octal, hexadecimal and short spellings of IPv4, are refused.</summary>
     private static bool IsAddress(string text)
     {
         if (text.Contains(':', StringComparison.Ordinal))
-            return !text.Contains('%', StringComparison.Ordinal) && IPAddress.TryParse(text, out _);
-        if (text.All(c => char.IsAsciiDigit(c) || c == '.'))
-            return text.Count(c => c == '.') == 3 && IPAddress.TryParse(text, out _);
-        return text.Length <= 253 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_');
+            return text.All(c => char.IsAsciiHexDigit(c) || c is ':' or '.') && IPAddress.TryParse(text, out _);
+        if (IPAddress.TryParse(text, out var address))
+            return text == address.ToString();
+        return !text.All(c => char.IsAsciiDigit(c) || c == '.') && text.Length <= 253 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_');
     }
 
     private static bool IsIceChar(char c) => char.IsAsciiLetterOrDigit(c) || c is '+' or '/';

@@ -209,6 +209,42 @@ public sealed class IceAgentConnectTests
     }
 
     [Fact]
+    public void Any_order_of_signalling_over_a_bad_network_ends_with_both_on_one_pair()
+    {
+        for (var seed = 0; seed < 300; seed++)
+        {
+            var random = new Random(seed);
+            var network = new IceNetwork(seed)
+            {
+                Loss = 0.1,
+                Duplication = 0.05,
+                Delay = TimeSpan.FromMilliseconds(random.Next(1, 60)),
+                Jitter = TimeSpan.FromMilliseconds(random.Next(40)),
+            };
+            IceRole Any() => (IceRole)random.Next(2);
+            var (a, b) = (network.Add(A, Any()), network.Add(B, Any()));
+            var dead = b.Candidate with { Address = "203.0.113.1", Priority = b.Candidate.Priority + 5 };
+            Action[] signals =
+            [
+                () => a.KnowsCredentialsOf(b), () => b.KnowsCredentialsOf(a),
+                () => a.Learns(b.Candidate), () => b.Learns(a.Candidate), () => a.Learns(dead), () => a.Ended(), () => b.Ended(),
+            ];
+            random.Shuffle(signals);
+            foreach (var signal in signals)
+            {
+                signal();
+                network.Run(TimeSpan.FromMilliseconds(random.Next(300))).ShouldBeTrue();
+            }
+
+            network.Run(TimeSpan.FromSeconds(10), () => Completed(a, b)).ShouldBeTrue($"seed {seed}");
+
+            a.Agent.SelectedRemote.ShouldBe(b.Address, $"seed {seed}");
+            b.Agent.SelectedRemote.ShouldBe(a.Address, $"seed {seed}");
+            a.Agent.Role.ShouldNotBe(b.Agent.Role, $"seed {seed}");
+        }
+    }
+
+    [Fact]
     public void A_round_trip_longer_than_the_first_retransmission_still_connects()
     {
         var network = new IceNetwork(1) { Delay = TimeSpan.FromMilliseconds(400) };

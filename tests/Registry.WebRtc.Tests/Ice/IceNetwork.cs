@@ -15,6 +15,10 @@ internal sealed class IceNetwork(int seed)
     public TimeSpan Now { get; private set; }
     public TimeSpan Delay { get; set; } = TimeSpan.FromMilliseconds(1);
     public double Loss { get; set; }
+    public double Duplication { get; set; }
+
+    /// <summary>Most that is added to <see cref="Delay"/>; packets overtake each other.</summary>
+    public TimeSpan Jitter { get; set; }
     public List<IceNode> Nodes { get; } = [];
 
     /// <summary>Whether a datagram is carried; asked in addition to <see cref="Loss"/>.</summary>
@@ -41,7 +45,8 @@ internal sealed class IceNetwork(int seed)
                 if (random.NextDouble() < Loss || !Carries(node.Address, remote))
                     continue;
                 var (from, to) = Translate(node.Address, remote);
-                inFlight.Enqueue((from, to, buffer[..written]), (Now + Delay, sequence++));
+                for (var copies = random.NextDouble() < Duplication ? 2 : 1; copies > 0; copies--)
+                    inFlight.Enqueue((from, to, buffer[..written]), (Now + Delay + Jitter * random.NextDouble(), sequence++));
             }
             while (node.Agent.TryReadEvent(out var e))
                 node.Events.Add((Now, e));
