@@ -17,7 +17,7 @@ internal sealed class DtlsHandshake : DatagramTransport
     /// </summary>
     public const int MaxMessageSize = 16 * 1024;
 
-    /// <summary>Largest datagram read. A handshake stays below a path's MTU; loopback peers may go beyond Ethernet's.</summary>
+    /// <summary>Largest datagram kept before the session is established. A handshake stays below a path's MTU; loopback peers may go beyond Ethernet's.</summary>
     public const int MaxReceivedDatagram = 4096;
 
     private readonly object _gate = new();
@@ -44,11 +44,10 @@ internal sealed class DtlsHandshake : DatagramTransport
     }
 
     /// <summary>Keeps a datagram for the handshake thread.</summary>
-    /// <returns>False when it was dropped: too long, or too many are waiting.</returns>
+    /// <param name="datagram">At most <see cref="MaxReceivedDatagram"/> bytes.</param>
+    /// <returns>False when it was dropped because too many are waiting.</returns>
     public bool Enqueue(ReadOnlySpan<byte> datagram)
     {
-        if (datagram.Length > MaxReceivedDatagram)
-            return false;
         lock (_gate)
         {
             if (_received.Count >= _options.MaxQueuedDatagrams)

@@ -13,7 +13,7 @@ internal sealed class DtlsHandshakeThreads(int limit = DtlsHandshakeThreads.Defa
     /// <summary>Threads of both roles together, unless told otherwise.</summary>
     public const int DefaultLimit = 512;
 
-    // Reserved, not committed: a handshake touches about 60 KB, but a cold one also compiles its methods on this stack.
+    // Address space, committed only where touched. A cold handshake also compiles its methods on this stack, and an overflow ends the process.
     private const int StackSize = 512 * 1024;
     private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(5);
 

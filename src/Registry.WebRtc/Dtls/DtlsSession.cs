@@ -94,7 +94,7 @@ internal sealed class DtlsSession : IDisposable
 
     /// <summary>
     /// Takes a received datagram and gives the application data in it, record by record, decrypted in place. Call until it returns
-    /// false. Before the session is established the datagram is copied and kept, and the answer is false at once.
+    /// false. Before the session is established the datagram is copied and kept, within limits, and the answer is false at once.
     /// </summary>
     /// <param name="datagram">The datagram; on return, what of it has not been read.</param>
     /// <param name="plaintext">A part of the datagram's memory.</param>
@@ -247,6 +247,8 @@ internal sealed class DtlsSession : IDisposable
 
     private void Keep(ReadOnlySpan<byte> datagram)
     {
+        if (datagram.Length > DtlsHandshake.MaxReceivedDatagram)
+            return;
         lock (_gate)
         {
             if (_state == DtlsSessionState.Completed)
@@ -265,15 +267,15 @@ internal sealed class DtlsSession : IDisposable
     /// <summary>During the handshake: its records go to its thread, protected data waits; protected alerts may concern either.</summary>
     private void Sort(ReadOnlySpan<byte> datagram)
     {
-        Span<byte> handshake = new byte[datagram.Length];
-        Span<byte> early = new byte[datagram.Length];
+        Span<byte> handshake = stackalloc byte[DtlsHandshake.MaxReceivedDatagram];
+        Span<byte> early = stackalloc byte[DtlsHandshake.MaxReceivedDatagram];
         int handshakeLength = 0, earlyLength = 0;
-        var isHello = false;
+        var hasPlaintextHandshake = false;
         while (DtlsRecordHeader.TryRead(datagram, out var header))
         {
             var record = datagram[..header.RecordLength];
             datagram = datagram[header.RecordLength..];
-            isHello |= header is { Type: DtlsContentType.Handshake, Epoch: 0 };
+            hasPlaintextHandshake |= header is { Type: DtlsContentType.Handshake, Epoch: 0 };
             if (header.Epoch > 0 && header.Type is DtlsContentType.ApplicationData or DtlsContentType.Alert)
                 Append(early, ref earlyLength, record);
             if (header.Type is not DtlsContentType.ApplicationData)
@@ -282,7 +284,7 @@ internal sealed class DtlsSession : IDisposable
 
         if (earlyLength > 0)
             KeepEarly(early[..earlyLength].ToArray());
-        if (handshakeLength > 0 && _handshake!.Enqueue(handshake[..handshakeLength]) && isHello)
+        if (handshakeLength > 0 && _handshake!.Enqueue(handshake[..handshakeLength]) && hasPlaintextHandshake)
             RequestThread();
     }
 

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using CsCheck;
 using Registry.WebRtc.Dtls;
 
@@ -280,13 +279,38 @@ public sealed class DtlsRecordTests
     }
 
     [Fact]
-    public void What_waits_for_a_handshake_is_bounded()
+    public async Task What_waits_for_the_handshake_is_bounded_in_number_and_size()
     {
-        var handshake = new DtlsHandshake(DtlsPair.ClientCertificate, DtlsRole.Server, [], new DtlsPair().Client, DtlsOptions.Default);
+        using var pair = new DtlsPair(new() { MaxQueuedDatagrams = 2, MaxEarlyDatagrams = 2, RetransmitTimeout = TimeSpan.FromMilliseconds(20) });
+        for (var i = 0; i < 100; i++)
+        {
+            pair.Server.Deliver(Framed(DtlsContentType.Handshake, 0, 50));
+            pair.Server.Deliver(Framed(DtlsContentType.ApplicationData, 1, 50));
+            pair.Server.Deliver(Framed(DtlsContentType.Handshake, 0, DtlsHandshake.MaxReceivedDatagram));
+        }
+
+        await pair.EstablishAsync();
+
+        pair.Server.Received.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_full_queue_drops_what_comes_on_top()
+    {
+        using var pair = new DtlsPair();
+        var handshake = new DtlsHandshake(DtlsPair.ClientCertificate, DtlsRole.Server, [], pair.Client, DtlsOptions.Default);
 
         Enumerable.Range(0, 100).Count(_ => handshake.Enqueue(new byte[100])).ShouldBe(64);
         handshake.TakeQueue().Length.ShouldBe(64);
-        handshake.Enqueue(new byte[DtlsHandshake.MaxReceivedDatagram + 1]).ShouldBeFalse();
+    }
+
+    private static byte[] Framed(DtlsContentType type, ushort epoch, int bodyLength)
+    {
+        // 0xFF is no start of a handshake message: its length would not fit the record.
+        var record = new byte[DtlsRecordHeader.Size + bodyLength];
+        record.AsSpan().Fill(0xFF);
+        new DtlsRecordHeader(type, DtlsRecordHeader.Dtls12, (ulong)epoch << 48, bodyLength).Write(record);
+        return record;
     }
 
     private static IEnumerable<DtlsRecordHeader> Headers(byte[] datagram)
@@ -352,12 +376,8 @@ public sealed class DtlsRecordTests
             var garbage = Gen.Byte.Array[0, 200];
             var framed = Gen.Select(Gen.Byte[20, 23], Gen.UShort[0, 2], garbage).Select((type, epoch, body) =>
             {
-                var record = new byte[13 + body.Length];
-                record[0] = type;
-                BinaryPrimitives.WriteUInt16BigEndian(record.AsSpan(1), 0xFEFD);
-                BinaryPrimitives.WriteUInt16BigEndian(record.AsSpan(3), epoch);
-                BinaryPrimitives.WriteUInt16BigEndian(record.AsSpan(11), (ushort)body.Length);
-                body.CopyTo(record, 13);
+                var record = Framed((DtlsContentType)type, epoch, body.Length);
+                body.CopyTo(record, DtlsRecordHeader.Size);
                 return record;
             });
             return Gen.OneOf(mutated, mutated, garbage, framed);
