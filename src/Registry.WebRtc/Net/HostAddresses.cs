@@ -1,0 +1,51 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+
+namespace Registry.WebRtc.Net;
+
+/// <summary>The machine's addresses that become host candidates.</summary>
+internal sealed class HostAddresses(IReadOnlyList<IPAddress>? configured, TimeProvider time)
+{
+    // Listing interfaces costs a millisecond, too much for each tube of a burst.
+    private static readonly TimeSpan Validity = TimeSpan.FromSeconds(5);
+
+    private readonly Lock gate = new();
+    private IPAddress[] listed = [];
+    private long listedAt;
+
+    /// <summary>The configured addresses, or those of the interfaces that are up; loopback only when there is nothing else.</summary>
+    public IReadOnlyList<IPAddress> Current
+    {
+        get
+        {
+            if (configured is not null)
+                return configured;
+            lock (gate)
+            {
+                if (listed.Length == 0 || time.GetElapsedTime(listedAt) > Validity)
+                {
+                    listed = List();
+                    listedAt = time.GetTimestamp();
+                }
+                return listed;
+            }
+        }
+    }
+
+    private static IPAddress[] List()
+    {
+        var addresses = NetworkInterface.GetAllNetworkInterfaces()
+            .Where(i => i.OperationalStatus == OperationalStatus.Up && i.NetworkInterfaceType != NetworkInterfaceType.Loopback)
+            .SelectMany(i => i.GetIPProperties().UnicastAddresses)
+            .Select(a => a.Address)
+            .Where(IsUsable)
+            .Distinct()
+            .ToArray();
+        return addresses.Length > 0 ? addresses : [IPAddress.Loopback];
+    }
+
+    // Link-local IPv6 needs a zone, which a candidate line cannot carry (RFC 8445 §5.1.1.1 lets agents leave such out).
+    private static bool IsUsable(IPAddress address) =>
+        address.AddressFamily == AddressFamily.InterNetwork || (!address.IsIPv6LinkLocal && !address.IsIPv6SiteLocal && !address.IsIPv6Multicast);
+}
