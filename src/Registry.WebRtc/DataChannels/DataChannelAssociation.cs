@@ -113,10 +113,11 @@ internal sealed partial class DataChannelAssociation
     /// <summary>Bytes of a channel that were accepted for sending and are not yet acknowledged.</summary>
     public long BufferedAmount(ushort id) => association.BufferedBytes(id);
 
-    /// <summary>The application took one message: gives its bytes back to the receive window.</summary>
-    /// <param name="bytes">The message's length.</param>
+    /// <summary>The application took messages: gives their bytes back to the receive window.</summary>
+    /// <param name="bytes">The messages' length.</param>
+    /// <param name="messages">How many they are.</param>
     /// <returns>Whether a packet is to be written now, to tell the peer that the window has opened.</returns>
-    public bool MessageConsumed(int bytes) => association.Release(1, bytes);
+    public bool MessageConsumed(long bytes, int messages = 1) => association.Release(messages, bytes);
 
     /// <summary>Ends the association after everything sent was acknowledged.</summary>
     public void Shutdown(TimeSpan now)

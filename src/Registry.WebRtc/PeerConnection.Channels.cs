@@ -1,0 +1,256 @@
+using System.Text;
+using Registry.WebRtc.DataChannels;
+using Registry.WebRtc.Dtls;
+using Registry.WebRtc.Sctp;
+using Registry.WebRtc.Sdp;
+
+namespace Registry.WebRtc;
+
+/// <summary>The data channels of a connection.</summary>
+internal sealed partial class PeerConnection : IDataChannelOwner
+{
+    private readonly List<DataChannel> waitingChannels = [];
+    private readonly Dictionary<ushort, DataChannel> channels = [];
+    private TaskCompletionSource? sendSpace;
+    private DataChannel? channelsToWake;
+    private int remoteMaxMessageSize;
+    private long consumedBytes;
+    private int consumedMessages;
+
+    public int RemoteMaxMessageSize => remoteMaxMessageSize;
+
+    public IDataChannel CreateDataChannel(string label, DataChannelOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(label);
+        options ??= DataChannelOptions.Default;
+        Validate(label, options);
+        var channel = new DataChannel(this, label, options);
+        lock (gate)
+        {
+            if (released)
+                throw new InvalidOperationException("The peer connection is closed.");
+            if (association is null)
+                waitingChannels.Add(channel);
+            else
+                OpenChannel(Now, channel);
+            if (association is not null)
+                Advance(Now);
+        }
+        Schedule();
+        return channel;
+    }
+
+    long IDataChannelOwner.BufferedAmount(DataChannel channel)
+    {
+        lock (gate)
+            return association is not null && channel.Id is { } id && channels.ContainsKey(id) ? association.BufferedAmount(id) : 0;
+    }
+
+    bool IDataChannelOwner.TrySend(DataChannel channel, ReadOnlySpan<byte> message, DataChannelMessageType type)
+    {
+        lock (gate)
+        {
+            if (association is null || channel.State != DataChannelState.Open)
+                throw new DataChannelClosedException($"The data channel '{channel.Label}' is closed.");
+            var now = Now;
+            if (!association.TrySend(now, channel.Id!.Value, message, type))
+            {
+                sendSpace ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
+                return false;
+            }
+            Flush(now);
+            ArmTimer(now);
+            return true;
+        }
+    }
+
+    Task IDataChannelOwner.WaitForSendSpace()
+    {
+        lock (gate)
+            return sendSpace?.Task ?? Task.CompletedTask;
+    }
+
+    void IDataChannelOwner.MessageConsumed(int bytes)
+    {
+        // Told to SCTP in portions: the window need not open by every message, and the lock stays free.
+        if (Interlocked.Add(ref consumedBytes, bytes) + (long)Interlocked.Increment(ref consumedMessages) * Reassembly.MessageOverhead >= configuration.ReceiveBufferSize / 8)
+            Schedule();
+    }
+
+    void IDataChannelOwner.Close(DataChannel channel)
+    {
+        lock (gate)
+        {
+            if (association is null)
+            {
+                if (waitingChannels.Remove(channel))
+                    MarkClosed(channel);
+            }
+            else if (channel.State <= DataChannelState.Open)
+            {
+                ChangeState(channel, DataChannelState.Closing);
+                association.CloseChannel(Now, channel.Id!.Value);
+                Advance(Now);
+            }
+        }
+        Schedule();
+    }
+
+    private static void Validate(string label, DataChannelOptions options)
+    {
+        if (Encoding.UTF8.GetByteCount(label) > ushort.MaxValue)
+            throw new ArgumentException("The label has more than 65,535 bytes of UTF-8 (RFC 8832 §5.1).", nameof(label));
+        if (Encoding.UTF8.GetByteCount(options.Protocol) > ushort.MaxValue)
+            throw new ArgumentException("The protocol has more than 65,535 bytes of UTF-8 (RFC 8832 §5.1).", nameof(options));
+        if (options is { MaxRetransmits: not null, MaxPacketLifeTime: not null })
+            throw new ArgumentException("Set either MaxRetransmits or MaxPacketLifeTime, not both.", nameof(options));
+        if (options.Negotiated != options.Id.HasValue)
+            throw new ArgumentException("A negotiated channel, and only that, needs an Id.", nameof(options));
+        if (options.Id == ushort.MaxValue)
+            throw new ArgumentException("Id must be 0 to 65,534.", nameof(options));
+    }
+
+    private void StartAssociation()
+    {
+        var options = new SctpOptions
+        {
+            Port = SdpDescription.DefaultSctpPort,
+            MaxPacketSize = SctpPacketSize,
+            MaxMessageSize = configuration.MaxMessageSize,
+            SendBufferSize = configuration.SendBufferSize,
+            ReceiveBufferSize = configuration.ReceiveBufferSize,
+        };
+        association = new DataChannelAssociation(options, isDtlsClient: dtlsRole == DtlsRole.Client);
+        var now = Now;
+        association.Start(now);
+        foreach (var channel in waitingChannels)
+            OpenChannel(now, channel);
+        waitingChannels.Clear();
+        while (!released && dtls!.TryReadEarlyDatagram(out var datagram))
+            ReceiveRecords(now, datagram);
+        Advance(now);
+    }
+
+    private void OpenChannel(TimeSpan now, DataChannel channel)
+    {
+        channel.Id = association!.OpenChannel(now, channel.Label, channel.Options);
+        channels.Add(channel.Id.Value, channel);
+        // User messages may follow the OPEN at once (RFC 8832 §6), so the channel need not wait for the ACK.
+        if (association.State == SctpAssociationState.Established)
+            ChangeState(channel, DataChannelState.Open);
+    }
+
+    private void ApplyChannelEvents(TimeSpan now)
+    {
+        while (!released && association is not null && association.TryReadEvent(out var change))
+        {
+            switch (change.Kind)
+            {
+                case DataChannelEventKind.Established:
+                    foreach (var channel in channels.Values)
+                        ChangeState(channel, DataChannelState.Open);
+                    break;
+                case DataChannelEventKind.ChannelOpened:
+                    AcceptChannel(change);
+                    break;
+                case DataChannelEventKind.Message:
+                    Deliver(change);
+                    break;
+                case DataChannelEventKind.ChannelClosed:
+                    if (channels.Remove(change.ChannelId, out var closed))
+                        MarkClosed(closed);
+                    break;
+                case DataChannelEventKind.SendBufferLow:
+                    ReleaseSenders();
+                    break;
+                case DataChannelEventKind.Closed when change.Cause is SctpCloseCause.RemoteShutdown or SctpCloseCause.RemoteAbort:
+                    SendGoodbye();
+                    Release(PeerConnectionState.Closed);
+                    break;
+                case DataChannelEventKind.Closed:
+                    Fail(PeerConnectionFailureKind.SctpFailed, change.Reason!);
+                    break;
+            }
+        }
+    }
+
+    private void AcceptChannel(DataChannelEvent opened)
+    {
+        var channel = new DataChannel(this, opened.Label!, opened.Options!) { Id = opened.ChannelId };
+        channel.Advance(DataChannelState.Open);
+        channels.Add(opened.ChannelId, channel);
+        Raise(() => DataChannelReceived?.Invoke(channel));
+    }
+
+    private void Deliver(DataChannelEvent received)
+    {
+        if (!channels.TryGetValue(received.ChannelId, out var channel))
+            received.Message!.Dispose();
+        else if (channel.Deliver(received.Message!))
+            AddToWake(channel);
+    }
+
+    private void ReportConsumedMessages()
+    {
+        // Messages first: a message that is consumed in between is then reported late rather than with too few bytes.
+        var messages = Interlocked.Exchange(ref consumedMessages, 0);
+        var bytes = Interlocked.Exchange(ref consumedBytes, 0);
+        if (messages > 0)
+            association!.MessageConsumed(bytes, messages);
+    }
+
+    private void CloseAllChannels()
+    {
+        foreach (var channel in waitingChannels)
+            MarkClosed(channel);
+        foreach (var channel in channels.Values)
+            MarkClosed(channel);
+        waitingChannels.Clear();
+        channels.Clear();
+        ReleaseSenders();
+    }
+
+    private void MarkClosed(DataChannel channel)
+    {
+        ChangeState(channel, DataChannelState.Closed);
+        if (channel.EndReceiving())
+            AddToWake(channel);
+    }
+
+    private void ChangeState(DataChannel channel, DataChannelState next)
+    {
+        if (channel.Advance(next))
+            Raise(() => channel.RaiseStateChanged(next));
+    }
+
+    private void ReleaseSenders()
+    {
+        sendSpace?.TrySetResult();
+        sendSpace = null;
+    }
+
+    private void AddToWake(DataChannel channel)
+    {
+        channel.NextToWake = channelsToWake;
+        channelsToWake = channel;
+    }
+
+    private DataChannel? TakeChannelsToWake()
+    {
+        var first = channelsToWake;
+        channelsToWake = null;
+        return first;
+    }
+
+    private static void WakeReceivers(DataChannel? channel)
+    {
+        while (channel is not null)
+        {
+            // Read first: the woken receiver may wait again and be linked into another list.
+            var next = channel.NextToWake;
+            channel.NextToWake = null;
+            channel.Wake();
+            channel = next;
+        }
+    }
+}

@@ -1,0 +1,212 @@
+using Registry.WebRtc.Dtls;
+using Registry.WebRtc.Ice;
+using Registry.WebRtc.Sdp;
+
+namespace Registry.WebRtc;
+
+/// <summary>Offer and answer (JSEP, RFC 9429 §4.1), candidates, and what they set going.</summary>
+internal sealed partial class PeerConnection
+{
+    private const int MaxEarlyCandidates = 64;
+
+    private readonly List<IceCandidate?> earlyCandidates = [];
+    private SignalingState signalingState;
+    private IceGatheringState gatheringState;
+    private SdpDescription? created;
+    private SdpDescription? local;
+    private SdpDescription? remote;
+    private SessionDescription? remoteAsSet;
+    private DtlsRole? dtlsRole;
+    private IReadOnlyList<CertificateFingerprint> remoteFingerprints = [];
+
+    public SignalingState SignalingState
+    {
+        get { lock (gate) return signalingState; }
+    }
+
+    public IceGatheringState IceGatheringState
+    {
+        get { lock (gate) return gatheringState; }
+    }
+
+    public SessionDescription? RemoteDescription
+    {
+        get { lock (gate) return remoteAsSet; }
+    }
+
+    public SessionDescription? LocalDescription
+    {
+        get
+        {
+            lock (gate)
+            {
+                if (local is null)
+                    return null;
+                var complete = local with
+                {
+                    Candidates = ice.LocalCandidates,
+                    EndOfCandidates = gatheringState == IceGatheringState.Complete,
+                };
+                return new(complete.Type, complete.ToString());
+            }
+        }
+    }
+
+    public ValueTask<SessionDescription> CreateOfferAsync(CancellationToken cancellationToken = default)
+    {
+        lock (gate)
+        {
+            Require(signalingState is SignalingState.Stable or SignalingState.HaveLocalOffer, "create an offer");
+            if (waitingChannels.Count == 0 && association is null)
+                throw new InvalidOperationException("Create a data channel before the offer: an offer without one has nothing to negotiate.");
+            created = local is { Type: SdpType.Offer } previous
+                ? previous with { SessionVersion = previous.SessionVersion + 1 }
+                : SdpDescription.CreateOffer(ice.LocalCredentials, factory.Certificate.Fingerprint, configuration.MaxMessageSize);
+            return ValueTask.FromResult(new SessionDescription(SdpType.Offer, created.ToString()));
+        }
+    }
+
+    public ValueTask<SessionDescription> CreateAnswerAsync(CancellationToken cancellationToken = default)
+    {
+        lock (gate)
+        {
+            Require(signalingState == SignalingState.HaveRemoteOffer, "create an answer");
+            created = remote!.CreateAnswer(ice.LocalCredentials, factory.Certificate.Fingerprint, configuration.MaxMessageSize);
+            if (dtlsRole is { } role)
+                created = created with { Setup = role == DtlsRole.Client ? DtlsSetup.Active : DtlsSetup.Passive };
+            return ValueTask.FromResult(new SessionDescription(SdpType.Answer, created.ToString()));
+        }
+    }
+
+    public ValueTask SetLocalDescriptionAsync(SessionDescription description, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(description);
+        lock (gate)
+        {
+            if (created is null || created.Type != description.Type)
+                throw new InvalidOperationException($"Set as local description what Create{description.Type}Async returned.");
+            Require(
+                description.Type == SdpType.Offer ? signalingState is SignalingState.Stable or SignalingState.HaveLocalOffer : signalingState == SignalingState.HaveRemoteOffer,
+                $"set a local {description.Type}");
+            local = created;
+            created = null;
+            signalingState = description.Type == SdpType.Offer ? SignalingState.HaveLocalOffer : SignalingState.Stable;
+            Gather();
+            if (description.Type == SdpType.Answer)
+                Agree();
+            Advance(Now);
+        }
+        Schedule();
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask SetRemoteDescriptionAsync(SessionDescription description, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(description);
+        var parsed = SdpDescription.Parse(description.Type, description.Sdp);
+        lock (gate)
+        {
+            Require(
+                description.Type == SdpType.Offer ? signalingState is SignalingState.Stable or SignalingState.HaveRemoteOffer : signalingState == SignalingState.HaveLocalOffer,
+                $"set a remote {description.Type}");
+            if (remote is not null && remote.Credentials != parsed.Credentials)
+                throw new InvalidOperationException("The description has new ICE credentials (a=ice-ufrag): an ICE restart by the peer is not supported; open a new connection.");
+            remote = parsed;
+            remoteAsSet = description;
+            remoteMaxMessageSize = parsed.MaxMessageSize;
+            remoteFingerprints = parsed.Fingerprints;
+            signalingState = description.Type == SdpType.Offer ? SignalingState.HaveRemoteOffer : SignalingState.Stable;
+            if (description.Type == SdpType.Answer)
+                Agree();
+            Advance(Now);
+        }
+        Schedule();
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask AddIceCandidateAsync(IceCandidate? candidate, CancellationToken cancellationToken = default)
+    {
+        lock (gate)
+        {
+            if (released)
+                throw new InvalidOperationException("The peer connection is closed.");
+            if (remoteCredentialsSet)
+            {
+                AddRemoteCandidate(candidate);
+                Advance(Now);
+            }
+            else if (earlyCandidates.Count < MaxEarlyCandidates)
+            {
+                earlyCandidates.Add(candidate);
+            }
+            else
+            {
+                throw new InvalidOperationException($"More than {MaxEarlyCandidates} candidates came before the remote description.");
+            }
+        }
+        Schedule();
+        return ValueTask.CompletedTask;
+    }
+
+    private bool remoteCredentialsSet;
+
+    /// <summary>Both descriptions are there: roles are settled and checks may start.</summary>
+    private void Agree()
+    {
+        var now = Now;
+        if (!remoteCredentialsSet)
+        {
+            remoteCredentialsSet = true;
+            var offering = local!.Type == SdpType.Offer;
+            // The full agent controls a lite one, otherwise the offerer controls (RFC 8445 §6.1.1).
+            ice.Role = offering || remote!.IsIceLite ? IceRole.Controlling : IceRole.Controlled;
+            dtlsRole = (offering ? remote!.Setup != DtlsSetup.Active : local.Setup == DtlsSetup.Active) ? DtlsRole.Client : DtlsRole.Server;
+            ice.SetRemoteCredentials(now, remote!.Credentials.UsernameFragment, remote.Credentials.Password, remote.IsIceLite);
+        }
+        foreach (var candidate in remote!.Candidates)
+            AddRemoteCandidate(candidate);
+        if (remote.EndOfCandidates)
+            AddRemoteCandidate(null);
+        foreach (var candidate in earlyCandidates)
+            AddRemoteCandidate(candidate);
+        earlyCandidates.Clear();
+        StartDtls(now);
+    }
+
+    private void AddRemoteCandidate(IceCandidate? candidate)
+    {
+        if (candidate is null)
+            ice.EndOfRemoteCandidates(Now);
+        else if (candidate.UsernameFragment is null || candidate.UsernameFragment == remote!.Credentials.UsernameFragment)
+            ice.AddRemoteCandidate(Now, candidate);
+    }
+
+    /// <summary>Host candidates are known at once, so gathering ends where it starts.</summary>
+    private void Gather()
+    {
+        if (gatheringState != IceGatheringState.New)
+            return;
+        ChangeGatheringState(IceGatheringState.Gathering);
+        var preference = IceCandidatePriority.MaxLocalPreference;
+        foreach (var endPoint in transport.LocalEndPoints)
+            ice.AddLocalCandidate(IceCandidatePriority.CreateHost(endPoint.Address, endPoint.Port, preference--));
+        foreach (var candidate in ice.LocalCandidates)
+            Raise(() => IceCandidateFound?.Invoke(candidate));
+        ChangeGatheringState(IceGatheringState.Complete);
+        Raise(() => IceCandidateFound?.Invoke(null));
+    }
+
+    private void ChangeGatheringState(IceGatheringState next)
+    {
+        gatheringState = next;
+        Raise(() => IceGatheringStateChanged?.Invoke(next));
+    }
+
+    private void Require(bool allowed, string action)
+    {
+        if (released)
+            throw new InvalidOperationException("The peer connection is closed.");
+        if (!allowed)
+            throw new InvalidOperationException($"Cannot {action} in signaling state {signalingState}.");
+    }
+}

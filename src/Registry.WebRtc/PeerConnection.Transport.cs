@@ -1,0 +1,297 @@
+using System.Buffers;
+using Registry.WebRtc.DataChannels;
+using Registry.WebRtc.Dtls;
+using Registry.WebRtc.Ice;
+using Registry.WebRtc.Net;
+using Registry.WebRtc.Sctp;
+
+namespace Registry.WebRtc;
+
+/// <summary>The way of packets: inbox → ICE, DTLS, SCTP → socket, and the one timer.</summary>
+internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport, IThreadPoolWorkItem
+{
+    private const int InboxCapacity = 2048;
+    private const int MaxDatagramToSend = 2048;
+
+    // With the DTLS record, UDP and IPv6 around it a packet fits into 1,280 bytes, which every IPv6 path carries (RFC 8831 §5).
+    private const int SctpPacketSize = 1192;
+    private const int MaxLearnedAddresses = 32;
+
+    // A ClientHello may come before the answer that names its fingerprint was applied; dropping it costs a retransmission.
+    private const int MaxEarlyRecords = 16;
+
+    private readonly IDatagramTransport transport;
+    private readonly bool ownsTransport;
+    private readonly DatagramInbox inbox = new(InboxCapacity);
+    private readonly IceAgent ice;
+    private readonly ITimer timer;
+    private readonly HashSet<TransportAddress> learnedAddresses = [];
+    private readonly List<Datagram> earlyRecords = [];
+    private TimeSpan timerDue = TimeSpan.MaxValue;
+    private DtlsSession? dtls;
+    private DataChannelAssociation? association;
+    private long packetsSent;
+    private long packetsReceived;
+    private int scheduled;
+
+    public void OnDatagram(ReadOnlySpan<byte> datagram, TransportAddress remote)
+    {
+        if (inbox.TryAdd(datagram, remote))
+            Schedule();
+    }
+
+    /// <summary>Processes what has arrived and what is due. Runs on the thread pool.</summary>
+    public void Execute()
+    {
+        DataChannel? toWake;
+        lock (gate)
+        {
+            try
+            {
+                if (!released)
+                    Process();
+            }
+            catch (Exception e)
+            {
+                // A defect, or input nobody foresaw: it ends this connection and no other.
+                LogUnexpected(e);
+                Fail(PeerConnectionFailureKind.SctpFailed, $"Unexpected error: {e.Message}");
+            }
+            toWake = TakeChannelsToWake();
+        }
+        Interlocked.Exchange(ref scheduled, 0);
+        if (!inbox.IsEmpty)
+            Schedule();
+        RaiseEvents();
+        WakeReceivers(toWake);
+    }
+
+    void IDtlsTransport.SendHandshakeDatagram(ReadOnlySpan<byte> datagram)
+    {
+        lock (gate)
+        {
+            if (!released && ice.SelectedRemote is { } remote)
+                Send(datagram, remote);
+        }
+    }
+
+    void IDtlsTransport.OnHandshakeCompleted()
+    {
+        lock (gate)
+        {
+            if (released)
+                return;
+            StartAssociation();
+            UpdateConnectionState();
+        }
+        Schedule();
+    }
+
+    void IDtlsTransport.OnFailed(PeerConnectionFailure failure)
+    {
+        lock (gate)
+            Fail(failure.Kind, failure.Message);
+        Schedule();
+    }
+
+    void IDtlsTransport.OnCloseNotify()
+    {
+        lock (gate)
+        {
+            if (!released)
+                Release(PeerConnectionState.Closed);
+        }
+        Schedule();
+    }
+
+    private void Schedule()
+    {
+        if (Interlocked.Exchange(ref scheduled, 1) == 0)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+    }
+
+    private void OnTimer()
+    {
+        lock (gate)
+            timerDue = TimeSpan.MaxValue;
+        Schedule();
+    }
+
+    private void Process()
+    {
+        var now = Now;
+        while (inbox.TryTake(out var datagram))
+        {
+            packetsReceived++;
+            if (!Receive(now, datagram))
+                datagram.Return();
+            if (released)
+                return;
+        }
+        if (ice.NextTimeout <= now)
+            ice.HandleTimeout(now);
+        if (association is not null)
+        {
+            ReportConsumedMessages();
+            if (association.NextTimeout <= now)
+                association.HandleTimeout(now);
+        }
+        Advance(now);
+    }
+
+    /// <summary>Hands a datagram to its protocol by its first byte (RFC 7983 §7).</summary>
+    /// <returns>True when the datagram is kept for later.</returns>
+    private bool Receive(TimeSpan now, Datagram datagram)
+    {
+        if (datagram.Length == 0)
+            return false;
+        switch (datagram.Array[0])
+        {
+            case <= 3:
+                ice.HandleDatagram(now, datagram.Remote, datagram.Span);
+                ApplyIceEvents(now);
+                return false;
+            case >= 20 and <= 63 when learnedAddresses.Contains(datagram.Remote):
+                if (dtls is not null)
+                {
+                    ReceiveRecords(now, datagram.Span);
+                    return false;
+                }
+                if (earlyRecords.Count >= MaxEarlyRecords)
+                    return false;
+                earlyRecords.Add(datagram);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private void ReceiveRecords(TimeSpan now, Span<byte> datagram)
+    {
+        while (!released && dtls!.TryReadApplicationData(ref datagram, out var packet))
+            association!.HandlePacket(now, packet);
+    }
+
+    /// <summary>Lets every state machine draw its conclusions and sends what they have to send; called after each change.</summary>
+    private void Advance(TimeSpan now)
+    {
+        if (released)
+            return;
+        ApplyIceEvents(now);
+        if (released)
+            return;
+        ApplyChannelEvents(now);
+        if (released)
+            return;
+        Flush(now);
+        ArmTimer(now);
+    }
+
+    private void ApplyIceEvents(TimeSpan now)
+    {
+        while (!released && ice.TryReadEvent(out var change))
+        {
+            switch (change.Kind)
+            {
+                case IceEventKind.RemoteAddressLearned:
+                    LearnAddress(change.Remote);
+                    break;
+                case IceEventKind.RemoteAddressForgotten:
+                    if (learnedAddresses.Remove(change.Remote))
+                        factory.Demultiplexer.RemoveAddress(change.Remote, this);
+                    break;
+                case IceEventKind.SelectedPairChanged:
+                    StartDtls(now);
+                    break;
+                case IceEventKind.StateChanged:
+                    var state = change.State;
+                    Raise(() => IceConnectionStateChanged?.Invoke(state));
+                    UpdateConnectionState();
+                    if (ice.Failure is { } failure)
+                        Fail(failure.Kind, failure.Message);
+                    break;
+            }
+        }
+    }
+
+    private void LearnAddress(TransportAddress remote)
+    {
+        if (learnedAddresses.Count >= MaxLearnedAddresses || !learnedAddresses.Add(remote) || ownsTransport)
+            return;
+        if (!factory.Demultiplexer.TryAddAddress(remote, this, mayReplace: static present => !present.HasLivePath))
+        {
+            learnedAddresses.Remove(remote);
+            Fail(PeerConnectionFailureKind.IceFailed,
+                $"The peer's address {remote} already carries another live connection of this node; a peer that opens several connections needs a socket for each.");
+        }
+    }
+
+    /// <summary>Whether packets still come over the selected pair.</summary>
+    private bool HasLivePath => !released && ice.State is IceConnectionState.Connected or IceConnectionState.Completed;
+
+    /// <summary>Starts the handshake once a pair works and both descriptions say with whom and in which role.</summary>
+    private void StartDtls(TimeSpan now)
+    {
+        if (released || dtls is not null || dtlsRole is not { } role || ice.SelectedRemote is null)
+            return;
+        dtls = new DtlsSession(factory.Certificate, role, remoteFingerprints, this, DtlsOptions.Default);
+        dtls.Start();
+        foreach (var datagram in earlyRecords)
+        {
+            if (!released)
+                ReceiveRecords(now, datagram.Span);
+            datagram.Return();
+        }
+        earlyRecords.Clear();
+    }
+
+    private void Flush(TimeSpan now)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(MaxDatagramToSend);
+        while (ice.TryWriteDatagram(now, buffer, out var length, out var remote))
+            Send(buffer.AsSpan(0, length), remote);
+        if (association is not null && ice.SelectedRemote is { } selected)
+        {
+            while (association.TryWritePacket(now, buffer.AsSpan(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
+                Send(buffer.AsSpan(0, dtls!.Protect(buffer, length)), selected);
+        }
+        ArrayPool<byte>.Shared.Return(buffer);
+    }
+
+    private void Send(ReadOnlySpan<byte> datagram, TransportAddress remote)
+    {
+        packetsSent++;
+        transport.Send(datagram, remote);
+    }
+
+    /// <summary>Sets the timer to the earliest deadline; one that moved to a later time is left to fire in vain, which is cheaper.</summary>
+    private void ArmTimer(TimeSpan now)
+    {
+        var due = ice.NextTimeout;
+        if (association is not null && association.NextTimeout < due)
+            due = association.NextTimeout;
+        if (due >= timerDue)
+            return;
+        timerDue = due;
+        // Timers count whole milliseconds: rounded up, so that they do not fire just before the deadline.
+        var wait = Math.Max(0, Math.Ceiling((due - now).TotalMilliseconds));
+        timer.Change(TimeSpan.FromMilliseconds(wait), Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Tells the peer, as far as one datagram can, that this side is gone.</summary>
+    private void SendGoodbye()
+    {
+        if (dtls is not { State: DtlsSessionState.Completed or DtlsSessionState.Established } || ice.SelectedRemote is not { } remote)
+            return;
+        var buffer = ArrayPool<byte>.Shared.Rent(MaxDatagramToSend);
+        if (association is not null)
+        {
+            association.Abort(Now, "The peer connection was closed.");
+            while (association.TryWritePacket(Now, buffer.AsSpan(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
+                Send(buffer.AsSpan(0, dtls.Protect(buffer, length)), remote);
+        }
+        if (dtls.WriteCloseNotify(buffer) is > 0 and var alert)
+            Send(buffer.AsSpan(0, alert), remote);
+        ArrayPool<byte>.Shared.Return(buffer);
+    }
+}

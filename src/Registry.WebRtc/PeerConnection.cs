@@ -1,0 +1,206 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using Registry.WebRtc.DataChannels;
+using Registry.WebRtc.Dtls;
+using Registry.WebRtc.Ice;
+using Registry.WebRtc.Net;
+using Registry.WebRtc.Sctp;
+
+namespace Registry.WebRtc;
+
+/// <summary>
+/// One peer connection: the ICE, DTLS, SCTP and data-channel state machines under one lock. This file holds its state and the
+/// public members; Signaling applies descriptions, Transport moves packets, Channels serves the data channels.
+/// </summary>
+/// <remarks>
+/// Work is done by <see cref="Execute"/> on the thread pool, at most once at a time, and by callers of public members. Nothing
+/// of the application runs under the lock: changes are queued and raised, in order, by one thread at a time.
+/// </remarks>
+internal sealed partial class PeerConnection : IPeerConnection
+{
+    private readonly PeerConnectionFactory factory;
+    private readonly PeerConnectionConfiguration configuration;
+    private readonly ILogger logger;
+    private readonly Lock gate = new();
+    private readonly Queue<Action> events = new();
+    private bool raisingEvents;
+    private bool released;
+    private PeerConnectionState connectionState;
+
+    public PeerConnection(PeerConnectionFactory factory, PeerConnectionConfiguration configuration, IDatagramTransport transport, bool ownsTransport, ILogger logger)
+    {
+        this.factory = factory;
+        this.configuration = configuration;
+        this.logger = logger;
+        this.transport = transport;
+        this.ownsTransport = ownsTransport;
+        ice = new IceAgent(
+            new IceOptions
+            {
+                ConsentInterval = configuration.ConsentInterval,
+                DisconnectedTimeout = configuration.DisconnectedTimeout,
+                FailedTimeout = configuration.FailedTimeout,
+            },
+            IceCredentials.Create(),
+            BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
+            RandomNumberGenerator.Fill);
+        timer = factory.Time.CreateTimer(static self => ((PeerConnection)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        factory.Demultiplexer.AddFragment(ice.LocalCredentials.UsernameFragment, this);
+    }
+
+    public event Action<PeerConnectionState>? ConnectionStateChanged;
+    public event Action<IceConnectionState>? IceConnectionStateChanged;
+    public event Action<IceGatheringState>? IceGatheringStateChanged;
+    public event Action<IceCandidate?>? IceCandidateFound;
+    public event Action<IDataChannel>? DataChannelReceived;
+
+    public PeerConnectionState ConnectionState
+    {
+        get { lock (gate) return connectionState; }
+    }
+
+    public IceConnectionState IceConnectionState
+    {
+        get { lock (gate) return ice.State; }
+    }
+
+    public CandidatePair? SelectedCandidatePair
+    {
+        get { lock (gate) return ice.SelectedPair; }
+    }
+
+    public PeerConnectionFailure? Failure { get; private set; }
+
+    private TimeSpan Now => factory.Now;
+
+    public PeerConnectionStatistics GetStatistics()
+    {
+        var sctp = association?.Statistics ?? default;
+        return new()
+        {
+            PacketsSent = packetsSent,
+            PacketsReceived = packetsReceived,
+            BytesSent = sctp.BytesSent,
+            BytesReceived = sctp.BytesReceived,
+            MessagesSent = sctp.MessagesSent,
+            MessagesReceived = sctp.MessagesReceived,
+            Retransmissions = sctp.Retransmissions,
+            RoundTripTime = sctp.RoundTripTime,
+            CongestionWindow = sctp.CongestionWindow,
+            PeerReceiveWindow = sctp.PeerReceiveWindow,
+        };
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        lock (gate)
+        {
+            if (!released)
+            {
+                SendGoodbye();
+                Release(PeerConnectionState.Closed);
+            }
+            else if (connectionState != PeerConnectionState.Closed)
+            {
+                ChangeConnectionState(PeerConnectionState.Closed);
+            }
+        }
+        Schedule();
+        return ValueTask.CompletedTask;
+    }
+
+    private void Fail(PeerConnectionFailureKind kind, string message)
+    {
+        if (released)
+            return;
+        Failure = new(kind, message);
+        LogFailed(kind, message);
+        SendGoodbye();
+        Release(PeerConnectionState.Failed);
+    }
+
+    /// <summary>The one exit: frees everything the connection holds, however it ended.</summary>
+    private void Release(PeerConnectionState final)
+    {
+        released = true;
+        timer.Dispose();
+        inbox.Close();
+        factory.Demultiplexer.RemoveFragment(ice.LocalCredentials.UsernameFragment);
+        foreach (var address in learnedAddresses)
+            factory.Demultiplexer.RemoveAddress(address, this);
+        learnedAddresses.Clear();
+        earlyRecords.ForEach(static datagram => datagram.Return());
+        earlyRecords.Clear();
+        dtls?.Dispose();
+        ice.Close();
+        CloseAllChannels();
+        if (ownsTransport)
+            transport.Dispose();
+        signalingState = SignalingState.Closed;
+        ChangeConnectionState(final);
+        factory.Remove(this);
+    }
+
+    private void ChangeConnectionState(PeerConnectionState next)
+    {
+        if (next == connectionState)
+            return;
+        connectionState = next;
+        Raise(() => ConnectionStateChanged?.Invoke(next));
+    }
+
+    /// <summary>The aggregate of W3C WebRTC §4.3.3, without the final states.</summary>
+    private void UpdateConnectionState()
+    {
+        if (released)
+            return;
+        ChangeConnectionState(ice.State switch
+        {
+            IceConnectionState.New => PeerConnectionState.New,
+            IceConnectionState.Disconnected => PeerConnectionState.Disconnected,
+            IceConnectionState.Connected or IceConnectionState.Completed when association is not null => PeerConnectionState.Connected,
+            _ => PeerConnectionState.Connecting,
+        });
+    }
+
+    /// <summary>Queues something to tell the application; called under the lock.</summary>
+    private void Raise(Action change) => events.Enqueue(change);
+
+    /// <summary>Tells the application what was queued, in order; called without the lock.</summary>
+    private void RaiseEvents()
+    {
+        while (true)
+        {
+            Action change;
+            lock (gate)
+            {
+                if (raisingEvents || !events.TryDequeue(out change!))
+                    return;
+                raisingEvents = true;
+            }
+            try
+            {
+                change();
+            }
+            catch (Exception e)
+            {
+                // The application's handler failed: its fault must not stop the connection's other handlers.
+                LogHandlerFailed(e);
+            }
+            finally
+            {
+                lock (gate)
+                    raisingEvents = false;
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Peer connection failed: {Kind}: {Reason}")]
+    private partial void LogFailed(PeerConnectionFailureKind kind, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "An event handler of a peer connection threw")]
+    private partial void LogHandlerFailed(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A peer connection ended by an unexpected error")]
+    private partial void LogUnexpected(Exception exception);
+}

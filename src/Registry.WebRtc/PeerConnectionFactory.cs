@@ -1,0 +1,86 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Registry.WebRtc.Dtls;
+using Registry.WebRtc.Net;
+
+namespace Registry.WebRtc;
+
+/// <summary>
+/// The managed WebRTC stack: connections that share one certificate and, unless told otherwise, one UDP socket.
+/// No connection has a thread or a timer thread of its own; packets are processed on the thread pool.
+/// </summary>
+public sealed class PeerConnectionFactory : IPeerConnectionFactory
+{
+    private readonly PeerConnectionFactoryOptions options;
+    private readonly HostAddresses addresses;
+    private readonly ILogger logger;
+    private readonly IDatagramTransport? shared;
+    private readonly Demultiplexer<PeerConnection> demultiplexer = new();
+    private readonly ConcurrentDictionary<PeerConnection, byte> connections = new();
+    private readonly long startedAt;
+    private volatile bool disposed;
+
+    private PeerConnectionFactory(PeerConnectionFactoryOptions options, IDatagramTransport? transport)
+    {
+        this.options = options;
+        addresses = new HostAddresses(options.HostAddresses, options.TimeProvider);
+        logger = options.LoggerFactory.CreateLogger<PeerConnectionFactory>();
+        startedAt = options.TimeProvider.GetTimestamp();
+        Certificate = DtlsCertificate.Create(options.TimeProvider.GetUtcNow());
+        shared = transport ?? (options.SocketPerConnection ? null : CreateSocket(options.UdpPort));
+        shared?.Start(new SharedReceiver(demultiplexer));
+    }
+
+    /// <summary>Opens the socket and makes the certificate.</summary>
+    /// <exception cref="System.Net.Sockets.SocketException">The UDP address or port cannot be bound.</exception>
+    public static PeerConnectionFactory Create(PeerConnectionFactoryOptions? options = null) => new(options ?? new(), null);
+
+    /// <summary>A factory over some other datagram service, such as a simulated network.</summary>
+    internal static PeerConnectionFactory Create(PeerConnectionFactoryOptions options, IDatagramTransport transport) => new(options, transport);
+
+    /// <inheritdoc/>
+    public int OpenConnections => connections.Count;
+
+    /// <summary>The UDP port all connections share, or null when each has its own.</summary>
+    public int? UdpPort => (shared as UdpTransport)?.Port;
+
+    internal DtlsCertificate Certificate { get; }
+
+    internal TimeProvider Time => options.TimeProvider;
+
+    /// <summary>Time since the factory was made: the clock of the protocol cores.</summary>
+    internal TimeSpan Now => options.TimeProvider.GetElapsedTime(startedAt);
+
+    internal Demultiplexer<PeerConnection> Demultiplexer => demultiplexer;
+
+    /// <inheritdoc/>
+    public IPeerConnection CreatePeerConnection(PeerConnectionConfiguration? configuration = null)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        var own = shared is null ? CreateSocket(options.UdpPort) : null;
+        var connection = new PeerConnection(this, configuration ?? PeerConnectionConfiguration.Default, own ?? shared!, ownsTransport: own is not null, logger);
+        connections.TryAdd(connection, 0);
+        own?.Start(connection);
+        return connection;
+    }
+
+    /// <summary>Closes every connection, then the socket.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        disposed = true;
+        foreach (var connection in connections.Keys)
+            await connection.DisposeAsync().ConfigureAwait(false);
+        shared?.Dispose();
+        Certificate.Dispose();
+    }
+
+    internal void Remove(PeerConnection connection) => connections.TryRemove(connection, out _);
+
+    private UdpTransport CreateSocket(int port) => new(options.BindAddress, port, addresses, logger);
+
+    private sealed class SharedReceiver(Demultiplexer<PeerConnection> demultiplexer) : IDatagramReceiver
+    {
+        public void OnDatagram(ReadOnlySpan<byte> datagram, TransportAddress remote) =>
+            demultiplexer.Find(datagram, remote)?.OnDatagram(datagram, remote);
+    }
+}

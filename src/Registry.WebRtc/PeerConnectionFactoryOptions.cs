@@ -1,0 +1,30 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Registry.WebRtc;
+
+/// <summary>What the peer connections of one factory share.</summary>
+public sealed record PeerConnectionFactoryOptions
+{
+    /// <summary>Address to bind; null binds all addresses of both families.</summary>
+    public IPAddress? BindAddress { get; init; }
+
+    /// <summary>UDP port to bind, 0 for any free one.</summary>
+    public int UdpPort { get; init; }
+
+    /// <summary>
+    /// Gives each connection a socket of its own. Off, all connections share one socket, as suits a gateway. A program that opens
+    /// several connections to one gateway needs it on: DTLS names no connection, so between two shared sockets there can be one only.
+    /// </summary>
+    public bool SocketPerConnection { get; init; }
+
+    /// <summary>Addresses offered as host candidates; null for those of every interface that is up, and loopback when there is none.</summary>
+    public IReadOnlyList<IPAddress>? HostAddresses { get; init; }
+
+    /// <summary>The clock and the timers.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Where connections log.</summary>
+    public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+}

@@ -1,0 +1,250 @@
+using System.Security.Cryptography;
+using System.Text;
+using static Registry.WebRtc.Tests.PeerConnections.ConnectionPair;
+
+namespace Registry.WebRtc.Tests.PeerConnections;
+
+/// <summary>Whole connections over real sockets on loopback.</summary>
+public sealed class PeerConnectionTests
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_pair_connects_and_reports_its_states(bool trickle)
+    {
+        await using var pair = ConnectionPair.Create();
+        var states = new List<PeerConnectionState>();
+        var connected = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        pair.Offerer.ConnectionStateChanged += state =>
+        {
+            states.Add(state);
+            if (state == PeerConnectionState.Connected)
+                connected.TrySetResult();
+        };
+
+        await pair.ConnectAsync(trickle: trickle);
+        await connected.Task.WaitAsync(Patience);
+
+        states.ShouldBe([PeerConnectionState.Connecting, PeerConnectionState.Connected]);
+        pair.Offerer.SignalingState.ShouldBe(SignalingState.Stable);
+        pair.Offerer.SelectedCandidatePair.ShouldNotBeNull().Remote.Address.ShouldBe("127.0.0.1");
+        pair.Offerer.IceGatheringState.ShouldBe(IceGatheringState.Complete);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(16 * 1024)]
+    [InlineData(256 * 1024)]
+    public async Task Messages_of_every_size_arrive_as_they_were_sent(int size)
+    {
+        await using var pair = ConnectionPair.Create();
+        var (offering, answering) = await pair.ConnectAsync();
+        var payload = RandomNumberGenerator.GetBytes(size);
+
+        await offering.SendAsync(payload);
+        using var binary = (await answering.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull();
+        binary.Type.ShouldBe(DataChannelMessageType.Binary);
+        binary.Data.ToArray().ShouldBe(payload);
+
+        var text = Encoding.UTF8.GetBytes(Convert.ToHexString(payload)[..Math.Min(size, 1000)]);
+        await answering.SendAsync(text, DataChannelMessageType.Text);
+        using var reply = (await offering.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull();
+        reply.Type.ShouldBe(DataChannelMessageType.Text);
+        reply.Data.ToArray().ShouldBe(text);
+    }
+
+    [Fact]
+    public async Task A_message_above_the_peers_limit_is_refused_and_the_channel_goes_on()
+    {
+        await using var pair = ConnectionPair.Create(new() { MaxMessageSize = 1000 });
+        var (offering, answering) = await pair.ConnectAsync();
+
+        offering.MaxMessageSize.ShouldBe(1000);
+        Should.Throw<ArgumentException>(() => offering.TrySend(new byte[1001])).Message.ShouldContain("max-message-size");
+
+        await offering.SendAsync(new byte[1000]);
+        using var message = (await answering.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull();
+        message.Data.Length.ShouldBe(1000);
+    }
+
+    [Fact]
+    public async Task A_sender_never_runs_ahead_of_the_reader_by_more_than_both_buffers()
+    {
+        const int messageSize = 16 * 1024;
+        const int messages = 1000;
+        var configuration = new PeerConnectionConfiguration { SendBufferSize = 256 * 1024, ReceiveBufferSize = 512 * 1024 };
+        await using var pair = ConnectionPair.Create(configuration);
+        var (offering, answering) = await pair.ConnectAsync();
+        var sent = 0;
+        var buffersFull = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        var sending = Task.Run(async () =>
+        {
+            for (var i = 0; i < messages; i++)
+            {
+                await offering.SendAsync(new byte[messageSize]);
+                // The peer's whole window is used and the own buffer is full again: from here on each send waits for the reader.
+                if (Interlocked.Add(ref sent, messageSize) >= configuration.ReceiveBufferSize + configuration.SendBufferSize / 2)
+                    buffersFull.TrySetResult();
+            }
+        });
+        await buffersFull.Task.WaitAsync(Patience);
+
+        var taken = 0;
+        while (taken < messages * messageSize)
+        {
+            (Volatile.Read(ref sent) - taken).ShouldBeLessThanOrEqualTo(configuration.SendBufferSize + configuration.ReceiveBufferSize + 2 * messageSize);
+            using var message = (await answering.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull();
+            taken += message.Data.Length;
+        }
+        await sending.WaitAsync(Patience);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_closed_channel_delivers_what_was_sent_and_ends_on_both_sides(bool offererCloses)
+    {
+        await using var pair = ConnectionPair.Create();
+        var (offering, answering) = await pair.ConnectAsync();
+        var (closer, other) = offererCloses ? (offering, answering) : (answering, offering);
+
+        for (var i = 0; i < 50; i++)
+            await closer.SendAsync(new byte[10_000]);
+        closer.Close();
+
+        for (var i = 0; i < 50; i++)
+            (await other.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull().Dispose();
+        (await other.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldBeNull();
+        (await closer.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldBeNull();
+        closer.State.ShouldBe(DataChannelState.Closed);
+        other.State.ShouldBe(DataChannelState.Closed);
+        Should.Throw<DataChannelClosedException>(() => closer.TrySend([1]));
+    }
+
+    [Fact]
+    public async Task Disposing_one_end_ends_the_other_and_frees_everything()
+    {
+        await using var pair = ConnectionPair.Create();
+        var (offering, answering) = await pair.ConnectAsync();
+        var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        pair.Answerer.ConnectionStateChanged += state =>
+        {
+            if (state == PeerConnectionState.Closed)
+                closed.TrySetResult();
+        };
+
+        await pair.Offerer.DisposeAsync();
+        await pair.Offerer.DisposeAsync();
+
+        await closed.Task.WaitAsync(Patience);
+        (await answering.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldBeNull();
+        pair.OfferingFactory.OpenConnections.ShouldBe(0);
+        pair.AnsweringFactory.OpenConnections.ShouldBe(0);
+        Should.Throw<InvalidOperationException>(() => pair.Offerer.CreateDataChannel("late"));
+        pair.Offerer.ConnectionState.ShouldBe(PeerConnectionState.Closed);
+    }
+
+    [Fact]
+    public async Task A_wrong_fingerprint_fails_the_connection()
+    {
+        await using var pair = ConnectionPair.Create();
+        var failed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        pair.Offerer.ConnectionStateChanged += state =>
+        {
+            if (state == PeerConnectionState.Failed)
+                failed.TrySetResult();
+        };
+        pair.Offerer.CreateDataChannel("test");
+        await pair.Offerer.SetLocalDescriptionAsync(await pair.Offerer.CreateOfferAsync());
+        await pair.Answerer.SetRemoteDescriptionAsync(pair.Offerer.LocalDescription!);
+        await pair.Answerer.SetLocalDescriptionAsync(await pair.Answerer.CreateAnswerAsync());
+        var answer = pair.Answerer.LocalDescription!;
+        var line = answer.Sdp.Split("\r\n").Single(l => l.StartsWith("a=fingerprint:", StringComparison.Ordinal));
+        var forged = line[..^1] + (line[^1] == 'A' ? 'B' : 'A');
+
+        await pair.Offerer.SetRemoteDescriptionAsync(answer with { Sdp = answer.Sdp.Replace(line, forged, StringComparison.Ordinal) });
+
+        await failed.Task.WaitAsync(Patience);
+        pair.Offerer.Failure.ShouldNotBeNull().Kind.ShouldBe(PeerConnectionFailureKind.FingerprintMismatch);
+        pair.OfferingFactory.OpenConnections.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task One_shared_socket_serves_many_peers()
+    {
+        await using var gateway = CreateFactory();
+        await using var clients = CreateFactory(socketPerConnection: true);
+        await Task.WhenAll(Enumerable.Range(0, 50).Select(async i =>
+        {
+            var client = clients.CreatePeerConnection();
+            var server = gateway.CreatePeerConnection();
+            var received = new TaskCompletionSource<IDataChannel>(TaskCreationOptions.RunContinuationsAsynchronously);
+            server.DataChannelReceived += received.SetResult;
+            var channel = client.CreateDataChannel($"channel {i}");
+            await SignalAsync(client, server);
+            await channel.WaitForOpenAsync().WaitAsync(Patience);
+            await channel.SendAsync(BitConverter.GetBytes(i));
+            var other = await received.Task.WaitAsync(Patience);
+            other.Label.ShouldBe($"channel {i}");
+            using var message = (await other.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull();
+            BitConverter.ToInt32(message.Data.Span).ShouldBe(i);
+        }));
+        gateway.OpenConnections.ShouldBe(50);
+    }
+
+    [Fact]
+    public async Task Several_channels_are_independent_and_keep_their_options()
+    {
+        await using var pair = ConnectionPair.Create();
+        await pair.ConnectAsync();
+        var arrived = new Dictionary<string, TaskCompletionSource<IDataChannel>>
+        {
+            ["unordered"] = new(TaskCreationOptions.RunContinuationsAsynchronously),
+            ["lossy"] = new(TaskCreationOptions.RunContinuationsAsynchronously),
+        };
+        pair.Answerer.DataChannelReceived += channel =>
+        {
+            if (arrived.TryGetValue(channel.Label, out var waiting))
+                waiting.SetResult(channel);
+        };
+
+        pair.Offerer.CreateDataChannel("unordered", new() { Ordered = false, Protocol = "tube.v2" });
+        pair.Offerer.CreateDataChannel("lossy", new() { MaxRetransmits = 3 });
+
+        var unordered = await arrived["unordered"].Task.WaitAsync(Patience);
+        unordered.Options.Ordered.ShouldBeFalse();
+        unordered.Protocol.ShouldBe("tube.v2");
+        var lossy = await arrived["lossy"].Task.WaitAsync(Patience);
+        lossy.Options.MaxRetransmits.ShouldBe((ushort)3);
+    }
+
+    [Fact]
+    public async Task A_receive_can_be_cancelled_and_tried_again()
+    {
+        await using var pair = ConnectionPair.Create();
+        var (offering, answering) = await pair.ConnectAsync();
+        using var cancellation = new CancellationTokenSource();
+        var receive = answering.ReceiveAsync(cancellation.Token).AsTask();
+
+        await cancellation.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(receive);
+
+        await offering.SendAsync(new byte[] { 7 });
+        using var message = (await answering.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull();
+        message.Data.Span[0].ShouldBe((byte)7);
+    }
+
+    [Fact]
+    public async Task Descriptions_in_the_wrong_order_are_refused()
+    {
+        await using var pair = ConnectionPair.Create();
+        await Should.ThrowAsync<InvalidOperationException>(async () => await pair.Answerer.CreateAnswerAsync());
+        pair.Offerer.CreateDataChannel("test");
+        var offer = await pair.Offerer.CreateOfferAsync();
+        var answer = new SessionDescription(SdpType.Answer, offer.Sdp.Replace("actpass", "active", StringComparison.Ordinal));
+        await Should.ThrowAsync<InvalidOperationException>(async () => await pair.Offerer.SetRemoteDescriptionAsync(answer));
+        await Should.ThrowAsync<FormatException>(async () => await pair.Answerer.SetRemoteDescriptionAsync(new(SdpType.Offer, "v=0\r\n")));
+    }
+}
