@@ -1,0 +1,41 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Registry.Host.Cli.Bench;
+
+/// <summary>What this process uses at one moment.</summary>
+/// <param name="Rss">Resident memory in KiB.</param>
+/// <param name="Threads">Threads.</param>
+/// <param name="Udp">UDP sockets.</param>
+/// <param name="Fds">File descriptors.</param>
+internal sealed partial record ProcessFigures(long Rss, int Threads, int Udp, int Fds)
+{
+    /// <summary>User and system time of the whole process, in seconds.</summary>
+    public static double CpuSeconds => Environment.CpuUsage.TotalTime.TotalSeconds;
+
+    /// <summary>Reads the figures from /proc.</summary>
+    /// <exception cref="PlatformNotSupportedException">There is no /proc on this system.</exception>
+    public static ProcessFigures Read()
+    {
+        if (!OperatingSystem.IsLinux())
+            throw new PlatformNotSupportedException("The footprint test reads /proc and runs on Linux only.");
+        var status = File.ReadAllText("/proc/self/status");
+        var udpInodes = new[] { "/proc/net/udp", "/proc/net/udp6" }
+            .Where(File.Exists)
+            .SelectMany(file => File.ReadLines(file).Skip(1))
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[9])
+            .ToHashSet();
+        var descriptors = Directory.EnumerateFileSystemEntries("/proc/self/fd").Select(LinkTarget).ToArray();
+        var udp = descriptors.Count(target => SocketInode().Match(target) is { Success: true } match && udpInodes.Contains(match.Groups[1].Value));
+        return new(Field(status, "VmRSS"), (int)Field(status, "Threads"), udp, descriptors.Length);
+    }
+
+    private static long Field(string status, string name) =>
+        long.Parse(Regex.Match(status, $@"{name}:\s+(\d+)").Groups[1].Value, CultureInfo.InvariantCulture);
+
+    // A descriptor may be gone by the time it is looked at; the one of the listing itself always is.
+    private static string LinkTarget(string path) => new FileInfo(path).LinkTarget ?? "";
+
+    [GeneratedRegex(@"^socket:\[(\d+)\]$")]
+    private static partial Regex SocketInode();
+}
