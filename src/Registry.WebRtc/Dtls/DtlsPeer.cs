@@ -36,6 +36,12 @@ internal sealed class DtlsCredentials(DtlsCertificate certificate, IReadOnlyList
         new(HashAlgorithm.sha384, SignatureAlgorithm.rsa),
     ];
 
+    /// <summary>
+    /// What use_srtp (RFC 5764 §4.1.1) agrees on: the profile that everybody has (RFC 8827 §6.5), no key identifier. No media
+    /// is ever sent, but WebRTC stacks offer it for data channels too, and werift takes a handshake without it for failed.
+    /// </summary>
+    public static UseSrtpData Srtp => new([SrtpProtectionProfile.SRTP_AES128_CM_HMAC_SHA1_80], []);
+
     /// <summary>Why the peer's certificate was refused; null as long as it was not.</summary>
     public string? Mismatch { get; private set; }
 
@@ -96,6 +102,14 @@ internal sealed class DtlsClientPeer(DtlsCrypto crypto, DtlsCredentials credenti
     }
 
     /// <inheritdoc/>
+    public override IDictionary<int, byte[]> GetClientExtensions()
+    {
+        var extensions = base.GetClientExtensions();
+        TlsSrtpUtilities.AddUseSrtpExtension(extensions, DtlsCredentials.Srtp);
+        return extensions;
+    }
+
+    /// <inheritdoc/>
     public void NotifyServerCertificate(TlsServerCertificate serverCertificate) => credentials.Verify(serverCertificate.Certificate);
 
     /// <inheritdoc/>
@@ -121,6 +135,8 @@ internal sealed class DtlsClientPeer(DtlsCrypto crypto, DtlsCredentials credenti
 internal sealed class DtlsServerPeer(DtlsCrypto crypto, DtlsCredentials credentials, int retransmitMilliseconds)
     : AbstractTlsServer(crypto)
 {
+    private bool clientOffersSrtp;
+
     /// <inheritdoc/>
     public override int GetHandshakeResendTimeMillis() => retransmitMilliseconds;
 
@@ -134,6 +150,23 @@ internal sealed class DtlsServerPeer(DtlsCrypto crypto, DtlsCredentials credenti
     public override void NotifySecureRenegotiation(bool secureRenegotiation)
     {
         // As in the client: there is no renegotiation to secure.
+    }
+
+    /// <inheritdoc/>
+    public override void ProcessClientExtensions(IDictionary<int, byte[]> clientExtensions)
+    {
+        base.ProcessClientExtensions(clientExtensions);
+        var offered = TlsSrtpUtilities.GetUseSrtpExtension(clientExtensions)?.ProtectionProfiles ?? [];
+        clientOffersSrtp = offered.Contains(SrtpProtectionProfile.SRTP_AES128_CM_HMAC_SHA1_80);
+    }
+
+    /// <inheritdoc/>
+    public override IDictionary<int, byte[]> GetServerExtensions()
+    {
+        var extensions = base.GetServerExtensions();
+        if (clientOffersSrtp)
+            TlsSrtpUtilities.AddUseSrtpExtension(extensions, DtlsCredentials.Srtp);
+        return extensions;
     }
 
     /// <inheritdoc/>

@@ -23,6 +23,29 @@ public sealed class DtlsHandshakeTests
     }
 
     [Fact]
+    public async Task Both_hellos_agree_on_srtp_because_some_stacks_insist_on_it()
+    {
+        // Extension 14, 5 bytes: one profile, SRTP_AES128_CM_HMAC_SHA1_80, and no key identifier (RFC 5764 §4.1.1).
+        byte[] extension = [0, 14, 0, 5, 0, 2, 0, 1, 0];
+        using var pair = new DtlsPair();
+        var agreed = new ConcurrentDictionary<DtlsEndpoint, bool>();
+        foreach (var endpoint in new[] { pair.Client, pair.Server })
+        {
+            var deliver = endpoint.Wire;
+            endpoint.Wire = datagram =>
+            {
+                if (datagram.AsSpan().IndexOf(extension) >= 0)
+                    agreed[endpoint] = true;
+                deliver(datagram);
+            };
+        }
+
+        await pair.EstablishAsync();
+
+        agreed.Count.ShouldBe(2);
+    }
+
+    [Fact]
     public async Task A_server_that_starts_after_the_first_flight_arrived_still_answers_it()
     {
         using var pair = new DtlsPair(new() { RetransmitTimeout = DtlsEndpoint.Patience });
