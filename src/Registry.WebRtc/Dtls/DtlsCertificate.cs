@@ -8,12 +8,12 @@ namespace Registry.WebRtc.Dtls;
 /// <summary>The self-signed ECDSA P-256 certificate with which a node proves who it is (RFC 8827 §6.5). Shared by all its sessions.</summary>
 internal sealed class DtlsCertificate : IDisposable
 {
-    private readonly Lock _signing = new();
-    private readonly ECDsa _key;
+    private readonly Lock signing = new();
+    private readonly ECDsa key;
 
     private DtlsCertificate(ECDsa key, byte[] der, DateTimeOffset notAfter)
     {
-        _key = key;
+        this.key = key;
         Der = der;
         NotAfter = notAfter;
         Fingerprint = CertificateFingerprint.Compute("sha-256", der);
@@ -45,14 +45,14 @@ internal sealed class DtlsCertificate : IDisposable
     /// <summary>Signs a hash; the signature is DER-encoded as TLS wants it (RFC 8422 §5.4). Any thread.</summary>
     internal byte[] SignHash(byte[] hash)
     {
-        lock (_signing)
-            return _key.SignHash(hash, DSASignatureFormat.Rfc3279DerSequence);
+        lock (signing)
+            return key.SignHash(hash, DSASignatureFormat.Rfc3279DerSequence);
     }
 
     /// <summary>Releases the private key. Sessions that are still in their handshake fail.</summary>
     public void Dispose()
     {
-        lock (_signing)
-            _key.Dispose();
+        lock (signing)
+            key.Dispose();
     }
 }

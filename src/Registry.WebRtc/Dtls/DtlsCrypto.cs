@@ -129,18 +129,18 @@ internal sealed class PlatformSecret(BcTlsCrypto crypto, byte[] data) : BcTlsSec
 /// </summary>
 internal sealed class PlatformHash(HashAlgorithmName algorithm) : TlsHash
 {
-    private readonly ArrayBufferWriter<byte> _input = new(2048);
+    private readonly ArrayBufferWriter<byte> input = new(2048);
 
     /// <inheritdoc/>
-    public void Update(byte[] input, int inOff, int length) => _input.Write(input.AsSpan(inOff, length));
+    public void Update(byte[] input, int inOff, int length) => this.input.Write(input.AsSpan(inOff, length));
 
     /// <inheritdoc/>
-    public void Update(ReadOnlySpan<byte> input) => _input.Write(input);
+    public void Update(ReadOnlySpan<byte> input) => this.input.Write(input);
 
     /// <inheritdoc/>
     public byte[] CalculateHash()
     {
-        var hash = CryptographicOperations.HashData(algorithm, _input.WrittenSpan);
+        var hash = CryptographicOperations.HashData(algorithm, this.input.WrittenSpan);
         Reset();
         return hash;
     }
@@ -149,12 +149,12 @@ internal sealed class PlatformHash(HashAlgorithmName algorithm) : TlsHash
     public TlsHash CloneHash()
     {
         var clone = new PlatformHash(algorithm);
-        clone.Update(_input.WrittenSpan);
+        clone.Update(this.input.WrittenSpan);
         return clone;
     }
 
     /// <inheritdoc/>
-    public void Reset() => _input.ResetWrittenCount();
+    public void Reset() => this.input.ResetWrittenCount();
 }
 
 /// <summary>Ephemeral P-256 Diffie-Hellman (RFC 8422 §5.10) on the platform.</summary>
@@ -162,8 +162,8 @@ internal sealed class P256Agreement(DtlsCrypto crypto) : TlsECDomain, TlsAgreeme
 {
     private const int FieldLength = 32;
     private const byte UncompressedPoint = 4;
-    private ECDiffieHellman? _local;
-    private ECParameters _peer;
+    private ECDiffieHellman? local;
+    private ECParameters peer;
 
     /// <inheritdoc/>
     public TlsAgreement CreateECDH() => this;
@@ -171,8 +171,8 @@ internal sealed class P256Agreement(DtlsCrypto crypto) : TlsECDomain, TlsAgreeme
     /// <inheritdoc/>
     public byte[] GenerateEphemeral()
     {
-        _local = ECDiffieHellman.Create(ECCurve.NamedCurves.nistP256);
-        var point = _local.ExportParameters(includePrivateParameters: false).Q;
+        this.local = ECDiffieHellman.Create(ECCurve.NamedCurves.nistP256);
+        var point = this.local.ExportParameters(includePrivateParameters: false).Q;
         return [UncompressedPoint, .. point.X!, .. point.Y!];
     }
 
@@ -181,7 +181,7 @@ internal sealed class P256Agreement(DtlsCrypto crypto) : TlsECDomain, TlsAgreeme
     {
         if (peerValue.Length != 1 + (2 * FieldLength) || peerValue[0] != UncompressedPoint)
             throw new TlsFatalAlert(AlertDescription.illegal_parameter, "the ECDHE share is not an uncompressed P-256 point");
-        _peer = new ECParameters
+        this.peer = new ECParameters
         {
             Curve = ECCurve.NamedCurves.nistP256,
             Q = new ECPoint { X = peerValue[1..(1 + FieldLength)], Y = peerValue[(1 + FieldLength)..] },
@@ -193,8 +193,8 @@ internal sealed class P256Agreement(DtlsCrypto crypto) : TlsECDomain, TlsAgreeme
     {
         try
         {
-            using var local = _local ?? throw new TlsFatalAlert(AlertDescription.internal_error);
-            using var peer = ECDiffieHellman.Create(_peer);
+            using var local = this.local ?? throw new TlsFatalAlert(AlertDescription.internal_error);
+            using var peer = ECDiffieHellman.Create(this.peer);
             using var peerKey = peer.PublicKey;
             return crypto.CreateSecret(local.DeriveRawSecretAgreement(peerKey));
         }

@@ -20,27 +20,27 @@ internal sealed class DtlsHandshake : DatagramTransport
     /// <summary>Largest datagram kept before the session is established. A handshake stays below a path's MTU; loopback peers may go beyond Ethernet's.</summary>
     public const int MaxReceivedDatagram = 4096;
 
-    private readonly object _gate = new();
-    private readonly Queue<byte[]> _received = new();
-    private readonly DtlsRole _role;
-    private readonly IDtlsTransport _transport;
-    private readonly DtlsOptions _options;
-    private readonly DtlsCredentials _credentials;
-    private readonly DtlsCrypto _crypto = new();
-    private readonly byte[] _flight;
-    private int _flightLength;
-    private ulong _nextPlaintextSequence;
-    private bool _cancelled;
-    private volatile bool _silent;
+    private readonly object gate = new();
+    private readonly Queue<byte[]> received = new();
+    private readonly DtlsRole role;
+    private readonly IDtlsTransport transport;
+    private readonly DtlsOptions options;
+    private readonly DtlsCredentials credentials;
+    private readonly DtlsCrypto crypto = new();
+    private readonly byte[] flight;
+    private int flightLength;
+    private ulong nextPlaintextSequence;
+    private bool cancelled;
+    private volatile bool silent;
 
     public DtlsHandshake(DtlsCertificate certificate, DtlsRole role, IReadOnlyList<CertificateFingerprint> remoteFingerprints,
         IDtlsTransport transport, DtlsOptions options)
     {
-        _role = role;
-        _transport = transport;
-        _options = options;
-        _credentials = new DtlsCredentials(certificate, remoteFingerprints);
-        _flight = new byte[options.MaxDatagramSize];
+        this.role = role;
+        this.transport = transport;
+        this.options = options;
+        credentials = new DtlsCredentials(certificate, remoteFingerprints);
+        flight = new byte[options.MaxDatagramSize];
     }
 
     /// <summary>Keeps a datagram for the handshake thread.</summary>
@@ -48,12 +48,12 @@ internal sealed class DtlsHandshake : DatagramTransport
     /// <returns>False when it was dropped because too many are waiting.</returns>
     public bool Enqueue(ReadOnlySpan<byte> datagram)
     {
-        lock (_gate)
+        lock (gate)
         {
-            if (_received.Count >= _options.MaxQueuedDatagrams)
+            if (received.Count >= options.MaxQueuedDatagrams)
                 return false;
-            _received.Enqueue(datagram.ToArray());
-            Monitor.Pulse(_gate);
+            received.Enqueue(datagram.ToArray());
+            Monitor.Pulse(gate);
             return true;
         }
     }
@@ -61,10 +61,10 @@ internal sealed class DtlsHandshake : DatagramTransport
     /// <summary>What the handshake left unread.</summary>
     public byte[][] TakeQueue()
     {
-        lock (_gate)
+        lock (gate)
         {
-            byte[][] rest = [.. _received];
-            _received.Clear();
+            byte[][] rest = [.. received];
+            received.Clear();
             return rest;
         }
     }
@@ -73,12 +73,12 @@ internal sealed class DtlsHandshake : DatagramTransport
     /// <param name="silent">Whether nothing more may be sent, not even the alert that tells the peer.</param>
     public void Cancel(bool silent)
     {
-        lock (_gate)
+        lock (gate)
         {
-            _silent |= silent;
-            _cancelled = true;
-            _received.Clear();
-            Monitor.Pulse(_gate);
+            this.silent |= silent;
+            cancelled = true;
+            received.Clear();
+            Monitor.Pulse(gate);
         }
     }
 
@@ -91,21 +91,21 @@ internal sealed class DtlsHandshake : DatagramTransport
         failure = null;
         try
         {
-            var retransmit = (int)Math.Max(1, _options.RetransmitTimeout.TotalMilliseconds);
-            if (_role == DtlsRole.Client)
-                new DtlsClientProtocol().Connect(new DtlsClientPeer(_crypto, _credentials, retransmit), this);
+            var retransmit = (int)Math.Max(1, options.RetransmitTimeout.TotalMilliseconds);
+            if (role == DtlsRole.Client)
+                new DtlsClientProtocol().Connect(new DtlsClientPeer(crypto, credentials, retransmit), this);
             else
-                new DtlsServerProtocol().Accept(new DtlsServerPeer(_crypto, _credentials, retransmit), this);
+                new DtlsServerProtocol().Accept(new DtlsServerPeer(crypto, credentials, retransmit), this);
             Flush();
-            var cipher = _crypto.RecordCipher ?? throw new InvalidOperationException("The handshake ended without keys.");
-            result = new DtlsHandshakeResult(cipher, cipher.TakeOver(), _nextPlaintextSequence);
+            var cipher = crypto.RecordCipher ?? throw new InvalidOperationException("The handshake ended without keys.");
+            result = new DtlsHandshakeResult(cipher, cipher.TakeOver(), nextPlaintextSequence);
             return true;
         }
         catch (Exception error)
         {
             // Whatever a hostile peer makes of the handshake ends this session and nothing else.
             failure = SendAlert(Describe(error));
-            _crypto.RecordCipher?.Dispose();
+            crypto.RecordCipher?.Dispose();
             return false;
         }
     }
@@ -114,7 +114,7 @@ internal sealed class DtlsHandshake : DatagramTransport
     public int GetReceiveLimit() => MaxReceivedDatagram;
 
     /// <inheritdoc/>
-    public int GetSendLimit() => _flight.Length;
+    public int GetSendLimit() => flight.Length;
 
     /// <inheritdoc/>
     public int Receive(byte[] buf, int off, int len, int waitMillis) => Receive(buf.AsSpan(off, len), waitMillis);
@@ -124,19 +124,19 @@ internal sealed class DtlsHandshake : DatagramTransport
     {
         Flush();
         var end = Environment.TickCount64 + waitMillis;
-        lock (_gate)
+        lock (gate)
         {
-            while (_received.Count == 0 && !_cancelled)
+            while (received.Count == 0 && !cancelled)
             {
                 var rest = waitMillis == 0 ? Timeout.Infinite : (int)Math.Max(0, end - Environment.TickCount64);
                 if (rest == 0)
                     return -1;
-                Monitor.Wait(_gate, rest);
+                Monitor.Wait(gate, rest);
             }
 
-            if (_cancelled)
+            if (cancelled)
                 throw new TlsFatalAlert(AlertDescription.user_canceled);
-            var datagram = _received.Dequeue();
+            var datagram = received.Dequeue();
             datagram.CopyTo(buffer);
             return datagram.Length;
         }
@@ -149,11 +149,11 @@ internal sealed class DtlsHandshake : DatagramTransport
     public void Send(ReadOnlySpan<byte> buffer)
     {
         if (DtlsRecordHeader.TryRead(buffer, out var header) && header.Epoch == 0)
-            _nextPlaintextSequence = header.Sequence + 1;
-        if (_flightLength + buffer.Length > _flight.Length)
+            nextPlaintextSequence = header.Sequence + 1;
+        if (flightLength + buffer.Length > flight.Length)
             Flush();
-        buffer.CopyTo(_flight.AsSpan(_flightLength));
-        _flightLength += buffer.Length;
+        buffer.CopyTo(flight.AsSpan(flightLength));
+        flightLength += buffer.Length;
     }
 
     /// <summary>BouncyCastle closes its transport when it gives up; there is nothing to release here.</summary>
@@ -163,10 +163,10 @@ internal sealed class DtlsHandshake : DatagramTransport
 
     private void Flush()
     {
-        var length = _flightLength;
-        _flightLength = 0;
-        if (length > 0 && !_silent)
-            _transport.SendHandshakeDatagram(_flight.AsSpan(0, length));
+        var length = flightLength;
+        flightLength = 0;
+        if (length > 0 && !this.silent)
+            transport.SendHandshakeDatagram(flight.AsSpan(0, length));
     }
 
     private PeerConnectionFailure SendAlert(PeerConnectionFailure failure)
@@ -184,8 +184,8 @@ internal sealed class DtlsHandshake : DatagramTransport
 
     private PeerConnectionFailure Describe(Exception error)
     {
-        var side = _role == DtlsRole.Client ? "client" : "server";
-        if (_credentials.Mismatch is { } mismatch)
+        var side = role == DtlsRole.Client ? "client" : "server";
+        if (credentials.Mismatch is { } mismatch)
             return new(PeerConnectionFailureKind.FingerprintMismatch, $"DTLS {side}: {mismatch}.");
         var reason = error switch
         {

@@ -17,51 +17,51 @@ internal sealed class DtlsHandshakeThreads(int limit = DtlsHandshakeThreads.Defa
     private const int StackSize = 512 * 1024;
     private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(5);
 
-    private readonly Pool _clients = new("DTLS client handshake", Math.Max(1, limit / 2));
-    private readonly Pool _servers = new("DTLS server handshake", Math.Max(1, limit / 2));
+    private readonly Pool clients = new("DTLS client handshake", Math.Max(1, limit / 2));
+    private readonly Pool servers = new("DTLS server handshake", Math.Max(1, limit / 2));
 
     /// <summary>The threads of this process.</summary>
     public static DtlsHandshakeThreads Shared { get; } = new();
 
     /// <summary>Threads that exist now, busy or idle.</summary>
-    public int Count => _clients.Count + _servers.Count;
+    public int Count => clients.Count + servers.Count;
 
     /// <summary>Threads that run a handshake now.</summary>
-    public int Busy => _clients.Busy + _servers.Busy;
+    public int Busy => clients.Busy + servers.Busy;
 
     /// <summary>Runs a handshake as soon as a thread is free.</summary>
-    public void Run(DtlsRole role, Action handshake) => (role == DtlsRole.Client ? _clients : _servers).Run(handshake);
+    public void Run(DtlsRole role, Action handshake) => (role == DtlsRole.Client ? clients : servers).Run(handshake);
 
     private sealed class Pool(string name, int limit)
     {
-        private readonly object _gate = new();
-        private readonly Queue<Action> _waiting = new();
-        private int _count;
-        private int _idle;
+        private readonly object gate = new();
+        private readonly Queue<Action> waiting = new();
+        private int count;
+        private int idle;
 
         public int Count
         {
-            get { lock (_gate) return _count; }
+            get { lock (gate) return count; }
         }
 
         public int Busy
         {
-            get { lock (_gate) return _count - _idle; }
+            get { lock (gate) return count - idle; }
         }
 
         public void Run(Action work)
         {
-            lock (_gate)
+            lock (gate)
             {
-                _waiting.Enqueue(work);
-                if (_waiting.Count > _idle && _count < limit)
+                waiting.Enqueue(work);
+                if (waiting.Count > idle && count < limit)
                 {
                     new Thread(Work, StackSize) { IsBackground = true, Name = name }.Start();
-                    _count++;
+                    count++;
                 }
                 else
                 {
-                    Monitor.Pulse(_gate);
+                    Monitor.Pulse(gate);
                 }
             }
         }
@@ -74,17 +74,17 @@ internal sealed class DtlsHandshakeThreads(int limit = DtlsHandshakeThreads.Defa
 
         private bool TryTake(out Action work)
         {
-            lock (_gate)
+            lock (gate)
             {
-                _idle++;
-                while (_waiting.Count == 0 && Monitor.Wait(_gate, IdleTime))
+                idle++;
+                while (waiting.Count == 0 && Monitor.Wait(gate, IdleTime))
                 {
                 }
 
-                _idle--;
-                if (_waiting.TryDequeue(out work!))
+                idle--;
+                if (waiting.TryDequeue(out work!))
                     return true;
-                _count--;
+                count--;
                 return false;
             }
         }

@@ -28,13 +28,13 @@ internal sealed class DtlsRecordCipher : TlsCipher, IDisposable
     private const int AdditionalDataLength = 13;
     private const int Expansion = ExplicitNonceLength + TagLength;
 
-    private readonly AesGcm _encryptor;
-    private readonly AesGcm _decryptor;
-    private readonly uint _encryptorSalt;
-    private readonly uint _decryptorSalt;
-    private ulong _nextEpochAndSequence = 1UL << 48;
-    private byte[] _finished = [];
-    private bool _takenOver;
+    private readonly AesGcm encryptor;
+    private readonly AesGcm decryptor;
+    private readonly uint encryptorSalt;
+    private readonly uint decryptorSalt;
+    private ulong nextEpochAndSequence = 1UL << 48;
+    private byte[] finished = [];
+    private bool takenOver;
 
     /// <summary>Derives the keys of both directions from the handshake's master secret (RFC 5246 §6.3).</summary>
     /// <param name="parameters">The handshake.</param>
@@ -48,8 +48,8 @@ internal sealed class DtlsRecordCipher : TlsCipher, IDisposable
         var clientSalt = BinaryPrimitives.ReadUInt32BigEndian(keys[(2 * keyLength)..]);
         var serverSalt = BinaryPrimitives.ReadUInt32BigEndian(keys[((2 * keyLength) + SaltLength)..]);
         CryptographicOperations.ZeroMemory(keys);
-        (_encryptor, _decryptor) = parameters.IsServer ? (serverKey, clientKey) : (clientKey, serverKey);
-        (_encryptorSalt, _decryptorSalt) = parameters.IsServer ? (serverSalt, clientSalt) : (clientSalt, serverSalt);
+        (encryptor, decryptor) = parameters.IsServer ? (serverKey, clientKey) : (clientKey, serverKey);
+        (encryptorSalt, decryptorSalt) = parameters.IsServer ? (serverSalt, clientSalt) : (clientSalt, serverSalt);
     }
 
     /// <inheritdoc/>
@@ -59,8 +59,8 @@ internal sealed class DtlsRecordCipher : TlsCipher, IDisposable
     /// <returns>This side's Finished message, for a server that has to send its last flight again.</returns>
     public byte[] TakeOver()
     {
-        _takenOver = true;
-        return _finished;
+        takenOver = true;
+        return finished;
     }
 
     /// <summary>Encrypts a record in place and writes its header.</summary>
@@ -70,11 +70,11 @@ internal sealed class DtlsRecordCipher : TlsCipher, IDisposable
     /// <returns>Length of the record in bytes.</returns>
     public int Protect(DtlsContentType type, Span<byte> record, int plaintextLength)
     {
-        if (!_takenOver)
+        if (!takenOver)
             throw new InvalidOperationException("The handshake still numbers the records.");
-        if (_nextEpochAndSequence >> 48 != 1)
+        if (nextEpochAndSequence >> 48 != 1)
             throw new InvalidOperationException("All sequence numbers of the epoch are used up (RFC 6347 §4.1).");
-        var header = new DtlsRecordHeader(type, DtlsRecordHeader.Dtls12, _nextEpochAndSequence++, plaintextLength + Expansion);
+        var header = new DtlsRecordHeader(type, DtlsRecordHeader.Dtls12, nextEpochAndSequence++, plaintextLength + Expansion);
         header.Write(record);
         Encrypt(header, record.Slice(DtlsRecordHeader.Size, header.BodyLength));
         return header.RecordLength;
@@ -97,11 +97,11 @@ internal sealed class DtlsRecordCipher : TlsCipher, IDisposable
     public TlsEncodeResult EncodePlaintext(long seqNo, short contentType, ProtocolVersion recordVersion, int headerAllocation,
         ReadOnlySpan<byte> plaintext)
     {
-        if (_takenOver || (ulong)seqNo < _nextEpochAndSequence || !ProtocolVersion.DTLSv12.Equals(recordVersion))
+        if (takenOver || (ulong)seqNo < nextEpochAndSequence || !ProtocolVersion.DTLSv12.Equals(recordVersion))
             throw new TlsFatalAlert(AlertDescription.internal_error);
-        _nextEpochAndSequence = (ulong)seqNo + 1;
+        nextEpochAndSequence = (ulong)seqNo + 1;
         if (contentType == ContentType.handshake)
-            _finished = plaintext.ToArray();
+            finished = plaintext.ToArray();
         var record = new byte[headerAllocation + plaintext.Length + Expansion];
         plaintext.CopyTo(record.AsSpan(headerAllocation + ExplicitNonceLength));
         var header = new DtlsRecordHeader((DtlsContentType)contentType, DtlsRecordHeader.Dtls12, (ulong)seqNo, plaintext.Length + Expansion);
@@ -141,8 +141,8 @@ internal sealed class DtlsRecordCipher : TlsCipher, IDisposable
     /// <summary>Releases the keys.</summary>
     public void Dispose()
     {
-        _encryptor.Dispose();
-        _decryptor.Dispose();
+        encryptor.Dispose();
+        decryptor.Dispose();
     }
 
     private void Encrypt(DtlsRecordHeader header, Span<byte> body)
@@ -150,22 +150,22 @@ internal sealed class DtlsRecordCipher : TlsCipher, IDisposable
         BinaryPrimitives.WriteUInt64BigEndian(body, header.EpochAndSequence);
         Span<byte> nonce = stackalloc byte[NonceLength];
         Span<byte> additionalData = stackalloc byte[AdditionalDataLength];
-        WriteNonce(nonce, _encryptorSalt, body);
+        WriteNonce(nonce, encryptorSalt, body);
         WriteAdditionalData(additionalData, header);
         var text = body[ExplicitNonceLength..^TagLength];
-        _encryptor.Encrypt(nonce, text, text, body[^TagLength..], additionalData);
+        encryptor.Encrypt(nonce, text, text, body[^TagLength..], additionalData);
     }
 
     private bool TryDecrypt(DtlsRecordHeader header, Span<byte> body, out Span<byte> plaintext)
     {
         Span<byte> nonce = stackalloc byte[NonceLength];
         Span<byte> additionalData = stackalloc byte[AdditionalDataLength];
-        WriteNonce(nonce, _decryptorSalt, body);
+        WriteNonce(nonce, decryptorSalt, body);
         WriteAdditionalData(additionalData, header);
         plaintext = body[ExplicitNonceLength..^TagLength];
         try
         {
-            _decryptor.Decrypt(nonce, plaintext, body[^TagLength..], plaintext, additionalData);
+            decryptor.Decrypt(nonce, plaintext, body[^TagLength..], plaintext, additionalData);
             return true;
         }
         catch (AuthenticationTagMismatchException)

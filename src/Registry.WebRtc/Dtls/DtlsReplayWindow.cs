@@ -9,8 +9,8 @@ namespace Registry.WebRtc.Dtls;
 internal struct DtlsReplayWindow
 {
     private const int WordCount = 16;
-    private Words _words;
-    private ulong _highest;
+    private Words words;
+    private ulong highest;
 
     /// <summary>Records behind the newest one that are still told apart.</summary>
     public const int Size = (WordCount - 1) * 64;
@@ -18,31 +18,31 @@ internal struct DtlsReplayWindow
     /// <summary>False when a record was received before or is too old to know.</summary>
     public readonly bool IsNew(ulong sequence)
     {
-        if (sequence > _highest)
+        if (sequence > highest)
             return true;
-        if (_highest - sequence >= Size)
+        if (highest - sequence >= Size)
             return false;
-        return (_words[(int)(sequence >> 6) & (WordCount - 1)] & (1UL << (int)(sequence & 63))) == 0;
+        return (words[(int)(sequence >> 6) & (WordCount - 1)] & (1UL << (int)(sequence & 63))) == 0;
     }
 
     /// <summary>Notes a record whose authenticity has been verified.</summary>
     public void Add(ulong sequence)
     {
-        if (sequence > _highest)
+        if (sequence > highest)
         {
-            var current = _highest >> 6;
+            var current = highest >> 6;
             var steps = Math.Min((sequence >> 6) - current, WordCount);
             for (var i = 1UL; i <= steps; i++)
-                _words[(int)(current + i) & (WordCount - 1)] = 0;
-            _highest = sequence;
+                words[(int)(current + i) & (WordCount - 1)] = 0;
+            highest = sequence;
         }
 
-        _words[(int)(sequence >> 6) & (WordCount - 1)] |= 1UL << (int)(sequence & 63);
+        words[(int)(sequence >> 6) & (WordCount - 1)] |= 1UL << (int)(sequence & 63);
     }
 
     [InlineArray(WordCount)]
     private struct Words
     {
-        private ulong _first;
+        private ulong first;
     }
 }

@@ -24,10 +24,10 @@ internal enum DtlsSessionState
 /// </summary>
 /// <remarks>
 /// <para>Every public member is called by the owner, one call at a time (the peer connection's lock). The handshake thread and the
-/// deadline timer meet them only under <c>_gate</c>, which guards the state, the early datagrams and the handshake's reference; it is
+/// deadline timer meet them only under <c>gate</c>, which guards the state, the early datagrams and the handshake's reference; it is
 /// never held during a callback.</para>
 /// <para>From the moment the state is <see cref="DtlsSessionState.Completed"/> no other thread touches the session, so the direct path
-/// needs no lock: <c>_cipher</c> and <c>_replay</c> belong to the owner.</para>
+/// needs no lock: <c>cipher</c> and <c>replay</c> belong to the owner.</para>
 /// </remarks>
 internal sealed class DtlsSession : IDisposable
 {
@@ -43,20 +43,20 @@ internal sealed class DtlsSession : IDisposable
     // change_cipher_spec, and a Finished of 12 bytes behind its 12-byte header.
     private const int MaxLastFlightLength = DtlsRecordHeader.Size + 1 + RecordOverhead + 24;
 
-    private readonly Lock _gate = new();
-    private readonly DtlsRole _role;
-    private readonly IDtlsTransport _transport;
-    private readonly DtlsOptions _options;
-    private readonly Queue<byte[]> _early = new();
-    private volatile DtlsSessionState _state;
-    private DtlsHandshake? _handshake;
-    private bool _threadRequested;
-    private Timer? _deadline;
-    private DtlsRecordCipher? _cipher;
-    private DtlsReplayWindow _replay;
-    private bool _closeNotifySent;
-    private byte[] _finished = [];
-    private ulong _nextPlaintextSequence;
+    private readonly Lock gate = new();
+    private readonly DtlsRole role;
+    private readonly IDtlsTransport transport;
+    private readonly DtlsOptions options;
+    private readonly Queue<byte[]> early = new();
+    private volatile DtlsSessionState state;
+    private DtlsHandshake? handshake;
+    private bool threadRequested;
+    private Timer? deadline;
+    private DtlsRecordCipher? cipher;
+    private DtlsReplayWindow replay;
+    private bool closeNotifySent;
+    private byte[] finished = [];
+    private ulong nextPlaintextSequence;
 
     /// <summary>Makes a session that does nothing before <see cref="Start"/>, except to keep what arrives.</summary>
     /// <param name="certificate">The node's certificate.</param>
@@ -67,28 +67,28 @@ internal sealed class DtlsSession : IDisposable
     public DtlsSession(DtlsCertificate certificate, DtlsRole role, IReadOnlyList<CertificateFingerprint> remoteFingerprints,
         IDtlsTransport transport, DtlsOptions options)
     {
-        _role = role;
-        _transport = transport;
-        _options = options;
-        _handshake = new DtlsHandshake(certificate, role, remoteFingerprints, transport, options);
+        this.role = role;
+        this.transport = transport;
+        this.options = options;
+        this.handshake = new DtlsHandshake(certificate, role, remoteFingerprints, transport, options);
     }
 
     /// <summary>Where the session stands.</summary>
-    public DtlsSessionState State => _state;
+    public DtlsSessionState State => state;
 
-    private bool CanSend => _state is DtlsSessionState.Completed or DtlsSessionState.Established && !_closeNotifySent;
+    private bool CanSend => state is DtlsSessionState.Completed or DtlsSessionState.Established && !closeNotifySent;
 
     /// <summary>Begins the handshake and its deadline. A server takes a thread only when the first datagram is there.</summary>
     public void Start()
     {
-        lock (_gate)
+        lock (gate)
         {
-            if (_state != DtlsSessionState.New)
-                throw new InvalidOperationException($"The session is {_state}; it starts once.");
-            _state = DtlsSessionState.Handshaking;
-            _deadline = new Timer(static session => ((DtlsSession)session!).OnDeadline(), this, _options.HandshakeTimeout, Timeout.InfiniteTimeSpan);
-            if (_role == DtlsRole.Client || _threadRequested)
-                _options.Threads.Run(_role, RunHandshake);
+            if (state != DtlsSessionState.New)
+                throw new InvalidOperationException($"The session is {state}; it starts once.");
+            state = DtlsSessionState.Handshaking;
+            deadline = new Timer(static session => ((DtlsSession)session!).OnDeadline(), this, options.HandshakeTimeout, Timeout.InfiniteTimeSpan);
+            if (role == DtlsRole.Client || threadRequested)
+                options.Threads.Run(role, RunHandshake);
         }
     }
 
@@ -101,7 +101,7 @@ internal sealed class DtlsSession : IDisposable
     public bool TryReadApplicationData(ref Span<byte> datagram, out ReadOnlySpan<byte> plaintext)
     {
         plaintext = default;
-        if (_state != DtlsSessionState.Established)
+        if (state != DtlsSessionState.Established)
         {
             Keep(datagram);
             datagram = default;
@@ -112,9 +112,9 @@ internal sealed class DtlsSession : IDisposable
         {
             var record = datagram[..header.RecordLength];
             datagram = datagram[header.RecordLength..];
-            if (header.Epoch != 1 || !_replay.IsNew(header.Sequence) || !_cipher!.TryUnprotect(header, record, out var content))
+            if (header.Epoch != 1 || !replay.IsNew(header.Sequence) || !cipher!.TryUnprotect(header, record, out var content))
                 continue;
-            _replay.Add(header.Sequence);
+            replay.Add(header.Sequence);
             if (header.Type == DtlsContentType.ApplicationData && !content.IsEmpty)
             {
                 plaintext = content;
@@ -122,7 +122,7 @@ internal sealed class DtlsSession : IDisposable
             }
 
             HandleControlRecord(header.Type, content);
-            if (_state == DtlsSessionState.Closed)
+            if (state == DtlsSessionState.Closed)
                 break;
         }
 
@@ -140,12 +140,12 @@ internal sealed class DtlsSession : IDisposable
     /// </remarks>
     public bool TryReadEarlyDatagram([NotNullWhen(true)] out byte[]? datagram)
     {
-        lock (_gate)
+        lock (gate)
         {
             datagram = null;
-            if (_state == DtlsSessionState.Completed)
-                _state = DtlsSessionState.Established;
-            return _state == DtlsSessionState.Established && _early.TryDequeue(out datagram);
+            if (state == DtlsSessionState.Completed)
+                state = DtlsSessionState.Established;
+            return state == DtlsSessionState.Established && this.early.TryDequeue(out datagram);
         }
     }
 
@@ -157,8 +157,8 @@ internal sealed class DtlsSession : IDisposable
     public int Protect(Span<byte> record, int plaintextLength)
     {
         if (!CanSend)
-            throw new InvalidOperationException($"The session is {(_closeNotifySent ? DtlsSessionState.Closed : _state)}; it cannot send.");
-        return _cipher!.Protect(DtlsContentType.ApplicationData, record, plaintextLength);
+            throw new InvalidOperationException($"The session is {(closeNotifySent ? DtlsSessionState.Closed : state)}; it cannot send.");
+        return cipher!.Protect(DtlsContentType.ApplicationData, record, plaintextLength);
     }
 
     /// <summary>Writes the alert that tells the peer that this side sends nothing more.</summary>
@@ -168,80 +168,80 @@ internal sealed class DtlsSession : IDisposable
     {
         if (!CanSend)
             return 0;
-        _closeNotifySent = true;
+        closeNotifySent = true;
         destination[PlaintextOffset] = (byte)AlertLevel.warning;
         destination[PlaintextOffset + 1] = (byte)AlertDescription.close_notify;
-        return _cipher!.Protect(DtlsContentType.Alert, destination, 2);
+        return cipher!.Protect(DtlsContentType.Alert, destination, 2);
     }
 
     /// <summary>Ends the session without a word. A running handshake gives its thread back at once.</summary>
     public void Dispose()
     {
         TryClose(onlyHandshaking: false, silent: true);
-        _handshake?.Cancel(silent: true);
+        this.handshake?.Cancel(silent: true);
     }
 
     private void RunHandshake()
     {
         DtlsHandshake handshake;
-        lock (_gate)
+        lock (gate)
         {
-            if (_state != DtlsSessionState.Handshaking)
+            if (state != DtlsSessionState.Handshaking)
                 return;
-            handshake = _handshake!;
+            handshake = this.handshake!;
         }
 
         if (!handshake.Run(out var result, out var failure))
             FailHandshake(failure!);
         else if (TryComplete(handshake, result!))
-            _transport.OnHandshakeCompleted();
+            transport.OnHandshakeCompleted();
         else
             result!.Cipher.Dispose();
     }
 
     private bool TryComplete(DtlsHandshake handshake, DtlsHandshakeResult result)
     {
-        lock (_gate)
+        lock (gate)
         {
-            if (_state != DtlsSessionState.Handshaking)
+            if (state != DtlsSessionState.Handshaking)
                 return false;
             foreach (var datagram in handshake.TakeQueue())
                 KeepEarly(datagram);
-            _cipher = result.Cipher;
-            _finished = result.Finished;
-            _nextPlaintextSequence = result.NextPlaintextSequence;
-            _handshake = null;
-            _deadline?.Dispose();
-            _deadline = null;
-            _state = DtlsSessionState.Completed;
+            cipher = result.Cipher;
+            this.finished = result.Finished;
+            nextPlaintextSequence = result.NextPlaintextSequence;
+            this.handshake = null;
+            deadline?.Dispose();
+            deadline = null;
+            state = DtlsSessionState.Completed;
             return true;
         }
     }
 
     private void OnDeadline() => FailHandshake(new PeerConnectionFailure(
         PeerConnectionFailureKind.DtlsFailed,
-        $"DTLS handshake timed out as {(_role == DtlsRole.Client ? "client" : "server")} after {_options.HandshakeTimeout.TotalSeconds:0.###} s."));
+        $"DTLS handshake timed out as {(role == DtlsRole.Client ? "client" : "server")} after {options.HandshakeTimeout.TotalSeconds:0.###} s."));
 
     private void FailHandshake(PeerConnectionFailure failure)
     {
         if (TryClose(onlyHandshaking: true, silent: false))
-            _transport.OnFailed(failure);
+            transport.OnFailed(failure);
     }
 
     private bool TryClose(bool onlyHandshaking, bool silent)
     {
-        lock (_gate)
+        lock (gate)
         {
-            if (_state == DtlsSessionState.Closed || (onlyHandshaking && _state != DtlsSessionState.Handshaking))
+            if (state == DtlsSessionState.Closed || (onlyHandshaking && state != DtlsSessionState.Handshaking))
                 return false;
-            _state = DtlsSessionState.Closed;
-            _early.Clear();
-            _deadline?.Dispose();
-            _deadline = null;
+            state = DtlsSessionState.Closed;
+            this.early.Clear();
+            deadline?.Dispose();
+            deadline = null;
         }
 
-        _handshake?.Cancel(silent);
-        _cipher?.Dispose();
+        this.handshake?.Cancel(silent);
+        cipher?.Dispose();
         return true;
     }
 
@@ -249,19 +249,19 @@ internal sealed class DtlsSession : IDisposable
     {
         if (datagram.Length > DtlsHandshake.MaxReceivedDatagram)
             return;
-        lock (_gate)
+        lock (gate)
         {
-            if (_state == DtlsSessionState.Completed)
+            if (state == DtlsSessionState.Completed)
                 KeepEarly(datagram.ToArray());
-            else if (_state is DtlsSessionState.New or DtlsSessionState.Handshaking)
+            else if (state is DtlsSessionState.New or DtlsSessionState.Handshaking)
                 Sort(datagram);
         }
     }
 
     private void KeepEarly(byte[] datagram)
     {
-        if (_early.Count < _options.MaxEarlyDatagrams)
-            _early.Enqueue(datagram);
+        if (this.early.Count < options.MaxEarlyDatagrams)
+            this.early.Enqueue(datagram);
     }
 
     /// <summary>During the handshake: its records go to its thread, protected data waits; protected alerts may concern either.</summary>
@@ -284,7 +284,7 @@ internal sealed class DtlsSession : IDisposable
 
         if (earlyLength > 0)
             KeepEarly(early[..earlyLength].ToArray());
-        if (handshakeLength > 0 && _handshake!.Enqueue(handshake[..handshakeLength]) && hasPlaintextHandshake)
+        if (handshakeLength > 0 && this.handshake!.Enqueue(handshake[..handshakeLength]) && hasPlaintextHandshake)
             RequestThread();
     }
 
@@ -296,18 +296,18 @@ internal sealed class DtlsSession : IDisposable
 
     private void RequestThread()
     {
-        if (_role != DtlsRole.Server || _threadRequested)
+        if (role != DtlsRole.Server || threadRequested)
             return;
-        _threadRequested = true;
-        if (_state == DtlsSessionState.Handshaking)
-            _options.Threads.Run(_role, RunHandshake);
+        threadRequested = true;
+        if (state == DtlsSessionState.Handshaking)
+            options.Threads.Run(role, RunHandshake);
     }
 
     private void HandleControlRecord(DtlsContentType type, ReadOnlySpan<byte> content)
     {
         if (type == DtlsContentType.Alert && content.Length == 2)
             HandleAlert(content[0], content[1]);
-        else if (type == DtlsContentType.Handshake && _role == DtlsRole.Server && content is [FinishedMessage, ..])
+        else if (type == DtlsContentType.Handshake && role == DtlsRole.Server && content is [FinishedMessage, ..])
             SendLastFlightAgain();
     }
 
@@ -320,12 +320,12 @@ internal sealed class DtlsSession : IDisposable
             var length = WriteCloseNotify(answer);
             TryClose(onlyHandshaking: false, silent: true);
             if (length > 0)
-                _transport.SendHandshakeDatagram(answer[..length]);
-            _transport.OnCloseNotify();
+                transport.SendHandshakeDatagram(answer[..length]);
+            transport.OnCloseNotify();
         }
         else if (level == AlertLevel.fatal && TryClose(onlyHandshaking: false, silent: true))
         {
-            _transport.OnFailed(new PeerConnectionFailure(
+            transport.OnFailed(new PeerConnectionFailure(
                 PeerConnectionFailureKind.DtlsFailed, $"DTLS: the peer sent the alert {AlertDescription.GetText(description)}."));
         }
     }
@@ -338,13 +338,13 @@ internal sealed class DtlsSession : IDisposable
     {
         if (!CanSend)
             return;
-        var changeCipherSpec = new DtlsRecordHeader(DtlsContentType.ChangeCipherSpec, DtlsRecordHeader.Dtls12, _nextPlaintextSequence++, 1);
+        var changeCipherSpec = new DtlsRecordHeader(DtlsContentType.ChangeCipherSpec, DtlsRecordHeader.Dtls12, nextPlaintextSequence++, 1);
         Span<byte> datagram = stackalloc byte[MaxLastFlightLength];
         changeCipherSpec.Write(datagram);
         datagram[DtlsRecordHeader.Size] = 1;
         var finished = datagram[changeCipherSpec.RecordLength..];
-        _finished.CopyTo(finished[PlaintextOffset..]);
-        var length = _cipher!.Protect(DtlsContentType.Handshake, finished, _finished.Length);
-        _transport.SendHandshakeDatagram(datagram[..(changeCipherSpec.RecordLength + length)]);
+        this.finished.CopyTo(finished[PlaintextOffset..]);
+        var length = cipher!.Protect(DtlsContentType.Handshake, finished, this.finished.Length);
+        transport.SendHandshakeDatagram(datagram[..(changeCipherSpec.RecordLength + length)]);
     }
 }

@@ -9,13 +9,13 @@ namespace Registry.WebRtc.Dtls;
 /// <summary>A certificate that keeps the bytes it came in, for its fingerprint, and verifies ECDSA on the platform.</summary>
 internal sealed class ReceivedCertificate : BcTlsCertificate
 {
-    private readonly byte[] _encoding;
+    private readonly byte[] encoding;
 
     public ReceivedCertificate(BcTlsCrypto crypto, byte[] encoding)
-        : base(crypto, encoding) => _encoding = encoding;
+        : base(crypto, encoding) => this.encoding = encoding;
 
     /// <inheritdoc/>
-    public override byte[] GetEncoded() => _encoding;
+    public override byte[] GetEncoded() => this.encoding;
 
     /// <inheritdoc/>
     public override TlsVerifier CreateVerifier(short signatureAlgorithm)

@@ -7,12 +7,12 @@ namespace Registry.WebRtc.Tests.Dtls;
 internal sealed class DtlsEndpoint : IDtlsTransport, IDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-    private readonly Lock _lock = new();
-    private readonly TaskCompletionSource<PeerConnectionFailure?> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _closeNotify = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource<PeerConnectionFailure> _failure = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _completions;
-    private int _failures;
+    private readonly Lock gate = new();
+    private readonly TaskCompletionSource<PeerConnectionFailure?> outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource closeNotify = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<PeerConnectionFailure> failure = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int completions;
+    private int failures;
 
     public DtlsEndpoint(DtlsCertificate certificate, DtlsRole role, IReadOnlyList<CertificateFingerprint> expected, DtlsOptions? options = null) =>
         Session = new DtlsSession(certificate, role, expected, this, options ?? DtlsOptions.Default);
@@ -29,15 +29,15 @@ internal sealed class DtlsEndpoint : IDtlsTransport, IDisposable
     public Action BeforeCompletion { get; set; } = () => { };
 
     /// <summary>Null when the handshake completed.</summary>
-    public Task<PeerConnectionFailure?> Outcome => _outcome.Task.WaitAsync(Patience);
+    public Task<PeerConnectionFailure?> Outcome => outcome.Task.WaitAsync(Patience);
 
-    public Task<PeerConnectionFailure> Failure => _failure.Task.WaitAsync(Patience);
+    public Task<PeerConnectionFailure> Failure => this.failure.Task.WaitAsync(Patience);
 
-    public Task CloseNotify => _closeNotify.Task.WaitAsync(Patience);
+    public Task CloseNotify => closeNotify.Task.WaitAsync(Patience);
 
-    public int Completions => Volatile.Read(ref _completions);
+    public int Completions => Volatile.Read(ref completions);
 
-    public int Failures => Volatile.Read(ref _failures);
+    public int Failures => Volatile.Read(ref failures);
 
     public static void Connect(DtlsEndpoint one, DtlsEndpoint other)
     {
@@ -58,13 +58,13 @@ internal sealed class DtlsEndpoint : IDtlsTransport, IDisposable
 
     public void Start()
     {
-        lock (_lock)
+        lock (gate)
             Session.Start();
     }
 
     public void Deliver(byte[] datagram)
     {
-        lock (_lock)
+        lock (gate)
             Read([.. datagram]);
     }
 
@@ -73,7 +73,7 @@ internal sealed class DtlsEndpoint : IDtlsTransport, IDisposable
     {
         var record = new byte[message.Length + DtlsSession.RecordOverhead];
         message.CopyTo(record.AsSpan(DtlsSession.PlaintextOffset));
-        lock (_lock)
+        lock (gate)
             Session.Protect(record, message.Length).ShouldBe(record.Length);
         return record;
     }
@@ -84,7 +84,7 @@ internal sealed class DtlsEndpoint : IDtlsTransport, IDisposable
     {
         var alert = new byte[64];
         int length;
-        lock (_lock)
+        lock (gate)
         {
             length = Session.WriteCloseNotify(alert);
             Session.Dispose();
@@ -105,28 +105,28 @@ internal sealed class DtlsEndpoint : IDtlsTransport, IDisposable
     public void OnHandshakeCompleted()
     {
         BeforeCompletion();
-        lock (_lock)
+        lock (gate)
         {
             while (Session.TryReadEarlyDatagram(out var datagram))
                 Read(datagram);
         }
 
-        Interlocked.Increment(ref _completions);
-        _outcome.TrySetResult(null);
+        Interlocked.Increment(ref completions);
+        outcome.TrySetResult(null);
     }
 
     public void OnFailed(PeerConnectionFailure failure)
     {
-        Interlocked.Increment(ref _failures);
-        _failure.TrySetResult(failure);
-        _outcome.TrySetResult(failure);
+        Interlocked.Increment(ref failures);
+        this.failure.TrySetResult(failure);
+        outcome.TrySetResult(failure);
     }
 
-    public void OnCloseNotify() => _closeNotify.TrySetResult();
+    public void OnCloseNotify() => closeNotify.TrySetResult();
 
     public void Dispose()
     {
-        lock (_lock)
+        lock (gate)
             Session.Dispose();
     }
 
