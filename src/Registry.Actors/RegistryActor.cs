@@ -27,7 +27,7 @@ public sealed class RegistryActor : UntypedActor
 
     internal RegistryActor(TubeContext node) => this.node = node;
 
-    internal static Props Props(TubeContext node) => Akka.Actor.Props.Create(() => new RegistryActor(node));
+    internal static Props Props(TubeContext node) => Akka.Actor.Props.CreateBy(new Producer(node));
 
     /// <summary>A failed tube is stopped, never restarted: its peer connection cannot come back.</summary>
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
@@ -187,4 +187,14 @@ public sealed class RegistryActor : UntypedActor
     private static Refused Ending(DeadLetter letter) => new(RefusalCode.TubeClosing, $"Tube {letter.Recipient.Path.Name} is ending.");
 
     private static Refused NotFound(TubeId id) => new(RefusalCode.TubeNotFound, $"There is no tube {id} on this node.") { TubeId = id };
+
+    // Props.Create wants a public constructor; only a node's own context may make a registry.
+    private sealed class Producer(TubeContext node) : IIndirectActorProducer
+    {
+        public Type ActorType => typeof(RegistryActor);
+
+        public ActorBase Produce() => new RegistryActor(node);
+
+        public void Release(ActorBase actor) { }
+    }
 }

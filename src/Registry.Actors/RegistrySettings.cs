@@ -6,6 +6,8 @@ namespace Registry.Actors;
 /// <summary>The settings of <c>registry.conf</c>, checked.</summary>
 public sealed record RegistrySettings
 {
+    private const string MaxConcurrentCreatesVariable = "WEBRTC_MAX_CONCURRENT_CREATES";
+
     private RegistrySettings() { }
 
     /// <summary>Limit on creates in flight.</summary>
@@ -56,7 +58,9 @@ public sealed record RegistrySettings
         var reader = new Reader(config.WithFallback(Default));
         return new()
         {
-            MaxConcurrentCreates = reader.Integer("admission.max-concurrent-creates", 1),
+            MaxConcurrentCreates = Environment.GetEnvironmentVariable(MaxConcurrentCreatesVariable) is { Length: > 0 } text
+                ? Reader.ParseInteger(text, 1, int.MaxValue) ?? throw Reader.Wrong(MaxConcurrentCreatesVariable, "a whole number from 1", null)
+                : reader.Integer("admission.max-concurrent-creates", 1),
             MaxTubes = reader.Integer("admission.max-tubes", 1),
             InitializingTimeout = reader.Duration("tube.initializing-timeout"),
             ConnectingTimeout = reader.Duration("tube.connecting-timeout"),
@@ -87,9 +91,10 @@ public sealed record RegistrySettings
     private sealed class Reader(Config config)
     {
         public int Integer(string key, int least, int most = int.MaxValue) =>
-            Read(key, $"a whole number from {least} to {most}", path =>
-                int.TryParse(config.GetString(path), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
-                && value >= least && value <= most ? value : (int?)null);
+            Read(key, $"a whole number from {least} to {most}", path => ParseInteger(config.GetString(path), least, most));
+
+        public static int? ParseInteger(string text, int least, int most) =>
+            int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most ? value : null;
 
         public TimeSpan Duration(string key) =>
             Read(key, "a positive duration such as 15s", path =>
@@ -127,7 +132,7 @@ public sealed record RegistrySettings
             }
         }
 
-        private static ConfigurationException Wrong(string path, string expected, Exception? cause) =>
+        public static ConfigurationException Wrong(string path, string expected, Exception? cause) =>
             new($"{path} must be {expected}.", cause);
     }
 }

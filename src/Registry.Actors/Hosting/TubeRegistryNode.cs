@@ -45,6 +45,8 @@ internal sealed class TubeRegistryNode : IExtension
 
     public CreateAdmission Admission { get; }
 
+    public ChannelGauges Gauges => channels.Gauges;
+
     public static TubeRegistryNode Get(ActorSystem system) => system.WithExtension<TubeRegistryNode, Provider>();
 
     public TubeContext ContextFor(IPeerConnectionFactory? fromContainer) => new(

@@ -148,7 +148,7 @@ internal sealed partial class TubeActor
     private void Use(TubeChannel channel, IDataChannel data)
     {
         channel.DataChannel = data;
-        SettleAsync(channel, data, stop.Token).PipeTo(self);
+        SettleAsync(channel, data, stop.Token).PipeTo(self, failure: WorkFailed.From);
     }
 
     private static async Task<ChannelSettled> SettleAsync(TubeChannel channel, IDataChannel data, CancellationToken cancellationToken)
@@ -184,7 +184,7 @@ internal sealed partial class TubeActor
             Enter(TubeState.Ready);
         channel.Pending?.Answer(
             new TubeCreated(id, channel.Id, node.Node, state) { LocalListenAddress = channel.Conversation!.ListenEndPoint?.ToString() }, MonotonicNow());
-        channel.Conversation!.RunAsync(channel.DataChannel!).PipeTo(self, success: end => new ChannelRan(channel, end));
+        channel.Conversation!.RunAsync(channel.DataChannel!).PipeTo(self, success: end => new ChannelRan(channel, end), failure: WorkFailed.From);
     }
 
     private void FinishChannel(TubeChannel channel, ChannelEnd how)

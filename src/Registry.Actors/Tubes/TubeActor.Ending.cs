@@ -68,7 +68,7 @@ internal sealed partial class TubeActor
     private void CloseConnectionWhenChannelsEnded()
     {
         if (!AnyOpen)
-            connection!.DisposeAsync().AsTask().PipeTo(self, success: () => PeerConnectionClosed.Instance);
+            connection!.DisposeAsync().AsTask().PipeTo(self, success: () => PeerConnectionClosed.Instance, failure: WorkFailed.From);
     }
 
     protected override void PostStop()

@@ -202,8 +202,8 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             case Terminated terminated:
                 subscribers.Remove(terminated.ActorRef);
                 break;
-            case Status.Failure failure:
-                ExceptionDispatchInfo.Throw(failure.Cause); // A task of this tube broke: a bug, and the tube's end.
+            case WorkFailed failed:
+                ExceptionDispatchInfo.Throw(failed.Cause); // A task of this tube broke: a bug, and the tube's end.
                 break;
             default:
                 if (!HandleChannelMessage(message))
@@ -233,7 +233,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         Attach(connection, command.TrickleIce);
         if (offer is null)
             Use(channel, connection.CreateDataChannel(channel.Id.ToString()));
-        TubeNegotiation.RunAsync(connection, offer, command.TrickleIce, stop.Token).PipeTo(self);
+        TubeNegotiation.RunAsync(connection, offer, command.TrickleIce, stop.Token).PipeTo(self, failure: WorkFailed.From);
     }
 
     // Foreign threads only ever tell.

@@ -54,3 +54,9 @@ internal sealed record PeerConnectionClosed : TubeMessage
 {
     public static readonly PeerConnectionClosed Instance = new();
 }
+
+/// <summary>A task of the tube broke.</summary>
+internal sealed record WorkFailed(Exception Cause) : TubeMessage
+{
+    public static object From(Exception cause) => new WorkFailed(cause);
+}
