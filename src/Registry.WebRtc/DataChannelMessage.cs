@@ -1,4 +1,4 @@
-using System.Buffers;
+using Registry.WebRtc.Net;
 
 namespace Registry.WebRtc;
 
@@ -17,7 +17,7 @@ public sealed class DataChannelMessage : IDisposable
     private readonly int length;
     private byte[]? rented;
 
-    /// <summary>Wraps an array rented from <see cref="ArrayPool{T}.Shared"/>, which the message returns when disposed.</summary>
+    /// <summary>Makes a message of an array that belongs to it from now on: disposing the message gives the array to a pool.</summary>
     /// <param name="rented">The array; null for an empty message.</param>
     /// <param name="length">Bytes of it that are the message.</param>
     /// <param name="type">Binary or text.</param>
@@ -47,8 +47,8 @@ public sealed class DataChannelMessage : IDisposable
     public void Dispose()
     {
         var array = Interlocked.Exchange(ref rented, null);
-        if (array is { Length: > 0 })
-            ArrayPool<byte>.Shared.Return(array);
+        if (array is not null)
+            BufferPool.Return(array);
     }
 }
 

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Registry.WebRtc.DataChannels;
 using Registry.WebRtc.Dtls;
 using Registry.WebRtc.Ice;
@@ -247,7 +246,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
 
     private void Flush(TimeSpan now)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent(MaxDatagramToSend);
+        var buffer = BufferPool.Rent(MaxDatagramToSend);
         while (ice.TryWriteDatagram(now, buffer, out var length, out var remote))
             Send(buffer.AsSpan(0, length), remote);
         if (association is not null && ice.SelectedRemote is { } selected)
@@ -255,7 +254,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             while (association.TryWritePacket(now, buffer.AsSpan(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
                 Send(buffer.AsSpan(0, dtls!.Protect(buffer, length)), selected);
         }
-        ArrayPool<byte>.Shared.Return(buffer);
+        BufferPool.Return(buffer);
     }
 
     private void Send(ReadOnlySpan<byte> datagram, TransportAddress remote)
@@ -283,7 +282,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     {
         if (dtls is not { State: DtlsSessionState.Completed or DtlsSessionState.Established } || ice.SelectedRemote is not { } remote)
             return;
-        var buffer = ArrayPool<byte>.Shared.Rent(MaxDatagramToSend);
+        var buffer = BufferPool.Rent(MaxDatagramToSend);
         if (association is not null)
         {
             association.Abort(Now, "The peer connection was closed.");
@@ -292,6 +291,6 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         }
         if (dtls.WriteCloseNotify(buffer) is > 0 and var alert)
             Send(buffer.AsSpan(0, alert), remote);
-        ArrayPool<byte>.Shared.Return(buffer);
+        BufferPool.Return(buffer);
     }
 }

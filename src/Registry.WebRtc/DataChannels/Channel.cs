@@ -1,4 +1,4 @@
-using System.Buffers;
+using Registry.WebRtc.Net;
 using Registry.WebRtc.Sctp;
 
 namespace Registry.WebRtc.DataChannels;
@@ -41,7 +41,7 @@ internal sealed class Channel(ushort id, DataChannelOptions options)
         var length = PartialLength + part.Length;
         if (partial is null || partial.Length < length)
         {
-            var grown = ArrayPool<byte>.Shared.Rent(Math.Max(length, 2 * PartialLength));
+            var grown = BufferPool.Rent(Math.Max(length, 2 * PartialLength));
             partial.AsSpan(0, PartialLength).CopyTo(grown);
             ReturnPartial();
             partial = grown;
@@ -62,7 +62,7 @@ internal sealed class Channel(ushort id, DataChannelOptions options)
     public void ReturnPartial()
     {
         if (partial is not null)
-            ArrayPool<byte>.Shared.Return(partial);
+            BufferPool.Return(partial);
         partial = null;
     }
 }

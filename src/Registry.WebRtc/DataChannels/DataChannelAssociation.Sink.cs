@@ -1,4 +1,4 @@
-using System.Buffers;
+using Registry.WebRtc.Net;
 using Registry.WebRtc.Sctp;
 
 namespace Registry.WebRtc.DataChannels;
@@ -68,7 +68,7 @@ internal sealed partial class DataChannelAssociation
         }
         var isFirst = channel.PartialLength == 0;
         channel.AppendPartial(rented.AsSpan(0, length));
-        ArrayPool<byte>.Shared.Return(rented);
+        BufferPool.Return(rented);
         // The window keeps the charge for the bytes, and the one message's overhead that the first part brought.
         if (!isFirst)
             association.Release(1, 0);
@@ -86,7 +86,7 @@ internal sealed partial class DataChannelAssociation
 
     private void Discard(byte[] rented, int length)
     {
-        ArrayPool<byte>.Shared.Return(rented);
+        BufferPool.Return(rented);
         association.Release(1, length);
     }
 
@@ -95,7 +95,7 @@ internal sealed partial class DataChannelAssociation
         if (channel.PartialLength == 0)
             return;
         var length = channel.PartialLength;
-        ArrayPool<byte>.Shared.Return(channel.TakePartial()!);
+        BufferPool.Return(channel.TakePartial()!);
         association.Release(1, length);
     }
 

@@ -1,4 +1,3 @@
-using System.Buffers;
 
 namespace Registry.WebRtc.Net;
 
@@ -9,12 +8,12 @@ internal readonly record struct Datagram(byte[] Array, int Length, TransportAddr
 
     public static Datagram Copy(ReadOnlySpan<byte> datagram, TransportAddress remote)
     {
-        var array = ArrayPool<byte>.Shared.Rent(datagram.Length);
+        var array = BufferPool.Rent(datagram.Length);
         datagram.CopyTo(array);
         return new(array, datagram.Length, remote);
     }
 
-    public void Return() => ArrayPool<byte>.Shared.Return(Array);
+    public void Return() => BufferPool.Return(Array);
 }
 
 /// <summary>A bounded queue between the socket's reader and one connection: what comes while it is full is lost, as on a full link.</summary>

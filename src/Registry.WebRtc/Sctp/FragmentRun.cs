@@ -1,4 +1,5 @@
-using System.Buffers;
+using Registry.WebRtc.Net;
+
 
 namespace Registry.WebRtc.Sctp;
 
@@ -78,7 +79,7 @@ internal sealed class FragmentRun
     public void Drop()
     {
         foreach (var piece in pieces)
-            ArrayPool<byte>.Shared.Return(piece.Buffer);
+            BufferPool.Return(piece.Buffer);
         pieces.Clear();
         Length = 0;
         TooLarge = true;
@@ -96,13 +97,13 @@ internal sealed class FragmentRun
         }
         else
         {
-            message = ArrayPool<byte>.Shared.Rent(Length);
+            message = BufferPool.Rent(Length);
             var offset = 0;
             foreach (var piece in pieces)
             {
                 piece.Buffer.AsSpan(0, piece.Length).CopyTo(message.AsSpan(offset));
                 offset += piece.Length;
-                ArrayPool<byte>.Shared.Return(piece.Buffer);
+                BufferPool.Return(piece.Buffer);
             }
         }
         pieces.Clear();
@@ -122,7 +123,7 @@ internal sealed class FragmentRun
         Write(payload[room..]);
     }
 
-    private void AddPiece(int size) => pieces.Add(new Piece(ArrayPool<byte>.Shared.Rent(size), 0));
+    private void AddPiece(int size) => pieces.Add(new Piece(BufferPool.Rent(size), 0));
 
     private readonly record struct Piece(byte[] Buffer, int Length);
 }

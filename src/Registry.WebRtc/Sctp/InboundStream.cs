@@ -1,4 +1,5 @@
-using System.Buffers;
+using Registry.WebRtc.Net;
+
 
 namespace Registry.WebRtc.Sctp;
 
@@ -69,7 +70,7 @@ internal sealed class InboundStream(ushort id)
         {
             bytes += message.Length;
             if (message.Buffer is { } buffer)
-                ArrayPool<byte>.Shared.Return(buffer);
+                BufferPool.Return(buffer);
         }
         var count = pending.Count;
         pending.Clear();

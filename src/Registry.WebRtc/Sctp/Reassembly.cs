@@ -1,4 +1,5 @@
-using System.Buffers;
+using Registry.WebRtc.Net;
+
 
 namespace Registry.WebRtc.Sctp;
 
@@ -138,7 +139,7 @@ internal sealed class Reassembly(int maxMessageSize, IReassemblySink sink)
         else
         {
             HeldBytes += length;
-            var buffer = ArrayPool<byte>.Shared.Rent(length);
+            var buffer = BufferPool.Rent(length);
             chunk.Payload.CopyTo(buffer);
             message = new InboundMessage(buffer, length, chunk.Ppid);
         }
@@ -228,7 +229,7 @@ internal sealed class Reassembly(int maxMessageSize, IReassemblySink sink)
         {
             HeldBytes -= MessageOverhead + message.Length;
             if (message.Buffer is { } buffer)
-                ArrayPool<byte>.Shared.Return(buffer);
+                BufferPool.Return(buffer);
         }
     }
 

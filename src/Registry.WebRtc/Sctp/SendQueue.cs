@@ -1,4 +1,5 @@
-using System.Buffers;
+using Registry.WebRtc.Net;
+
 
 namespace Registry.WebRtc.Sctp;
 
@@ -69,7 +70,7 @@ internal sealed class SendQueue(int capacity)
             return false;
         }
         var message = free.Count > 0 ? free.Pop() : new OutboundMessage();
-        message.Buffer = ArrayPool<byte>.Shared.Rent(payload.Length);
+        message.Buffer = BufferPool.Rent(payload.Length);
         payload.CopyTo(message.Buffer);
         message.Length = payload.Length;
         message.Stream = stream;
@@ -139,7 +140,7 @@ internal sealed class SendQueue(int capacity)
         if (message.Abandoned)
             MessagesAbandoned++;
         Charge(message, -1, -remainingBytes);
-        ArrayPool<byte>.Shared.Return(message.Buffer);
+        BufferPool.Return(message.Buffer);
         if (stream.Closing && stream.BufferedMessages == 0)
             Drained.Enqueue(stream);
         if (free.Count >= MaxFreeMessages)
