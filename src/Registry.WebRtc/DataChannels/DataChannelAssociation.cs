@@ -123,14 +123,14 @@ internal sealed partial class DataChannelAssociation
     public void Shutdown(TimeSpan now)
     {
         time = now;
-        association.Shutdown(now);
+        association.Shutdown();
     }
 
     /// <summary>Ends the association at once; one packet that tells the peer is left to be written.</summary>
     public void Abort(TimeSpan now, string reason)
     {
         time = now;
-        association.Abort(now, reason);
+        association.Abort(reason);
     }
 
     private static void Validate(string label, DataChannelOptions channelOptions)

@@ -45,7 +45,8 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
 
     public bool HasLost => lost.Count > 0;
 
-    public bool IsOneOutstanding => outstanding.Count == 1;
+    /// <summary>Whether the peer may delay its acknowledgement of what is outstanding (RFC 9260 §6.2, RFC 7053).</summary>
+    public bool MayBeDelayed => outstanding.Count == 1 && (this[outstanding.Head].Flags & DataChunk.ImmediateFlag) == 0;
 
     public bool MustForward => AdvancedAckPoint != CumulativeTsn && !IsEmpty;
 

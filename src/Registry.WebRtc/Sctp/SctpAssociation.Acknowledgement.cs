@@ -179,7 +179,7 @@ internal sealed partial class SctpAssociation
         probeDeadline = long.MaxValue;
         if (!inFlight.HasOutstanding || inFlight.HasLost || inFastRecovery || probeInFlight || !rto.HasSample || isProbingWindow)
             return;
-        var delay = 2 * rto.SmoothedRtt + (inFlight.IsOneOutstanding ? options.MinimumRto.Ticks : 0);
+        var delay = 2 * rto.SmoothedRtt + (inFlight.MayBeDelayed ? options.MinimumRto.Ticks : 0);
         if (now + delay < retransmissionDeadline)
             probeDeadline = now + delay;
     }

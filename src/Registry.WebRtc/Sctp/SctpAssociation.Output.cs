@@ -112,7 +112,7 @@ internal sealed partial class SctpAssociation
         if (CanSendData && (forwardTsnDue || inFlight.MustForward && inFlight.AdvancedAckPoint != forwardedTsn))
             WriteForwardTsn(ref writer);
         if (streamReset.IsDue && CanSendData)
-            streamReset.Write(ref writer, now, rto.Rto, inFlight.NextTsn - 1);
+            streamReset.Write(ref writer, now, rto.Rto, inFlight.CumulativeTsn);
         if (shutdownDue && writer.Remaining >= 8)
         {
             shutdownDue = false;
@@ -243,6 +243,9 @@ internal sealed partial class SctpAssociation
         var length = Math.Min(room, rest);
         var flags = (byte)((message.IsStarted ? 0 : DataChunk.BeginFlag) | (length == rest ? DataChunk.EndFlag : 0) | (message.Unordered ? DataChunk.UnorderedFlag : 0));
         isProbingWindow = length > peerWindow;
+        // The tail of a burst is to be acknowledged at once, so that its loss shows soon (RFC 7053 §4).
+        if (length == rest && inFlight.HasOutstanding && sendQueue.IsLastWaiting(message))
+            flags |= DataChunk.ImmediateFlag;
         var tsn = inFlight.Add(message, length, flags, now);
         sendQueue.Advance(message, length);
         peerWindow -= length;

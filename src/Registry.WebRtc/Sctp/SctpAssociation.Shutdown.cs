@@ -14,7 +14,7 @@ internal sealed partial class SctpAssociation
     private int shutdownAttempts;
 
     /// <summary>Ends the association after everything sent was acknowledged.</summary>
-    public void Shutdown(TimeSpan now)
+    public void Shutdown()
     {
         switch (State)
         {
@@ -29,7 +29,7 @@ internal sealed partial class SctpAssociation
     }
 
     /// <summary>Ends the association at once; one ABORT is left to be written.</summary>
-    public void Abort(TimeSpan now, string reason) => AbortWith(SctpErrorCause.UserInitiatedAbort, SctpCloseCause.LocalAbort, reason);
+    public void Abort(string reason) => AbortWith(SctpErrorCause.UserInitiatedAbort, SctpCloseCause.LocalAbort, reason);
 
     private void AbortWith(SctpErrorCause errorCause, SctpCloseCause closeCause, string reason)
     {
@@ -113,7 +113,9 @@ internal sealed partial class SctpAssociation
         shutdownDeadline = long.MaxValue;
         if (++shutdownAttempts > options.MaxRetransmits)
         {
-            End(SctpCloseCause.Timeout, "The peer does not answer the shutdown.");
+            // Without its SHUTDOWN COMPLETE the peer that asked for the end is simply gone.
+            var isPeers = State == SctpAssociationState.ShutdownAckSent;
+            End(isPeers ? SctpCloseCause.RemoteShutdown : SctpCloseCause.Timeout, isPeers ? "The peer shut the association down." : "The peer does not answer the shutdown.");
             return;
         }
         rto.BackOff();

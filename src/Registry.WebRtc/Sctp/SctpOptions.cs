@@ -11,8 +11,8 @@ internal sealed record SctpOptions
     /// <summary>SCTP port of both sides (a=sctp-port).</summary>
     public ushort Port { get; init; } = 5000;
 
-    /// <summary>Largest SCTP packet in bytes, a multiple of four; with DTLS, UDP and IPv6 it fits into 1,280 bytes (RFC 8831 §5).</summary>
-    public int MaxPacketSize { get; init; } = 1200;
+    /// <summary>Largest SCTP packet in bytes, a multiple of four: with DTLS (37), UDP (8) and IPv6 (40) it fits into 1,280 bytes, the least MTU of IPv6.</summary>
+    public int MaxPacketSize { get; init; } = 1192;
 
     /// <summary>Bytes that may wait in the send buffer, all streams together, before sending is refused.</summary>
     public int SendBufferSize { get; init; } = 1024 * 1024;

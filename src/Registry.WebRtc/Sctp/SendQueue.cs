@@ -41,6 +41,9 @@ internal sealed class SendQueue(int capacity)
         return true;
     }
 
+    /// <summary>Whether nothing waits behind the message from <see cref="Peek"/>.</summary>
+    public bool IsLastWaiting(OutboundMessage message) => waiting.Count == 0 && message.Next is null;
+
     public OutboundStream GetStream(ushort id)
     {
         if (lastUsed is { } last && last.Id == id)
@@ -92,12 +95,7 @@ internal sealed class SendQueue(int capacity)
         {
             if (current is null && !waiting.TryDequeue(out current))
                 return null;
-            var message = current.First;
-            if (message is null)
-            {
-                current = null;
-                continue;
-            }
+            var message = current.First!;
             if (message.IsStarted || now < message.Expires)
                 return message;
             MessagesAbandoned++;

@@ -68,7 +68,14 @@ internal sealed class StreamReset(SendQueue sendQueue, Reassembly reassembly, IS
     }
 
     /// <summary>Writes a pending response and request if they fit.</summary>
-    public void Write(ref SctpPacketWriter writer, long now, long rto, uint lastAssignedTsn)
+    /// <param name="writer">The packet.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="rto">The retransmission timeout.</param>
+    /// <param name="lastTsn">
+    /// The TSN that the reset follows. RFC 6525 §4.1 names the last one assigned; the last one acknowledged covers the streams, which are
+    /// drained, just as well, and spares the peer waiting for what other streams have in flight.
+    /// </param>
+    public void Write(ref SctpPacketWriter writer, long now, long rto, uint lastTsn)
     {
         while (responses.Count > 0 && writer.Remaining >= TlvReader.HeaderLength + ResponseLength)
         {
@@ -79,7 +86,7 @@ internal sealed class StreamReset(SendQueue sendQueue, Reassembly reassembly, IS
             responses.RemoveAt(0);
         }
         if (requested.Count == 0)
-            CollectDrained(lastAssignedTsn);
+            CollectDrained(lastTsn);
         var length = RequestHeader + 2 * requested.Count;
         if (!requestDue || writer.Remaining < TlvReader.HeaderLength + length + 2)
             return;
@@ -144,11 +151,6 @@ internal sealed class StreamReset(SendQueue sendQueue, Reassembly reassembly, IS
             Respond(sequence, ResetResult.BadSequenceNumber);
             return;
         }
-        if (deferredStreams is not null)
-        {
-            Respond(sequence, ResetResult.AlreadyInProgress);
-            return;
-        }
         expectedSequence++;
         lastResult = type switch
         {
@@ -163,7 +165,9 @@ internal sealed class StreamReset(SendQueue sendQueue, Reassembly reassembly, IS
     {
         if (SerialNumber.IsAfter(lastTsn, cumulativeTsn))
         {
-            deferredStreams = streamIds;
+            // Some peers repeat a request that is in progress under a new number, so a second one adds to the first.
+            var isAll = streamIds.Length == 0 || deferredStreams is { Length: 0 };
+            deferredStreams = isAll ? [] : [.. streamIds.Union(deferredStreams ?? [])];
             deferredTsn = lastTsn;
             return ResetResult.InProgress;
         }
@@ -217,7 +221,7 @@ internal sealed class StreamReset(SendQueue sendQueue, Reassembly reassembly, IS
             responses.Add((sequence, result));
     }
 
-    private void CollectDrained(uint lastAssignedTsn)
+    private void CollectDrained(uint lastTsn)
     {
         while (requested.Count < MaxStreamsPerRequest && sendQueue.Drained.TryDequeue(out var stream))
         {
@@ -231,7 +235,7 @@ internal sealed class StreamReset(SendQueue sendQueue, Reassembly reassembly, IS
             sink.OnOutgoingStreamReset(stream.Id);
         }
         requestDue = requested.Count > 0;
-        requestLastTsn = lastAssignedTsn;
+        requestLastTsn = lastTsn;
     }
 
     private void WriteRequest(Span<byte> value, int length)
