@@ -18,7 +18,14 @@ public sealed record PeerProfile(string Name, string Package, int MaxMessageSize
 
     // werift cuts an empty message into no chunks at all and still counts it, so nothing after it would be delivered.
     // It resets a stream without waiting for what is queued, and closes DTLS before it could say that it closes SCTP.
-    public static readonly PeerProfile Werift = new("werift", "werift", 64 * 1024) { SendsEmptyMessages = false, DeliversBeforeClosing = false, TellsThatItCloses = false };
+    // After a loss it hands on a stream's messages only as far as their TSNs have no gap, which other streams' messages make.
+    public static readonly PeerProfile Werift = new("werift", "werift", 64 * 1024)
+    {
+        SendsEmptyMessages = false,
+        DeliversBeforeClosing = false,
+        TellsThatItCloses = false,
+        TakesInterleavedChannels = false,
+    };
 
     private static readonly PeerProfile[] all = [Chromium, Libdatachannel, Libwebrtc, Werift];
 
@@ -30,6 +37,9 @@ public sealed record PeerProfile(string Name, string Package, int MaxMessageSize
 
     /// <summary>Whether the peer says good-bye when it closes a connection; otherwise only missing answers tell.</summary>
     public bool TellsThatItCloses { get; private init; } = true;
+
+    /// <summary>Whether the peer survives a lost packet while several channels carry messages at once.</summary>
+    public bool TakesInterleavedChannels { get; private init; } = true;
 
     /// <summary>Whether the peer tells the order and reliability of channels that were opened to it.</summary>
     public bool TellsChannelOptions { get; private init; } = true;
