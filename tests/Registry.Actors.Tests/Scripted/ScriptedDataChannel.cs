@@ -23,6 +23,9 @@ internal sealed class ScriptedDataChannel(string label, DataChannelOptions optio
     public long BufferedAmount { get { lock (gate) return other?.receivedBytes ?? 0; } }
     public int MaxMessageSize { get; set; } = 64 * 1024;
 
+    /// <summary>A peer that never confirms a close: the channel stays as it is.</summary>
+    public bool KeepOpen { get; set; }
+
     /// <summary>Bytes that were sent here and not taken.</summary>
     public int Waiting { get { lock (gate) return receivedBytes; } }
 
@@ -100,6 +103,8 @@ internal sealed class ScriptedDataChannel(string label, DataChannelOptions optio
 
     public void Close()
     {
+        if (KeepOpen)
+            return;
         Become(DataChannelState.Closed);
         other?.Become(DataChannelState.Closed);
     }

@@ -1,0 +1,281 @@
+using System.Net;
+using System.Net.Sockets;
+using Registry.Actors.Channels;
+using Registry.Actors.Tests.Scripted;
+using Registry.Messages;
+using Registry.WebRtc;
+
+namespace Registry.Actors.Tests.Channels;
+
+/// <summary>One end of a tunnel against a peer played frame by frame: the original system, or a hostile one.</summary>
+public sealed class PeerSpecs
+{
+    [Fact]
+    public async Task A_dialling_end_follows_the_original_s_conversation()
+    {
+        await using var server = LoopbackServer.Echo();
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", server.EndPoint.Port));
+
+        await peer.ControlAsync(ControlCode.OpenConnection, 1);
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.ConnectionOpened, 1u));
+        await peer.SendAsync(Frame.Encode(1, 0, "hello"u8));
+        (await peer.NextDataAsync()).ShouldBe((1u, "hello"));
+        await peer.ControlAsync(ControlCode.SendEof, 1);
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.SendEof, 1u));
+        await TunnelFixture.UntilAsync(() => peer.Gauges is { Sockets: 0, Connections: 0 });
+    }
+
+    [Fact]
+    public async Task A_listening_end_follows_the_original_s_conversation_and_keeps_what_came_before_its_close()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Listen(new(IPAddress.Loopback, 0)));
+        using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(peer.Conversation.ListenEndPoint!);
+
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.OpenConnection, 1u));
+        // All at once in one message: opened, data, and the close with which the original ends a target's end of file.
+        await peer.SendAsync([
+            .. Frame.Encode(0, 0, ControlMessage.Encode(ControlCode.ConnectionOpened, 1)),
+            .. Frame.Encode(1, 0, "banner"u8),
+            .. Frame.Encode(0, 0, ControlMessage.EncodeClose(1, CloseReason.ConnectionLost, "closed"))]);
+
+        (await TunnelFixture.ReadToEndAsync(client)).ShouldBe("banner"u8.ToArray());
+        await TunnelFixture.UntilAsync(() => peer.Gauges is { Sockets: 0, Connections: 0 });
+    }
+
+    [Fact]
+    public async Task A_refused_target_is_answered_with_a_reason_and_a_text()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", LoopbackServer.Refusing().Port));
+
+        await peer.ControlAsync(ControlCode.OpenConnection, 1);
+
+        var (reason, text) = await peer.NextCloseAsync(1);
+        reason.ShouldBe(CloseReason.ConnectionFailed);
+        text.ShouldContain("refused", Case.Insensitive);
+    }
+
+    [Fact]
+    public async Task A_denied_target_is_answered_with_the_remedy()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("10.1.2.3", 22));
+
+        await peer.ControlAsync(ControlCode.OpenConnection, 1);
+
+        var (reason, text) = await peer.NextCloseAsync(1);
+        reason.ShouldBe(CloseReason.ServerRefuse);
+        text.ShouldContain("registry.targets.allow");
+    }
+
+    [Fact]
+    public async Task A_name_that_does_not_resolve_is_answered_as_such()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("nowhere.invalid", 22), allow: "nowhere.invalid:22");
+
+        await peer.ControlAsync(ControlCode.OpenConnection, 1);
+
+        (await peer.NextCloseAsync(1)).Reason.ShouldBe(CloseReason.AddressResolutionFailed);
+    }
+
+    [Fact]
+    public async Task A_ping_becomes_a_pong_with_the_same_bytes()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", 9));
+
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.Encode(ControlCode.Ping, 0, "abc"u8)));
+
+        var pong = await peer.NextAsync();
+        pong.Connection.ShouldBe(0u);
+        pong.Payload.ShouldBe(ControlMessage.Encode(ControlCode.Pong, 0, "abc"u8));
+    }
+
+    [Fact]
+    public async Task An_open_with_a_target_of_its_own_is_refused()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", 9));
+
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.Encode(ControlCode.OpenConnection, 1, [0, 0, 0, 1, (byte)'x', 0, 22])));
+
+        (await peer.NextCloseAsync(1)).Reason.ShouldBe(CloseReason.ConfigurationError);
+    }
+
+    [Fact]
+    public async Task A_listening_end_does_not_dial()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Listen(new(IPAddress.Loopback, 0)));
+
+        await peer.ControlAsync(ControlCode.OpenConnection, 1);
+
+        (await peer.NextCloseAsync(1)).Reason.ShouldBe(CloseReason.ServerRefuse);
+    }
+
+    [Theory]
+    [InlineData("000000010000000000000000FFFFFFFF")] // a length of 4 GiB
+    [InlineData("0000000100000000000000000000000161FF")] // a wrong terminator
+    [InlineData("00000000000000000000000000000002FFFF3B")] // an unknown control code
+    [InlineData("0000000900000000000000000000000161" + "3B")] // data for a connection that never was
+    [InlineData("000000000000000000000000000000060068000000093B")] // an end of file for one
+    [InlineData("000000000000000000000000000000060065000000003B")] // opening connection 0
+    public async Task What_is_malformed_closes_the_channel_with_a_protocol_error(string hex)
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", 9));
+
+        await peer.SendAsync(Convert.FromHexString(hex));
+
+        var (reason, text) = await peer.NextCloseAsync(0);
+        reason.ShouldBe(CloseReason.ProtocolError);
+        text.ShouldNotBeEmpty();
+        (await peer.EndAsync()).Reason.ShouldBe(CloseReason.ProtocolError);
+        peer.Channel.State.ShouldBe(DataChannelState.Closed);
+    }
+
+    [Fact]
+    public async Task Text_where_frames_are_expected_is_a_protocol_error()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", 9));
+
+        await peer.Channel.SendAsync("hello"u8.ToArray(), DataChannelMessageType.Text);
+
+        (await peer.EndAsync()).Reason.ShouldBe(CloseReason.ProtocolError);
+    }
+
+    [Fact]
+    public async Task Data_behind_an_end_of_file_is_a_protocol_error()
+    {
+        await using var server = LoopbackServer.Echo();
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", server.EndPoint.Port));
+
+        await peer.ControlAsync(ControlCode.OpenConnection, 1);
+        await peer.ControlAsync(ControlCode.SendEof, 1);
+        await peer.SendAsync(Frame.Encode(1, 0, "late"u8));
+
+        (await peer.EndAsync()).Reason.ShouldBe(CloseReason.ProtocolError);
+        await TunnelFixture.UntilAsync(() => peer.Gauges is { Sockets: 0, Connections: 0 });
+    }
+
+    [Fact]
+    public async Task A_peer_that_pings_and_never_reads_is_cut_off()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", 9), window: 1024, hocon: "registry.channels.drain-timeout = 50ms");
+        var ping = Frame.Encode(0, 0, ControlMessage.Encode(ControlCode.Ping, 0));
+
+        await Should.ThrowAsync<DataChannelClosedException>(async () =>
+        {
+            for (var i = 0; i < 10_000; i++)
+                await peer.SendAsync(ping);
+        });
+
+        (await peer.EndAsync()).Reason.ShouldBe(CloseReason.ProtocolError);
+    }
+
+    [Fact]
+    public async Task The_peer_s_close_of_the_channel_is_the_end_s_reason()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", 9));
+
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.EncodeClose(0, CloseReason.AIClosed, "")));
+
+        var end = await peer.EndAsync();
+        end.Reason.ShouldBe(CloseReason.AIClosed);
+        end.Text.ShouldBe(CloseReason.AIClosed.Message);
+    }
+
+    [Fact]
+    public async Task A_data_channel_that_just_closes_gives_no_reason()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", 9));
+
+        peer.Channel.Close();
+
+        (await peer.EndAsync()).Reason.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task An_echo_sends_back_what_comes_as_it_came()
+    {
+        await using var peer = new PlayedPeer(new EchoSettings());
+
+        await peer.Channel.SendAsync("text"u8.ToArray(), DataChannelMessageType.Text);
+        await peer.Channel.SendAsync(new byte[] { 1, 2, 3 });
+        await peer.Channel.SendAsync(ReadOnlyMemory<byte>.Empty);
+
+        (await peer.ReceiveAsync()).ShouldBe((DataChannelMessageType.Text, "74657874"));
+        (await peer.ReceiveAsync()).ShouldBe((DataChannelMessageType.Binary, "010203"));
+        (await peer.ReceiveAsync()).ShouldBe((DataChannelMessageType.Binary, ""));
+    }
+
+    private sealed class PlayedPeer : IAsyncDisposable
+    {
+        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+        private readonly Task<ChannelEnd> run;
+
+        public PlayedPeer(ConversationSettings settings, string allow = "127.0.0.0/8:*", int window = 256 * 1024, string hocon = "")
+        {
+            var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.ConfigurationFactory.ParseString(hocon)), TargetPolicy.Parse([allow]), TimeProvider.System, Gauges)
+            {
+                Resolve = (_, _) => throw new SocketException((int)SocketError.HostNotFound),
+            };
+            new ConversationFactory(services).TryOpen(settings, out var conversation, out _).ShouldBeTrue();
+            Conversation = conversation;
+            (Channel, var theirs) = ScriptedDataChannel.Pair(window);
+            run = conversation.RunAsync(theirs);
+        }
+
+        public ChannelGauges Gauges { get; } = new();
+        public IConversation Conversation { get; }
+        public ScriptedDataChannel Channel { get; }
+
+        public Task<ChannelEnd> EndAsync() => run.WaitAsync(Patience);
+
+        public ValueTask SendAsync(byte[] frames) => Channel.SendAsync(frames);
+
+        public ValueTask ControlAsync(ControlCode code, uint connection) => SendAsync(Frame.Encode(0, 0, ControlMessage.Encode(code, connection)));
+
+        public async Task<(DataChannelMessageType, string)> ReceiveAsync()
+        {
+            using var message = (await Channel.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull();
+            return (message.Type, Convert.ToHexString(message.Data.Span));
+        }
+
+        public async Task<(uint Connection, byte[] Payload)> NextAsync()
+        {
+            using var message = (await Channel.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull();
+            using var parser = new FrameParser(1 << 20);
+            parser.Append(message.Data);
+            parser.TryRead(out var frame).ShouldBe(FrameStatus.Frame);
+            return (frame.Connection, frame.Payload.ToArray());
+        }
+
+        public async Task<(ControlCode, uint)> NextControlAsync()
+        {
+            var (connection, payload) = await NextAsync();
+            connection.ShouldBe(0u);
+            ControlMessage.Read(payload, out var message).ShouldBeNull();
+            return (message.Code, message.Connection);
+        }
+
+        public async Task<(uint, string)> NextDataAsync()
+        {
+            var (connection, payload) = await NextAsync();
+            return (connection, System.Text.Encoding.UTF8.GetString(payload));
+        }
+
+        public async Task<(CloseReason Reason, string Text)> NextCloseAsync(uint connection)
+        {
+            var (_, payload) = await NextAsync();
+            ControlMessage.Read(payload, out var message).ShouldBeNull();
+            message.Code.ShouldBe(ControlCode.CloseConnection);
+            message.Connection.ShouldBe(connection);
+            return (message.Reason, message.Text);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            Conversation.Dispose();
+            await EndAsync();
+            Gauges.Connections.ShouldBe(0);
+            Gauges.Sockets.ShouldBe(0);
+            Gauges.Listeners.ShouldBe(0);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using System.Net;
+using Registry.Actors.Channels;
+
+namespace Registry.Actors.Tests.Channels;
+
+public sealed class TargetPolicySpecs
+{
+    [Theory]
+    [InlineData("", "example.com", "93.184.216.34", 80, false)] // no rule, no target
+    [InlineData("*", "example.com", "93.184.216.34", 80, true)]
+    [InlineData("*", "example.com", "127.0.0.1", 80, false)] // loopback must be named
+    [InlineData("*:*", "localhost", "127.0.0.1", 80, false)]
+    [InlineData("0.0.0.0/0:*", "127.0.0.1", "127.0.0.1", 80, false)]
+    [InlineData("127.0.0.0/8:*", "127.0.0.1", "127.0.0.1", 80, true)]
+    [InlineData("127.0.0.0/8:*", "x.example", "127.0.0.9", 80, true)]
+    [InlineData("127.0.0.0/8:*", "::ffff:127.0.0.1", "::ffff:127.0.0.1", 80, true)]
+    [InlineData("localhost:22", "localhost", "127.0.0.1", 22, true)]
+    [InlineData("localhost:22", "localhost", "::1", 22, true)]
+    [InlineData("localhost:22", "127.0.0.1", "127.0.0.1", 22, false)]
+    [InlineData("[::1]:*", "localhost", "::1", 22, true)]
+    [InlineData("db.internal:5432", "db.internal", "127.0.0.1", 5432, false)] // rebinding to loopback
+    [InlineData("db.internal:5432", "DB.internal.", "10.0.0.5", 5432, true)]
+    [InlineData("db.internal:5432", "db.internal", "10.0.0.5", 5433, false)]
+    [InlineData("*.example.com:22,443", "a.example.com", "192.0.2.1", 443, true)]
+    [InlineData("*.example.com:22,443", "example.com", "192.0.2.1", 443, false)]
+    [InlineData("*.example.com:22,443", "aexample.com", "192.0.2.1", 443, false)]
+    [InlineData("10.1.0.0/16:22", "h", "10.1.255.255", 22, true)]
+    [InlineData("10.1.0.0/16:22", "h", "10.2.0.0", 22, false)]
+    [InlineData("10.1.2.3:22", "h", "::ffff:10.1.2.3", 22, true)]
+    [InlineData("::ffff:10.0.0.0/104:22", "h", "10.1.2.3", 22, true)]
+    [InlineData("[fd00::/8]:443", "h", "fd12::1", 443, true)]
+    [InlineData("*", "h", "169.254.169.254", 80, false)]
+    [InlineData("169.254.0.0/16:*", "h", "169.254.169.254", 80, false)]
+    [InlineData("*", "h", "::ffff:169.254.169.254", 80, false)]
+    [InlineData("*", "h", "64:ff9b::a9fe:a9fe", 80, false)] // NAT64 of 169.254.169.254
+    [InlineData("*", "h", "2002:7f00:1::", 80, false)] // 6to4 of 127.0.0.1
+    [InlineData("*", "h", "::127.0.0.1", 80, false)]
+    [InlineData("*", "h", "64:ff9b::c000:201", 80, true)]
+    [InlineData("*", "h", "224.0.0.1", 80, false)]
+    [InlineData("*", "h", "255.255.255.255", 80, false)]
+    [InlineData("*", "h", "0.0.0.0", 80, false)]
+    [InlineData("*", "h", "::", 80, false)]
+    [InlineData("*", "h", "fe80::1", 80, false)]
+    [InlineData("*", "h", "ff02::1", 80, false)]
+    [InlineData("*", "h", "fd00:ec2::254", 80, false)]
+    public void Rules_allow_only_what_they_name(string rules, string host, string address, int port, bool allowed)
+    {
+        var policy = TargetPolicy.Parse(rules.Length == 0 ? [] : [rules]);
+
+        policy.Allows(host, IPAddress.Parse(address), port).ShouldBe(allowed);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("example.com")]
+    [InlineData("example.com:")]
+    [InlineData(":80")]
+    [InlineData("example.com:0")]
+    [InlineData("example.com:65536")]
+    [InlineData("example.com:80,")]
+    [InlineData("example.com:http")]
+    [InlineData("10.0.0.0/33:80")]
+    [InlineData("exa mple:80")]
+    public void A_malformed_rule_is_refused_and_quoted(string rule) =>
+        Should.Throw<FormatException>(() => TargetPolicy.Parse([rule])).Message.ShouldContain($"'{rule}'");
+}

@@ -1,0 +1,144 @@
+using System.Net;
+using System.Net.Sockets;
+using Akka.Configuration;
+using Registry.Actors.Channels;
+using Registry.Actors.Tests.Scripted;
+using Registry.Messages;
+
+namespace Registry.Actors.Tests.Channels;
+
+/// <summary>A listening and a dialling end over an in-memory channel, with real TCP on both outsides.</summary>
+internal sealed class TunnelFixture : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly Task<ChannelEnd>? nearRun;
+    private readonly Task<ChannelEnd>? farRun;
+
+    public TunnelFixture(IPEndPoint target, string hocon = "", TimeProvider? time = null, string allow = "127.0.0.0/8:*", int window = 256 * 1024, bool run = true, string? host = null)
+    {
+        var settings = RegistrySettings.From(ConfigurationFactory.ParseString(hocon));
+        Services = new(settings, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges);
+        var factory = new ConversationFactory(Services);
+        factory.TryOpen(TunnelSettings.Listen(new(IPAddress.Loopback, 0)), out var near, out _).ShouldBeTrue();
+        factory.TryOpen(TunnelSettings.Dial(host ?? target.Address.ToString(), target.Port), out var far, out _).ShouldBeTrue();
+        (Near, Far) = (near, far);
+        (NearChannel, FarChannel) = ScriptedDataChannel.Pair(window);
+        if (!run)
+            return;
+        nearRun = Near.RunAsync(NearChannel);
+        farRun = Far.RunAsync(FarChannel);
+    }
+
+    public ChannelGauges Gauges { get; } = new();
+    public ChannelServices Services { get; }
+    public IConversation Near { get; }
+    public IConversation Far { get; }
+    public ScriptedDataChannel NearChannel { get; }
+    public ScriptedDataChannel FarChannel { get; }
+    public Task<ChannelEnd> NearEnd => nearRun!.WaitAsync(Patience);
+    public Task<ChannelEnd> FarEnd => farRun!.WaitAsync(Patience);
+
+    public async Task<Socket> ConnectAsync()
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(Near.ListenEndPoint!);
+        return socket;
+    }
+
+    public static async Task<byte[]> ReadToEndAsync(Socket socket)
+    {
+        // Not a NetworkStream: that refuses a socket whose own half is closed.
+        using var all = new MemoryStream();
+        var buffer = new byte[64 * 1024];
+        int read;
+        while ((read = await socket.ReceiveAsync(buffer.AsMemory()).AsTask().WaitAsync(Patience)) > 0)
+            all.Write(buffer, 0, read);
+        return all.ToArray();
+    }
+
+    public static async Task<byte[]> ReadAsync(Socket socket, int length)
+    {
+        var bytes = new byte[length];
+        await new NetworkStream(socket).ReadExactlyAsync(bytes).AsTask().WaitAsync(Patience);
+        return bytes;
+    }
+
+    /// <summary>Waits for something that other threads bring about; fails when it does not come.</summary>
+    public static async Task UntilAsync(Func<bool> condition)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (!condition())
+        {
+            patience.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
+    public Task NoConnectionLeftAsync() => UntilAsync(() => Gauges is { Connections: 0, Sockets: 0 });
+
+    public async ValueTask DisposeAsync()
+    {
+        Near.Dispose();
+        Far.Dispose();
+        if (nearRun is not null)
+            await Task.WhenAll(NearEnd, FarEnd);
+        Gauges.Connections.ShouldBe(0);
+        Gauges.Sockets.ShouldBe(0);
+        Gauges.Listeners.ShouldBe(0);
+    }
+}
+
+/// <summary>A TCP server on loopback whose every client is given to a handler.</summary>
+internal sealed class LoopbackServer : IAsyncDisposable
+{
+    private readonly Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+    private readonly Task accepting;
+
+    public LoopbackServer(Func<Socket, Task> handle)
+    {
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen(512);
+        accepting = AcceptAsync(handle);
+    }
+
+    public IPEndPoint EndPoint => (IPEndPoint)listener.LocalEndPoint!;
+
+    /// <summary>Sends back what comes until the client's end of file, then ends too.</summary>
+    public static LoopbackServer Echo() => new(async client =>
+    {
+        using var stream = new NetworkStream(client, ownsSocket: true);
+        await stream.CopyToAsync(stream);
+        client.Shutdown(SocketShutdown.Send);
+    });
+
+    /// <summary>An address where nobody listens.</summary>
+    public static IPEndPoint Refusing()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return (IPEndPoint)socket.LocalEndPoint!;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        listener.Dispose();
+        await accepting;
+    }
+
+    private async Task AcceptAsync(Func<Socket, Task> handle)
+    {
+        try
+        {
+            while (true)
+            {
+                var client = await listener.AcceptAsync();
+                _ = handle(client);
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            listener.Dispose();
+        }
+    }
+}
