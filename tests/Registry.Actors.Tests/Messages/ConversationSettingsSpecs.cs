@@ -1,0 +1,61 @@
+using System.Net;
+using System.Text.Json;
+using Registry.Messages;
+
+namespace Registry.Actors.Tests.Messages;
+
+public sealed class ConversationSettingsSpecs
+{
+    [Fact]
+    public void A_listening_tunnel_is_read() =>
+        Read("""{"conversationType":"tunnel","local_listen_addr":"[::1]:8080"}""").ShouldBe(TunnelSettings.Listen(new(IPAddress.IPv6Loopback, 8080)));
+
+    [Theory]
+    [InlineData("5432")]
+    [InlineData("\"5432\"")]
+    public void A_dialling_tunnel_is_read(string port) =>
+        Read($$"""{"conversationType":"tunnel","target_host":"db.internal","target_port":{{port}}}""").ShouldBe(TunnelSettings.Dial("db.internal", 5432));
+
+    [Fact]
+    public void An_echo_is_read() => Read("""{"conversationType":"echo"}""").ShouldBe(new EchoSettings());
+
+    [Theory]
+    [InlineData("{}", "conversationType", "missing")]
+    [InlineData("""{"conversationType":7}""", "conversationType", "number")]
+    [InlineData("""{"conversationType":"carrier-pigeon"}""", "conversationType", "unknown")]
+    [InlineData("""{"conversationType":"rdp"}""", "conversationType", "not supported by this version")]
+    [InlineData("""{"conversationType":"echo","target_port":1}""", "target_port", "unknown for type")]
+    [InlineData("""{"conversationType":"tunnel","target_hots":"x"}""", "target_hots", "unknown")]
+    [InlineData("""{"conversationType":"tunnel","socks_mode":true}""", "socks_mode", "not supported by this version")]
+    [InlineData("""{"conversationType":"tunnel"}""", "target_host", "local_listen_addr")]
+    [InlineData("""{"conversationType":"tunnel","target_host":"h"}""", "target_port", "missing")]
+    [InlineData("""{"conversationType":"tunnel","target_host":"","target_port":1}""", "target_host", "host name")]
+    [InlineData("""{"conversationType":"tunnel","target_host":"a b","target_port":1}""", "target_host", "host name")]
+    [InlineData("""{"conversationType":"tunnel","target_host":"h","target_port":0}""", "target_port", "65535")]
+    [InlineData("""{"conversationType":"tunnel","target_host":"h","target_port":65536}""", "target_port", "65535")]
+    [InlineData("""{"conversationType":"tunnel","target_host":"h","target_port":1.5}""", "target_port", "65535")]
+    [InlineData("""{"conversationType":"tunnel","target_host":"h","target_port":true}""", "target_port", "65535")]
+    [InlineData("""{"conversationType":"tunnel","local_listen_addr":"127.0.0.1"}""", "local_listen_addr", "ip:port")]
+    [InlineData("""{"conversationType":"tunnel","local_listen_addr":"localhost:80"}""", "local_listen_addr", "ip:port")]
+    [InlineData("""{"conversationType":"tunnel","local_listen_addr":"::1:80"}""", "local_listen_addr", "ip:port")]
+    [InlineData("""{"conversationType":"tunnel","local_listen_addr":"127.0.0.1:70000"}""", "local_listen_addr", "ip:port")]
+    [InlineData("""{"conversationType":"tunnel","local_listen_addr":80}""", "local_listen_addr", "ip:port")]
+    [InlineData("""{"conversationType":"tunnel","local_listen_addr":"127.0.0.1:0","target_host":"h","target_port":1}""", "local_listen_addr", "excludes")]
+    public void What_is_wrong_is_named(string json, string key, string message)
+    {
+        ConversationSettingsReader.TryRead(Map(json), out _, out var refusal).ShouldBeFalse();
+
+        refusal.Code.ShouldBe(RefusalCode.InvalidSettings);
+        refusal.Key.ShouldBe(key);
+        refusal.Message.ShouldStartWith($"settings.{key} ");
+        refusal.Message.ShouldContain(message);
+    }
+
+    private static ConversationSettings Read(string json)
+    {
+        ConversationSettingsReader.TryRead(Map(json), out var settings, out var refusal).ShouldBeTrue(refusal?.Message);
+        return settings!;
+    }
+
+    private static Dictionary<string, JsonElement> Map(string json) => JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(json)!;
+}
