@@ -78,6 +78,7 @@ internal sealed partial class SctpAssociation
         if (summary.Bytes > 0)
         {
             errorCount = 0;
+            probeInFlight = false;
             MeasureRoundTrip(now, in summary);
         }
         if (inFlight.HasReneged)
@@ -142,6 +143,7 @@ internal sealed partial class SctpAssociation
         if (!congested)
             return;
         congestion.OnLoss(now);
+        reorderingSteps = Math.Max(1, reorderingSteps - 1);
         EnterRecovery();
         inFastRecovery = true;
     }

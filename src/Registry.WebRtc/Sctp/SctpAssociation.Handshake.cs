@@ -101,8 +101,10 @@ internal sealed partial class SctpAssociation
 
     private void HandleCookieAck(long now)
     {
-        if (State == SctpAssociationState.CookieEchoed)
-            Establish(now);
+        if (State != SctpAssociationState.CookieEchoed)
+            return;
+        SampleHandshake(now);
+        Establish(now);
     }
 
     private void ReplyStaleCookie(long ticks, uint tag)
@@ -131,7 +133,7 @@ internal sealed partial class SctpAssociation
         (initDue, cookieEchoDue, echoedCookie) = (false, false, null);
         initDeadline = long.MaxValue;
         errorCount = 0;
-        SampleHandshake(now);
+        rto.ResetBackOff();
         tracker.Start(peerInit.InitialTsn);
         inFlight.PeerSupportsForwardTsn = peerInit.SupportsForwardTsn;
         streamReset.Start(localInitialTsn, peerInit.InitialTsn, peerInit.SupportsReconfig);

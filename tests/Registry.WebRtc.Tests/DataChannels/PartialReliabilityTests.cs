@@ -28,7 +28,7 @@ public sealed class PartialReliabilityTests
     [InlineData(true, 3000)]
     public void Messages_are_given_up_after_their_lifetime_and_the_rest_arrives(bool ordered, int size)
     {
-        var options = new DataChannelOptions { Ordered = ordered, MaxPacketLifeTime = 60 };
+        var options = new DataChannelOptions { Ordered = ordered, MaxPacketLifeTime = 15 };
         var received = Transfer(options, size, out _);
         received.Length.ShouldBeInRange(1, 199);
         if (ordered)
