@@ -1,0 +1,42 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using Registry.Messages;
+
+namespace Registry.Host.Api;
+
+/// <summary>Reads what stands in paths and queries. What is wrong is named.</summary>
+internal static class Arguments
+{
+    public static bool TryTubeId(string? text, out TubeId id, [NotNullWhen(false)] out Problem? problem, string field = "tubeId")
+    {
+        problem = TubeId.TryParse(text, out id)
+            ? null
+            : Problem.InvalidRequest(field, $"'{field}' must be 1 to {TubeId.MaxLength} characters of A-Z a-z 0-9 . _ -.");
+        return problem is null;
+    }
+
+    public static bool TryConversationId(string? text, out ConversationId id, [NotNullWhen(false)] out Problem? problem)
+    {
+        problem = ConversationId.TryParse(text, out id)
+            ? null
+            : Problem.InvalidRequest("conversationId", $"'conversationId' must be a string of 1 to {ConversationId.MaxLength} printable characters.");
+        return problem is null;
+    }
+
+    /// <summary>Reads a close reason given as number or name; <see cref="CloseReason.AdminClosed"/> when it is left out.</summary>
+    public static bool TryCloseReason(string? text, out CloseReason reason, [NotNullWhen(false)] out Problem? problem)
+    {
+        reason = CloseReason.AdminClosed;
+        problem = null;
+        if (string.IsNullOrEmpty(text))
+            return true;
+        // Enum.TryParse alone would take any number and lists such as "1,2".
+        if (byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var code) && Enum.IsDefined((CloseReason)code))
+            reason = (CloseReason)code;
+        else if (Enum.GetNames<CloseReason>().FirstOrDefault(name => name.Equals(text, StringComparison.OrdinalIgnoreCase)) is { } name)
+            reason = Enum.Parse<CloseReason>(name);
+        else
+            problem = Problem.InvalidRequest("reason", $"'reason' must be a close reason's number or name, such as {(int)CloseReason.AdminClosed} or {nameof(CloseReason.AdminClosed)}.");
+        return problem is null;
+    }
+}

@@ -1,0 +1,31 @@
+using Registry.Actors;
+
+namespace Registry.Host.Api;
+
+/// <summary><c>/v1/conversations</c>: find a conversation, close its channel.</summary>
+internal static class ConversationEndpoints
+{
+    public static void MapConversations(this IEndpointRouteBuilder v1)
+    {
+        v1.MapGet("/conversations/{conversationId}", Read);
+        v1.MapDelete("/conversations/{conversationId}", CloseAsync);
+    }
+
+    private static IResult Read(string conversationId, ITubeRegistry registry)
+    {
+        if (!Arguments.TryConversationId(conversationId, out var id, out var problem))
+            return problem;
+        if (!registry.Directory.TryGet(id, out var tube) || tube.Conversations.FirstOrDefault(conversation => conversation.ConversationId == id) is not { } found)
+            return Problem.ConversationNotFound(conversationId);
+        return Results.Json(
+            new ConversationBody(conversationId, found.Type, found.IsOpen, tube.TubeId.ToString(), tube.Node, tube.State.Text) { LocalListenAddress = found.LocalListenAddress },
+            ApiJson.Options);
+    }
+
+    private static async Task<IResult> CloseAsync(string conversationId, string? reason, ITubeRegistry registry, CancellationToken cancellationToken)
+    {
+        if (!Arguments.TryConversationId(conversationId, out var id, out var problem) || !Arguments.TryCloseReason(reason, out var closeReason, out problem))
+            return problem;
+        return Replies.Translate(await registry.CloseConversationAsync(new(id, closeReason), cancellationToken));
+    }
+}

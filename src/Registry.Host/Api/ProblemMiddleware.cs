@@ -1,0 +1,50 @@
+namespace Registry.Host.Api;
+
+/// <summary>Makes every error answer problem+json: unknown paths, wrong methods, timeouts and bugs too.</summary>
+internal static class ProblemMiddleware
+{
+    public static void UseProblems(this WebApplication application)
+    {
+        var logger = application.Services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(ProblemMiddleware));
+        application.Use((context, next) => HandleAsync(context, next, logger));
+    }
+
+    private static async Task HandleAsync(HttpContext context, RequestDelegate next, ILogger logger)
+    {
+        try
+        {
+            await next(context);
+        }
+        catch (Exception e) when (!context.Response.HasStarted)
+        {
+            if (context.RequestAborted.IsCancellationRequested)
+                return;
+            await Explain(e, context, logger).ExecuteAsync(context);
+            return;
+        }
+
+        if (!context.Response.HasStarted && context.Response.ContentLength is null && Explain(context) is { } problem)
+            await problem.ExecuteAsync(context);
+    }
+
+    private static Problem Explain(Exception exception, HttpContext context, ILogger logger)
+    {
+        switch (exception)
+        {
+            case TimeoutException:
+                return Problem.RegistryTimeout();
+            case BadHttpRequestException bad:
+                return new(bad.StatusCode, "bad_request", bad.Message);
+            default:
+                logger.LogError(exception, "{Method} {Path} failed", context.Request.Method, context.Request.Path);
+                return new(StatusCodes.Status500InternalServerError, "internal", "The gateway failed to answer this request. Its log says why.");
+        }
+    }
+
+    private static Problem? Explain(HttpContext context) => context.Response.StatusCode switch
+    {
+        StatusCodes.Status404NotFound => new(StatusCodes.Status404NotFound, "not_found", $"There is nothing at {context.Request.Path}."),
+        StatusCodes.Status405MethodNotAllowed => new(StatusCodes.Status405MethodNotAllowed, "method_not_allowed", $"{context.Request.Path} does not take {context.Request.Method}; it takes {context.Response.Headers.Allow}."),
+        _ => null,
+    };
+}

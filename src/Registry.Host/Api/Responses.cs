@@ -1,0 +1,109 @@
+using Registry.Messages;
+
+namespace Registry.Host.Api;
+
+/// <summary>Answer to <c>POST /v1/tubes</c>.</summary>
+internal sealed record TubeCreatedBody(string TubeId, string ConversationId, string Node, string State)
+{
+    public string? Offer { get; init; }
+    public string? Answer { get; init; }
+    public string? LocalListenAddress { get; init; }
+
+    public static TubeCreatedBody Of(TubeCreated created) =>
+        new(created.TubeId.ToString(), created.ConversationId.ToString(), created.Node, created.State.Text)
+        {
+            Offer = created.Offer,
+            Answer = created.Answer,
+            LocalListenAddress = created.LocalListenAddress,
+        };
+}
+
+/// <summary>A close reason, as signals and tubes carry it.</summary>
+internal sealed record CloseReasonBody(int Code, string Name, bool IsCritical, bool IsRetryable)
+{
+    public static CloseReasonBody Of(CloseReason reason) => new(reason.Code, reason.Name, reason.IsCritical, reason.IsRetryable);
+}
+
+/// <summary>One conversation of a tube.</summary>
+internal sealed record TubeConversationBody(string ConversationId, string Type, bool IsOpen)
+{
+    public string? LocalListenAddress { get; init; }
+
+    public static TubeConversationBody Of(ConversationSnapshot conversation) =>
+        new(conversation.ConversationId.ToString(), conversation.Type, conversation.IsOpen) { LocalListenAddress = conversation.LocalListenAddress };
+}
+
+/// <summary>A state a tube was in and since when.</summary>
+internal sealed record TubeStateBody(string State, DateTimeOffset At);
+
+/// <summary>A tube's counters of user bytes and messages.</summary>
+internal sealed record TrafficBody(long BytesSent, long BytesReceived, long MessagesSent, long MessagesReceived, double? RoundTripMs)
+{
+    public static TrafficBody Of(TubeTraffic traffic) =>
+        new(traffic.BytesSent, traffic.BytesReceived, traffic.MessagesSent, traffic.MessagesReceived, traffic.RoundTripTime?.TotalMilliseconds);
+}
+
+/// <summary>A tube.</summary>
+internal sealed record TubeBody(string TubeId, string Node, string State, bool IsOfferer, DateTimeOffset CreatedAt)
+{
+    public string? Owner { get; init; }
+    public required IReadOnlyList<TubeConversationBody> Conversations { get; init; }
+    public required IReadOnlyList<TubeStateBody> History { get; init; }
+    public string? SelectedPair { get; init; }
+    public TrafficBody? Traffic { get; init; }
+    public CloseReasonBody? CloseReason { get; init; }
+    public string? CloseText { get; init; }
+
+    public static TubeBody Of(TubeSnapshot tube, TubeTraffic? traffic) => new(tube.TubeId.ToString(), tube.Node, tube.State.Text, tube.IsOfferer, tube.CreatedAt)
+    {
+        Owner = tube.Owner,
+        Conversations = [.. tube.Conversations.Select(TubeConversationBody.Of)],
+        History = [.. tube.History.Select(entry => new TubeStateBody(entry.State.Text, entry.At))],
+        SelectedPair = tube.SelectedPair,
+        Traffic = traffic is { } counted ? TrafficBody.Of(counted) : null,
+        CloseReason = tube.CloseReason is { } reason ? CloseReasonBody.Of(reason) : null,
+        CloseText = tube.CloseText,
+    };
+}
+
+/// <summary>A page of a list.</summary>
+internal sealed record ListBody<T>(IReadOnlyList<T> Items)
+{
+    /// <summary>Give it as <c>cursor</c> for the next page; left out on the last one.</summary>
+    public string? NextCursor { get; init; }
+    /// <summary>Nodes that did not answer.</summary>
+    public IReadOnlyList<string> IncompleteNodes { get; init; } = [];
+}
+
+/// <summary>Where a conversation lives.</summary>
+internal sealed record ConversationBody(string ConversationId, string Type, bool IsOpen, string TubeId, string Node, string State)
+{
+    public string? LocalListenAddress { get; init; }
+}
+
+/// <summary>A signal as the data of a server-sent event; members that do not belong to its kind are left out.</summary>
+internal sealed record SignalBody(string TubeId, long Sequence, DateTimeOffset Time, string Kind)
+{
+    public string? Candidate { get; init; }
+    public string? State { get; init; }
+    public string? ChannelId { get; init; }
+    public string? Outcome { get; init; }
+    public CloseReasonBody? CloseReason { get; init; }
+    public string? Text { get; init; }
+    public long? First { get; init; }
+
+    public static SignalBody Of(TubeSignal signal)
+    {
+        var body = new SignalBody(signal.TubeId.ToString(), signal.Sequence, signal.Time, signal.Kind);
+        return signal switch
+        {
+            IceCandidateFound found => body with { Candidate = found.Candidate },
+            ConnectionStateChanged changed => body with { State = changed.State.Text },
+            ChannelOpened opened => body with { ChannelId = opened.ChannelId },
+            ChannelClosed closed => body with { ChannelId = closed.ChannelId, Outcome = closed.Outcome, CloseReason = CloseReasonBody.Of(closed.Reason) },
+            TubeClosed closed => body with { CloseReason = CloseReasonBody.Of(closed.Reason), Text = closed.Text },
+            SignalsMissed missed => body with { First = missed.First },
+            _ => body,
+        };
+    }
+}

@@ -1,0 +1,105 @@
+using Registry.Actors;
+using Registry.Messages;
+
+namespace Registry.Host.Api;
+
+/// <summary><c>/v1/tubes</c>: create, read, signal to and close tubes.</summary>
+internal static class TubeEndpoints
+{
+    public static void MapTubes(this IEndpointRouteBuilder v1)
+    {
+        v1.MapPost("/tubes", CreateAsync);
+        v1.MapGet("/tubes", TubeList.Read);
+        v1.MapGet("/tubes/{tubeId}", Read);
+        v1.MapDelete("/tubes/{tubeId}", CloseAsync);
+        v1.MapPut("/tubes/{tubeId}/remote-description", SetRemoteDescriptionAsync);
+        v1.MapPost("/tubes/{tubeId}/candidates", AddCandidatesAsync);
+    }
+
+    private static async Task<IResult> CreateAsync(HttpRequest request, ITubeRegistry registry)
+    {
+        var body = await RequestBody.ReadAsync<CreateTubeBody>(request);
+        if (!body.IsValid)
+            return body.Problem;
+        if (!TryTranslate(body.Value, out var command, out var problem))
+            return problem!;
+        return await registry.CreateAsync(command!, request.HttpContext.RequestAborted) switch
+        {
+            TubeCreated created => Results.Json(TubeCreatedBody.Of(created), ApiJson.Options, statusCode: StatusCodes.Status201Created)
+                .WithLocation($"/v1/tubes/{created.TubeId}"),
+            var reply => Replies.Translate(reply),
+        };
+    }
+
+    private static bool TryTranslate(CreateTubeBody body, out CreateTube? command, out IResult? problem)
+    {
+        command = null;
+        problem = null;
+        TubeId? tubeId = null;
+        if (!Arguments.TryConversationId(body.ConversationId, out var conversationId, out var wrong))
+            problem = wrong;
+        else if (body.TubeId is not null && !Arguments.TryTubeId(body.TubeId, out var chosen, out wrong))
+            problem = wrong;
+        else if (body.Settings is null)
+            problem = Problem.InvalidRequest("settings", "'settings' is missing; give an object such as {\"conversationType\": \"echo\"}.");
+        else if (!ConversationSettingsReader.TryRead(body.Settings, out var settings, out var refusal))
+            problem = Problem.Of(refusal);
+        else
+        {
+            if (body.TubeId is not null)
+                tubeId = new TubeId(body.TubeId);
+            command = new CreateTube(conversationId, settings)
+            {
+                TrickleIce = body.TrickleIce ?? true,
+                Offer = body.Offer,
+                TubeId = tubeId,
+                RequestKey = body.RequestKey,
+            };
+        }
+        return problem is null;
+    }
+
+    private static IResult Read(string tubeId, ITubeRegistry registry)
+    {
+        if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
+            return problem;
+        var directory = registry.Directory;
+        if (!directory.TryGet(id, out var tube) && !directory.TryGetClosed(id, out tube))
+            return Problem.TubeNotFound(tubeId);
+        return Results.Json(TubeBody.Of(tube, directory.TryGetTraffic(id, out var traffic) ? traffic : null), ApiJson.Options);
+    }
+
+    private static async Task<IResult> CloseAsync(string tubeId, string? reason, ITubeRegistry registry, CancellationToken cancellationToken)
+    {
+        if (!Arguments.TryTubeId(tubeId, out var id, out var problem) || !Arguments.TryCloseReason(reason, out var closeReason, out problem))
+            return problem;
+        return Replies.Translate(await registry.CloseTubeAsync(new(id, closeReason), cancellationToken));
+    }
+
+    private static async Task<IResult> SetRemoteDescriptionAsync(string tubeId, HttpRequest request, ITubeRegistry registry)
+    {
+        if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
+            return problem;
+        var body = await RequestBody.ReadAsync<RemoteDescriptionBody>(request);
+        if (!body.IsValid)
+            return body.Problem;
+        if (body.Value.Type is not ("offer" or "answer"))
+            return Problem.InvalidRequest("type", "'type' must be \"offer\" or \"answer\".");
+        if (body.Value.Sdp is not { } sdp)
+            return Problem.InvalidRequest("sdp", "'sdp' is missing; give the description as base64 of the SDP text.");
+        var type = body.Value.Type == "offer" ? DescriptionType.Offer : DescriptionType.Answer;
+        return Replies.Translate(await registry.SetRemoteDescriptionAsync(new(id, type, sdp), request.HttpContext.RequestAborted));
+    }
+
+    private static async Task<IResult> AddCandidatesAsync(string tubeId, HttpRequest request, ITubeRegistry registry)
+    {
+        if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
+            return problem;
+        var body = await RequestBody.ReadAsync<CandidatesBody>(request);
+        if (!body.IsValid)
+            return body.Problem;
+        if (body.Value.Candidates is not { } candidates || candidates.Contains(null))
+            return Problem.InvalidRequest("candidates", "'candidates' must be a list of candidate lines; an empty line means that there are no more.");
+        return Replies.Translate(await registry.AddCandidatesAsync(new(id, candidates), request.HttpContext.RequestAborted));
+    }
+}

@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+
+namespace Registry.Host.Cli;
+
+/// <summary>The verbs, and how each ends: an exit code, and for every error one line on standard error.</summary>
+internal static class CommandLine
+{
+    public static RootCommand Create()
+    {
+        var root = new RootCommand($"A tube registry: WebRTC tunnels for TCP. Without a verb it serves.{Environment.NewLine}{Environment.NewLine}{ExitCodes.Table}");
+        var serve = ServeCommand.Create();
+        root.Add(serve);
+        root.Add(ForwardCommand.Create());
+        root.Add(SelfTestCommand.Create());
+        root.Add(TubesCommand.Create());
+        root.Add(CapacityCommand.Create());
+        root.Add(CheckConfigCommand.Create());
+        root.Add(BenchCommand.Create());
+        // "registry --dev" is "registry serve --dev".
+        foreach (var option in serve.Options)
+            root.Add(option);
+        root.Action = serve.Action;
+        return root;
+    }
+
+    /// <summary>Parses and runs.</summary>
+    /// <returns>The process's exit code.</returns>
+    public static async Task<int> InvokeAsync(string[] arguments, TextWriter? output = null, TextWriter? error = null)
+    {
+        var configuration = new InvocationConfiguration
+        {
+            Output = output ?? Console.Out,
+            Error = error ?? Console.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        };
+        var result = Create().Parse(arguments);
+        if (result.Errors.Count == 0)
+            return await result.InvokeAsync(configuration);
+        foreach (var wrong in result.Errors)
+            await configuration.Error.WriteLineAsync($"registry: {wrong.Message}");
+        await configuration.Error.WriteLineAsync("registry: --help shows the verbs and their options.");
+        return (int)ExitCode.Usage;
+    }
+
+    /// <summary>Runs a verb's work until it ends or the process is told to; the second time it is told ends it at once.</summary>
+    public static async Task<int> RunAsync(ParseResult result, Func<CancellationToken, Task<ExitCode>> work)
+    {
+        using var stop = new CancellationTokenSource();
+        void OnSignal(PosixSignalContext context)
+        {
+            if (stop.IsCancellationRequested)
+                return;
+            context.Cancel = true;
+            stop.Cancel();
+        }
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        var error = result.InvocationConfiguration.Error;
+        try
+        {
+            return (int)await work(stop.Token);
+        }
+        catch (CommandException e)
+        {
+            await error.WriteLineAsync($"registry: {e.Message}");
+            return (int)e.ExitCode;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return (int)ExitCode.Ok;
+        }
+        catch (Exception e)
+        {
+            await error.WriteLineAsync($"registry: {result.CommandResult.Command.Name} failed: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")} This is a fault of the program; please report it.");
+            return (int)ExitCode.Failed;
+        }
+    }
+}

@@ -1,0 +1,33 @@
+namespace Registry.Host.Cli;
+
+/// <summary>How a command ended, for scripts. The numbers are for ever; <c>README.md</c> and <c>--help</c> list them.</summary>
+internal enum ExitCode
+{
+    /// <summary>Done.</summary>
+    Ok = 0,
+    /// <summary>It ran and failed; a self-test that found a fault.</summary>
+    Failed = 1,
+    /// <summary>An option, an argument or a configuration file is wrong.</summary>
+    Usage = 2,
+    /// <summary>No gateway answers at the address.</summary>
+    GatewayUnreachable = 3,
+    /// <summary>The gateway refused.</summary>
+    Refused = 4,
+    /// <summary>A local address or port cannot be bound.</summary>
+    AddressUnavailable = 5,
+}
+
+/// <summary>The table of exit codes that <c>--help</c> shows.</summary>
+internal static class ExitCodes
+{
+    public const string Table =
+        """
+        Exit codes:
+          0  done
+          1  failed while running, or the self-test found a fault
+          2  an option, an argument or a configuration file is wrong
+          3  no gateway answers at the address
+          4  the gateway refused
+          5  a local address or port cannot be bound
+        """;
+}

@@ -1,0 +1,60 @@
+using System.Globalization;
+using System.Net;
+
+namespace Registry.Host.Cli;
+
+/// <summary>What <c>-L [bind:]port:host:hostport</c> says, in the manner of ssh.</summary>
+/// <param name="Listen">Where clients connect on this machine; port 0 for any free one.</param>
+/// <param name="TargetHost">Name or address the gateway dials.</param>
+/// <param name="TargetPort">TCP port the gateway dials.</param>
+internal sealed record ForwardSpecification(IPEndPoint Listen, string TargetHost, int TargetPort)
+{
+    private const string Form = "must be [bind:]port:host:hostport, such as 15432:127.0.0.1:5432 or [::1]:8080:[::1]:80";
+
+    /// <summary>The target as <c>host:port</c>.</summary>
+    public string Target => TargetHost.Contains(':', StringComparison.Ordinal) ? $"[{TargetHost}]:{TargetPort}" : $"{TargetHost}:{TargetPort}";
+
+    /// <exception cref="CommandException">The text has another form; the message names the part.</exception>
+    public static ForwardSpecification Parse(string text)
+    {
+        var parts = Split(text);
+        if (parts is not { Count: 3 or 4 })
+            throw CommandException.Usage($"-L '{text}' {Form}.");
+        var bind = parts.Count == 4 ? ReadBind(parts[0], text) : IPAddress.Loopback;
+        var rest = parts[^3..];
+        if (Uri.CheckHostName(rest[1]) == UriHostNameType.Unknown)
+            throw CommandException.Usage($"-L '{text}': '{rest[1]}' is not a host name or address. It {Form}.");
+        return new(new(bind, ReadPort(rest[0], 0, text)), rest[1], ReadPort(rest[2], 1, text));
+    }
+
+    private static IPAddress ReadBind(string bind, string text) =>
+        bind == "localhost" ? IPAddress.Loopback
+        : IPAddress.TryParse(bind, out var address) ? address
+        : throw CommandException.Usage($"-L '{text}': the address to listen on, '{bind}', must be an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all.");
+
+    private static int ReadPort(string port, int least, string text) =>
+        ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least
+            ? number
+            : throw CommandException.Usage($"-L '{text}': '{port}' is not a port from {least} to 65535. It {Form}.");
+
+    // Colons separate, except inside brackets, which hold an IPv6 address.
+    private static List<string>? Split(string text)
+    {
+        var parts = new List<string>();
+        var rest = text.AsSpan();
+        while (true)
+        {
+            var bracketed = rest.StartsWith("[");
+            var end = bracketed ? rest.IndexOf(']') : rest.IndexOf(':');
+            if (bracketed && end < 0)
+                return null;
+            parts.Add((bracketed ? rest[1..end] : end < 0 ? rest : rest[..end]).ToString());
+            rest = bracketed ? rest[(end + 1)..] : end < 0 ? default : rest[end..];
+            if (rest.IsEmpty)
+                return parts;
+            if (rest[0] != ':')
+                return null;
+            rest = rest[1..];
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using System.Text.Json;
+using Registry.Host.Api;
+
+namespace Registry.Host.Cli;
+
+/// <summary><c>selftest</c>: a tube from this process to itself through everything. Needs no server.</summary>
+internal static class SelfTestCommand
+{
+    public static Command Create()
+    {
+        var mebibytes = new Option<int>("--mb") { Description = "MiB to echo, 1 to 100000.", DefaultValueFactory = _ => 64 };
+        mebibytes.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 1 or > 100_000)
+                result.AddError("--mb must be a number from 1 to 100000.");
+        });
+        var command = new Command("selftest", "Open a tube from this process to itself, send data through a TCP forward and compare it.") { mebibytes, SharedOptions.Json };
+        command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
+        {
+            var found = await SelfTest.RunAsync(result.GetValue(mebibytes), cancellationToken);
+            var output = result.InvocationConfiguration.Output;
+            if (result.GetValue(SharedOptions.Json))
+                await output.WriteLineAsync(JsonSerializer.Serialize(found, ApiJson.Options));
+            else
+                await WriteAsync(output, found);
+            return found.Ok ? ExitCode.Ok : ExitCode.Failed;
+        }));
+        return command;
+    }
+
+    private static async Task WriteAsync(TextWriter output, SelfTestResult found)
+    {
+        await output.WriteLineAsync($"time to ready   {found.ReadyMs} ms");
+        await output.WriteLineAsync($"path            {found.Path}");
+        await output.WriteLineAsync($"echo            {found.Bytes >> 20} MiB in {found.Seconds} s, {found.MbPerSecond} MB/s each way, SHA-256 {(found.HashesEqual ? "equal" : "DIFFERENT")}");
+        await output.WriteLineAsync($"round trip      p50 {found.P50Us} µs, p99 {found.P99Us} µs (100 bytes over TCP)");
+        await output.WriteLineAsync($"left open       {(found.LeftOpen == 0 ? "nothing" : $"{found.LeftOpen} tubes and peer connections")}");
+        await output.WriteLineAsync(found.Ok ? "The self-test passed." : "The self-test FAILED.");
+    }
+}

@@ -1,0 +1,68 @@
+using System.CommandLine;
+using Registry.Host.Serving;
+
+namespace Registry.Host.Cli;
+
+/// <summary><c>serve</c>: the gateway. Needs no file, no account and no database.</summary>
+internal static class ServeCommand
+{
+    private static readonly Option<string> Http = new("--http")
+    {
+        Description = "Address of the HTTP interface; loopback only, because this version has no authentication. Port 0 = any free one.",
+        HelpName = "URL",
+        DefaultValueFactory = _ => GatewayOptions.DefaultHttp,
+    };
+
+    private static readonly Option<ushort> UdpPort = new("--udp-port") { Description = "UDP port of all tubes; 0 = any free one.", HelpName = "N" };
+
+    private static readonly Option<string[]> Allow = new("--allow")
+    {
+        Description = "Target that tubes may reach, as host-or-cidr:port[,port], port * = any. May be repeated. Without a rule nothing is reachable.",
+        HelpName = "RULE",
+    };
+
+    private static readonly Option<bool> Dev = new("--dev") { Description = "Let tubes reach every port of this machine's loopback. For development only." };
+
+    public static readonly Option<string?> ConfigFile = new("--config") { Description = "HOCON file whose settings replace those of hocon/registry.conf.", HelpName = "FILE.conf" };
+
+    public static readonly Option<string[]> Set = new("--set") { Description = "One setting; wins over every file. May be repeated.", HelpName = "key=value" };
+
+    public static Command Create()
+    {
+        var command = new Command("serve", "Run the gateway (the default verb).") { Http, ConfigFile, UdpPort, Allow, Dev, Set };
+        command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
+        {
+            var dev = result.GetValue(Dev);
+            var options = Read(result, dev);
+            await using var gateway = await Gateway.StartAsync(options, cancellationToken: cancellationToken);
+            await GreetAsync(result.InvocationConfiguration.Output, gateway.Url, dev);
+            await gateway.RunAsync(cancellationToken);
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
+
+    private static GatewayOptions Read(ParseResult result, bool dev)
+    {
+        string[] loopback = dev ? ["127.0.0.0/8:*", "[::1]:*", "localhost:*"] : [];
+        return new()
+        {
+            Http = GatewayOptions.ParseHttp(result.GetRequiredValue(Http)),
+            Registry = new()
+            {
+                Configuration = GatewayConfiguration.Read(result.GetValue(ConfigFile), result.GetValue(Set) ?? []),
+                PeerConnections = new() { UdpPort = result.GetValue(UdpPort) },
+                AllowTargets = [.. result.GetValue(Allow) ?? [], .. loopback],
+            },
+        };
+    }
+
+    private static async Task GreetAsync(TextWriter output, Uri url, bool dev)
+    {
+        if (dev)
+            await output.WriteLineAsync("WARNING: --dev lets everyone who can reach this gateway connect to every port on this machine's loopback. Not for production.");
+        await output.WriteLineAsync($"Dashboard: {url}");
+        await output.WriteLineAsync($"Client:    registry forward -L 15432:127.0.0.1:5432 --gateway {url.GetLeftPart(UriPartial.Authority)}");
+        await output.FlushAsync();
+    }
+}

@@ -1,0 +1,1 @@
+return await Registry.Host.Cli.CommandLine.InvokeAsync(args);

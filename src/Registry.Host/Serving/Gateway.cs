@@ -1,0 +1,95 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.HostFiltering;
+using Registry.Host.Api;
+using Registry.Host.Cli;
+using Registry.Host.Dashboard;
+using Registry.WebRtc;
+
+namespace Registry.Host.Serving;
+
+/// <summary>The running gateway: HTTP interface, web page and registry in one process.</summary>
+internal sealed class Gateway : IAsyncDisposable
+{
+    // Longer than the coordinated shutdown of the actor system takes at most, so that closing tubes is not cut off.
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
+
+    private readonly WebApplication application;
+
+    private Gateway(WebApplication application) => this.application = application;
+
+    /// <summary>Base address of the HTTP interface with its real port.</summary>
+    public Uri Url => new(application.Urls.Single());
+
+    public IServiceProvider Services => application.Services;
+
+    /// <summary>Binds, starts and returns once requests are answered.</summary>
+    /// <param name="options">What to serve.</param>
+    /// <param name="configure">Replaces services, for tests.</param>
+    /// <param name="cancellationToken">Gives up starting.</param>
+    /// <exception cref="CommandException">An address or port cannot be bound.</exception>
+    public static async Task<Gateway> StartAsync(GatewayOptions options, Action<IServiceCollection>? configure = null, CancellationToken cancellationToken = default)
+    {
+        var application = Build(options, configure);
+        try
+        {
+            application.Services.GetRequiredService<IPeerConnectionFactory>();
+            await application.StartAsync(cancellationToken);
+            return new(application);
+        }
+        catch (SocketException e)
+        {
+            await application.DisposeAsync();
+            throw new CommandException(ExitCode.AddressUnavailable, $"--udp-port {options.Registry.PeerConnections.UdpPort} cannot be bound: {e.Message}. Choose another port, or leave the option out for any free one.");
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException or SocketException)
+        {
+            await application.DisposeAsync();
+            throw new CommandException(ExitCode.AddressUnavailable, $"--http http://{options.Http} cannot be bound: {e.InnerException.Message}. Another program listens there; stop it or choose another port, for example --http http://127.0.0.1:0.");
+        }
+        catch (Exception)
+        {
+            await application.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Waits until the token or the process's own failure ends the gateway, and stops it in order.</summary>
+    public Task RunAsync(CancellationToken stop) => application.WaitForShutdownAsync(stop);
+
+    public async ValueTask DisposeAsync()
+    {
+        await application.StopAsync();
+        await application.DisposeAsync();
+    }
+
+    private static WebApplication Build(GatewayOptions options, Action<IServiceCollection>? configure)
+    {
+        // The empty builder reads no file and no environment variable, so nothing but the options can add an address to listen on.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "registry" });
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = RequestBody.MaxLength;
+            kestrel.Listen(options.Http);
+        });
+        builder.Services.AddRoutingCore();
+        // A page of another site may point its own name at 127.0.0.1 (DNS rebinding); its requests carry that name.
+        builder.Services.Configure<HostFilteringOptions>(filter => filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
+        LineLog.AddTo(builder.Services, options.LogLevel);
+        options.Registry.AddTo(builder.Services);
+        configure?.Invoke(builder.Services);
+
+        var application = builder.Build();
+        application.UseHostFiltering();
+        application.UseProblems();
+        application.MapNode();
+        application.MapDashboard();
+        var v1 = application.MapGroup("/v1");
+        v1.MapTubes();
+        v1.MapSignals();
+        v1.MapConversations();
+        return application;
+    }
+}

@@ -1,0 +1,79 @@
+using Akka.Configuration;
+using Akka.Configuration.Hocon;
+using Registry.Actors;
+using Registry.Host.Cli;
+
+namespace Registry.Host.Serving;
+
+/// <summary>Reads the configuration: <c>hocon/registry.conf</c> beside the program, then <c>--config</c>, then <c>--set</c>; later ones win.</summary>
+internal static class GatewayConfiguration
+{
+    /// <exception cref="CommandException">A file or setting is missing, malformed, unknown or out of range.</exception>
+    public static Config Read(string? file, IReadOnlyList<string> assignments)
+    {
+        // The directory of the program, not the working directory: the gateway is started from anywhere.
+        var beside = Path.Combine(AppContext.BaseDirectory, "hocon", "registry.conf");
+        var config = File.Exists(beside) ? ReadFile(beside, beside) : Config.Empty;
+        if (file is not null)
+            config = ReadFile(file, $"--config {file}").WithFallback(config);
+        foreach (var assignment in assignments)
+            config = ReadAssignment(assignment).WithFallback(config);
+        Check(config);
+        return config;
+    }
+
+    private static Config ReadFile(string path, string name)
+    {
+        try
+        {
+            return ConfigurationFactory.ParseString(File.ReadAllText(path));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw CommandException.Usage($"{name} cannot be read: {e.Message}");
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // The parser of the HOCON package throws many kinds; all of them mean the text is wrong.
+            throw CommandException.Usage($"{name} is not HOCON: {e.Message}");
+        }
+    }
+
+    private static Config ReadAssignment(string assignment)
+    {
+        if (assignment.IndexOf('=', StringComparison.Ordinal) is not (> 0 and var separator))
+            throw CommandException.Usage($"--set '{assignment}' must be key=value, such as registry.admission.max-tubes=500.");
+        try
+        {
+            return ConfigurationFactory.ParseString($"{assignment[..separator]} = {assignment[(separator + 1)..]}");
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw CommandException.Usage($"--set '{assignment}' is not HOCON: {e.Message}");
+        }
+    }
+
+    private static void Check(Config config)
+    {
+        var known = Keys(RegistrySettings.Default.GetValue("registry"), "registry").ToHashSet(StringComparer.Ordinal);
+        if (Keys(config.GetValue("registry"), "registry").FirstOrDefault(key => !known.Contains(key)) is { } unknown)
+            throw CommandException.Usage($"{unknown} is not a setting. The settings and their defaults stand in {Path.Combine("hocon", "registry.conf")}.");
+        try
+        {
+            RegistrySettings.From(config);
+        }
+        catch (ConfigurationException e)
+        {
+            throw CommandException.Usage(e.Message);
+        }
+    }
+
+    private static IEnumerable<string> Keys(HoconValue? value, string path)
+    {
+        if (value is null)
+            return [];
+        return value.IsObject()
+            ? value.GetObject().Items.SelectMany(item => Keys(item.Value, $"{path}.{item.Key}"))
+            : [path];
+    }
+}

@@ -1,0 +1,33 @@
+using Registry.Actors;
+using Registry.WebRtc;
+
+namespace Registry.Host.Serving;
+
+/// <summary>A registry inside a command, without HTTP. Disposing closes its tubes.</summary>
+internal sealed class InProcessRegistry : IAsyncDisposable
+{
+    private readonly IHost host;
+
+    private InProcessRegistry(IHost host) => this.host = host;
+
+    public ITubeRegistry Registry => host.Services.GetRequiredService<ITubeRegistry>();
+
+    public IPeerConnectionFactory PeerConnections => host.Services.GetRequiredService<IPeerConnectionFactory>();
+
+    public static async Task<InProcessRegistry> StartAsync(RegistrySetup setup, CancellationToken cancellationToken = default)
+    {
+        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        LineLog.AddTo(builder.Services, LogLevel.Warning);
+        setup.AddTo(builder.Services);
+        var host = builder.Build();
+        await host.StartAsync(cancellationToken);
+        return new(host);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await host.StopAsync();
+        if (host is IAsyncDisposable disposable)
+            await disposable.DisposeAsync();
+    }
+}

@@ -1,0 +1,63 @@
+using Akka.Actor;
+using Akka.Configuration;
+using Akka.Event;
+using Akka.Hosting;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Registry.Actors;
+using Registry.Actors.Hosting;
+using Registry.WebRtc;
+
+namespace Registry.Host.Serving;
+
+/// <summary>What a program that holds a registry decides about it.</summary>
+internal sealed record RegistrySetup
+{
+    // The host stops first what takes requests and then the actor system; with the hook on, SIGTERM would do both at once.
+    private static readonly Config OfEveryHost = ConfigurationFactory.ParseString(
+        """
+        akka.coordinated-shutdown.run-by-clr-shutdown-hook = off
+        akka.log-dead-letters-during-shutdown = off
+        """);
+
+    /// <summary>Overrides of <c>registry.conf</c> and of Akka's own settings.</summary>
+    public Config Configuration { get; init; } = Config.Empty;
+
+    /// <summary>The sockets.</summary>
+    public PeerConnectionFactoryOptions PeerConnections { get; init; } = new();
+
+    /// <summary>Target rules added to those of the configuration.</summary>
+    public IReadOnlyList<string> AllowTargets { get; init; } = [];
+
+    /// <summary>Whether conversations may listen beyond loopback; null leaves it to the configuration.</summary>
+    public bool? ListenBeyondLoopback { get; init; }
+
+    /// <summary>Adds the actor system, the registry and the WebRTC stack.</summary>
+    public void AddTo(IServiceCollection services)
+    {
+        // Signals are the command line's business: a second Ctrl-C must end the process at once.
+        services.Replace(ServiceDescriptor.Singleton<IHostLifetime, CommandLifetime>());
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<IPeerConnectionFactory>(provider =>
+            PeerConnectionFactory.Create(PeerConnections with { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() }));
+        services.AddAkka("registry", (akka, _) => akka
+            .ConfigureLoggers(loggers =>
+            {
+                loggers.ClearLoggers();
+                loggers.AddLoggerFactory();
+            })
+            .AddHocon(Configuration.WithFallback(OfEveryHost), HoconAddMode.Prepend)
+            .WithTubeRegistry(options =>
+            {
+                foreach (var rule in AllowTargets)
+                    options.AllowTargets.Add(rule);
+                options.ListenBeyondLoopback = ListenBeyondLoopback;
+            }));
+    }
+
+    private sealed class CommandLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
