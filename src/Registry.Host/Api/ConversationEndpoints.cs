@@ -1,4 +1,5 @@
 using Registry.Actors;
+using Registry.Messages;
 
 namespace Registry.Host.Api;
 

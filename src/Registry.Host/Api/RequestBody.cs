@@ -26,9 +26,8 @@ internal static class RequestBody
             return new Problem(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "The body must be JSON: send the header Content-Type: application/json.");
         try
         {
-            return await JsonSerializer.DeserializeAsync<T>(request.Body, ApiJson.Options, request.HttpContext.RequestAborted) is { } value
-                ? new(value, null)
-                : Problem.InvalidRequest("body", "The body is null; send a JSON object.");
+            var value = await JsonSerializer.DeserializeAsync<T>(request.Body, ApiJson.Options, request.HttpContext.RequestAborted);
+            return new(value, value is null ? Problem.InvalidRequest("body", "The body is null; send a JSON object.") : null);
         }
         catch (JsonException wrong)
         {

@@ -4,7 +4,6 @@ using Akka.Event;
 using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Registry.Actors;
-using Registry.Actors.Hosting;
 using Registry.WebRtc;
 
 namespace Registry.Host.Serving;

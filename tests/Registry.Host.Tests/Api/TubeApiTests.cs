@@ -1,0 +1,287 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Registry.Messages;
+
+namespace Registry.Host.Tests.Api;
+
+public sealed class TubeApiTests : IAsyncLifetime
+{
+    private static readonly DateTimeOffset Noon = new(2026, 1, 2, 12, 0, 0, TimeSpan.Zero);
+
+    private ScriptedGateway gateway = null!;
+
+    public async Task InitializeAsync() => gateway = await ScriptedGateway.StartAsync();
+
+    public async Task DisposeAsync() => await gateway.DisposeAsync();
+
+    [Fact]
+    public async Task Create_passes_every_field_on_and_answers_201_with_a_location()
+    {
+        gateway.Registry.Reply = new TubeCreated(new("t1"), new("c1"), "test-node", TubeState.Connecting) { Answer = "YW5zd2Vy", LocalListenAddress = "127.0.0.1:5000" };
+        using var response = await gateway.Http.PostAsync("/v1/tubes", Json("""
+            {"conversationId":"c1","settings":{"conversationType":"tunnel","target_host":"db","target_port":5432},"trickleIce":false,"offer":"b2ZmZXI=","tubeId":"t1","requestKey":"k"}
+            """));
+
+        response.StatusCode.ShouldBe(HttpStatusCode.Created);
+        response.Headers.Location!.ToString().ShouldBe("/v1/tubes/t1");
+        var body = JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
+        body.GetProperty("tubeId").GetString().ShouldBe("t1");
+        body.GetProperty("state").GetString().ShouldBe("connecting");
+        body.GetProperty("answer").GetString().ShouldBe("YW5zd2Vy");
+        body.GetProperty("localListenAddress").GetString().ShouldBe("127.0.0.1:5000");
+        body.TryGetProperty("offer", out _).ShouldBeFalse();
+        var command = gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBeOfType<CreateTube>();
+        command.ConversationId.ToString().ShouldBe("c1");
+        command.Settings.ShouldBe(TunnelSettings.Dial("db", 5432));
+        command.TrickleIce.ShouldBeFalse();
+        command.Offer.ShouldBe("b2ZmZXI=");
+        command.TubeId.ShouldBe(new TubeId("t1"));
+        command.RequestKey.ShouldBe("k");
+    }
+
+    [Theory]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"echo"},"surprise":1}""", "surprise", "invalid_request")]
+    [InlineData("""{"conversationId":7,"settings":{"conversationType":"echo"}}""", "conversationId", "invalid_request")]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"echo"},"trickleIce":"yes"}""", "trickleIce", "invalid_request")]
+    [InlineData("""{"conversationId":"c","conversationId":"d","settings":{"conversationType":"echo"}}""", "conversationId", "invalid_request")]
+    [InlineData("""{"settings":{"conversationType":"echo"}}""", "conversationId", "invalid_request")]
+    [InlineData("""{"conversationId":"c"}""", "settings", "invalid_request")]
+    [InlineData("""{"conversationId":"c","tubeId":"a/b","settings":{"conversationType":"echo"}}""", "tubeId", "invalid_request")]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"teleport"}}""", "conversationType", "invalid_settings")]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"tunnel","target_host":"h","target_port":1,"target_prot":2}}""", "target_prot", "invalid_settings")]
+    [InlineData("""{"conversationId":"c","settings":{""", null, "invalid_request")]
+    [InlineData("null", "body", "invalid_request")]
+    [InlineData("[1]", "body", "invalid_request")]
+    public async Task Create_refuses_a_wrong_body_and_names_the_member(string json, string? field, string code)
+    {
+        var (status, body) = await gateway.SendAsync(HttpMethod.Post, "/v1/tubes", json);
+
+        status.ShouldBe(HttpStatusCode.BadRequest);
+        body.GetProperty("code").GetString().ShouldBe(code);
+        body.GetProperty("retryable").GetBoolean().ShouldBeFalse();
+        if (field is not null)
+        {
+            body.GetProperty("field").GetString().ShouldBe(field);
+            body.GetProperty("detail").GetString()!.ShouldContain(field);
+        }
+        gateway.Registry.Commands.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_body_that_is_not_declared_as_json_is_refused_because_a_foreign_page_could_send_it()
+    {
+        using var response = await gateway.Http.PostAsync("/v1/tubes", new StringContent("""{"conversationId":"c","settings":{"conversationType":"echo"}}""", Encoding.UTF8, "text/plain"));
+        response.StatusCode.ShouldBe(HttpStatusCode.UnsupportedMediaType);
+        gateway.Registry.Commands.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_request_under_a_foreign_host_name_is_refused()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/capacity");
+        request.Headers.Host = "attacker.example";
+        using var response = await gateway.Http.SendAsync(request);
+        response.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+    }
+
+    [Fact]
+    public async Task A_body_above_the_limit_is_refused()
+    {
+        var (status, body) = await gateway.SendAsync(HttpMethod.Post, "/v1/tubes", $$"""{"conversationId":"c","offer":"{{new string('a', 1 << 20)}}"}""");
+        status.ShouldBe(HttpStatusCode.RequestEntityTooLarge);
+        body.GetProperty("code").GetString().ShouldBe("body_too_large");
+    }
+
+    [Theory]
+    [InlineData(RefusalCode.InvalidSettings, 400, "invalid_settings", false)]
+    [InlineData(RefusalCode.InvalidSdp, 400, "invalid_sdp", false)]
+    [InlineData(RefusalCode.InvalidCandidate, 400, "invalid_candidate", false)]
+    [InlineData(RefusalCode.TubeNotFound, 404, "tube_not_found", false)]
+    [InlineData(RefusalCode.ConversationExists, 409, "conversation_exists", false)]
+    [InlineData(RefusalCode.TubeClosing, 409, "tube_closing", true)]
+    [InlineData(RefusalCode.ListenFailed, 409, "listen_failed", false)]
+    [InlineData(RefusalCode.Overloaded, 429, "overloaded", true)]
+    [InlineData(RefusalCode.CreateFailed, 500, "create_failed", false)]
+    [InlineData(RefusalCode.CreateTimeout, 504, "create_timeout", true)]
+    public async Task A_refusal_keeps_its_code_and_gets_its_status(RefusalCode refusal, int expected, string code, bool retryable)
+    {
+        gateway.Registry.Reply = new Refused(refusal, "Because.") { Key = "key", TubeId = new TubeId("other") };
+        var (status, body) = await gateway.SendAsync(HttpMethod.Post, "/v1/tubes", """{"conversationId":"c","settings":{"conversationType":"echo"}}""");
+
+        ((int)status).ShouldBe(expected);
+        body.GetProperty("status").GetInt32().ShouldBe(expected);
+        body.GetProperty("code").GetString().ShouldBe(code);
+        body.GetProperty("detail").GetString().ShouldBe("Because.");
+        body.GetProperty("retryable").GetBoolean().ShouldBe(retryable);
+        body.GetProperty("field").GetString().ShouldBe("key");
+        body.GetProperty("tubeId").GetString().ShouldBe("other");
+    }
+
+    [Fact]
+    public async Task Overload_says_when_to_come_back_in_header_and_body()
+    {
+        gateway.Registry.Reply = new Refused(RefusalCode.Overloaded, "Full.") { RetryAfter = TimeSpan.FromMilliseconds(2100), ActiveCreates = 100, Limit = 100 };
+        using var response = await gateway.Http.PostAsync("/v1/tubes", Json("""{"conversationId":"c","settings":{"conversationType":"echo"}}"""));
+
+        response.StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
+        response.Headers.RetryAfter!.Delta.ShouldBe(TimeSpan.FromSeconds(3));
+        var body = JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
+        body.GetProperty("retryAfterMs").GetInt64().ShouldBe(2100);
+        body.GetProperty("activeCreates").GetInt32().ShouldBe(100);
+        body.GetProperty("limit").GetInt32().ShouldBe(100);
+    }
+
+    [Fact]
+    public async Task A_registry_that_does_not_answer_is_a_504_and_a_bug_is_a_500_without_its_text()
+    {
+        gateway.Registry.Answer = _ => throw new TimeoutException();
+        (await gateway.SendAsync(HttpMethod.Delete, "/v1/tubes/t")).Status.ShouldBe(HttpStatusCode.GatewayTimeout);
+
+        gateway.Registry.Answer = _ => throw new InvalidOperationException("secret");
+        var (status, body) = await gateway.SendAsync(HttpMethod.Delete, "/v1/tubes/t");
+        status.ShouldBe(HttpStatusCode.InternalServerError);
+        body.GetRawText().ShouldNotContain("secret");
+    }
+
+    [Fact]
+    public async Task Remote_description_and_candidates_are_passed_on_and_answered_204()
+    {
+        (await gateway.SendAsync(HttpMethod.Put, "/v1/tubes/t1/remote-description", """{"type":"answer","sdp":"c2Rw"}""")).Status.ShouldBe(HttpStatusCode.NoContent);
+        (await gateway.SendAsync(HttpMethod.Post, "/v1/tubes/t1/candidates", """{"candidates":["a",""]}""")).Status.ShouldBe(HttpStatusCode.NoContent);
+
+        gateway.Registry.Commands[0].ShouldBe(new SetRemoteDescription(new("t1"), DescriptionType.Answer, "c2Rw"));
+        gateway.Registry.Commands[1].ShouldBeOfType<AddCandidates>().Candidates.ShouldBe(["a", ""]);
+    }
+
+    [Theory]
+    [InlineData("PUT", "/v1/tubes/t1/remote-description", """{"type":"pranswer","sdp":"c2Rw"}""", "type")]
+    [InlineData("PUT", "/v1/tubes/t1/remote-description", """{"type":"answer"}""", "sdp")]
+    [InlineData("POST", "/v1/tubes/t1/candidates", """{"candidates":"a"}""", "candidates")]
+    [InlineData("POST", "/v1/tubes/t1/candidates", """{}""", "candidates")]
+    [InlineData("POST", "/v1/tubes/t1/candidates", """{"candidates":[null]}""", "candidates")]
+    [InlineData("DELETE", "/v1/tubes/t1?reason=because", null, "reason")]
+    [InlineData("DELETE", "/v1/tubes/a%20b", null, "tubeId")]
+    [InlineData("GET", "/v1/tubes?limit=0", null, "limit")]
+    [InlineData("GET", "/v1/tubes?state=sleeping", null, "state")]
+    [InlineData("GET", "/v1/tubes/t1/signals?after=x", null, "after")]
+    public async Task Wrong_arguments_are_refused_and_named(string method, string path, string? json, string field)
+    {
+        var (status, body) = await gateway.SendAsync(new(method), path, json);
+        status.ShouldBe(HttpStatusCode.BadRequest);
+        body.GetProperty("field").GetString().ShouldBe(field);
+        gateway.Registry.Commands.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("", CloseReason.AdminClosed)]
+    [InlineData("?reason=5", CloseReason.Client)]
+    [InlineData("?reason=client", CloseReason.Client)]
+    public async Task Close_takes_a_reason_as_number_or_name(string query, CloseReason reason)
+    {
+        (await gateway.SendAsync(HttpMethod.Delete, $"/v1/tubes/t1{query}")).Status.ShouldBe(HttpStatusCode.NoContent);
+        gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new CloseTube(new("t1"), reason));
+    }
+
+    [Fact]
+    public async Task A_tube_is_shown_with_history_traffic_and_after_its_end_with_its_reason()
+    {
+        var tube = Tube("t1", "c1", TubeState.Ready);
+        gateway.Registry.Tubes[tube.TubeId] = tube;
+        gateway.Registry.ClosedTubes[new("t2")] = Tube("t2", "c2", TubeState.Closed) with { CloseReason = CloseReason.Timeout, CloseText = "Late." };
+
+        var (status, live) = await gateway.SendAsync(HttpMethod.Get, "/v1/tubes/t1");
+        status.ShouldBe(HttpStatusCode.OK);
+        live.GetProperty("state").GetString().ShouldBe("ready");
+        live.GetProperty("selectedPair").GetString().ShouldBe("host/host");
+        live.GetProperty("conversations")[0].GetProperty("conversationId").GetString().ShouldBe("c1");
+        live.GetProperty("history")[0].GetProperty("state").GetString().ShouldBe("new");
+        live.GetProperty("traffic").GetProperty("roundTripMs").GetDouble().ShouldBe(1.5);
+        live.GetProperty("createdAt").GetDateTimeOffset().ShouldBe(Noon);
+
+        var (_, closed) = await gateway.SendAsync(HttpMethod.Get, "/v1/tubes/t2");
+        closed.GetProperty("closeReason").GetProperty("name").GetString().ShouldBe("Timeout");
+        closed.GetProperty("closeReason").GetProperty("code").GetInt32().ShouldBe(2);
+        closed.GetProperty("closeReason").GetProperty("isRetryable").GetBoolean().ShouldBeTrue();
+
+        var (missing, problem) = await gateway.SendAsync(HttpMethod.Get, "/v1/tubes/t3");
+        missing.ShouldBe(HttpStatusCode.NotFound);
+        problem.GetProperty("code").GetString().ShouldBe("tube_not_found");
+    }
+
+    [Fact]
+    public async Task The_list_filters_and_pages_in_a_stable_order()
+    {
+        foreach (var number in Enumerable.Range(1, 5))
+            gateway.Registry.Tubes[new($"t{number}")] = Tube($"t{number}", $"c{number}", number == 5 ? TubeState.Connecting : TubeState.Ready);
+
+        var (_, first) = await gateway.SendAsync(HttpMethod.Get, "/v1/tubes?limit=3");
+        Ids(first).ShouldBe(["t1", "t2", "t3"]);
+        first.GetProperty("incompleteNodes").GetArrayLength().ShouldBe(0);
+        var (_, second) = await gateway.SendAsync(HttpMethod.Get, $"/v1/tubes?limit=3&cursor={first.GetProperty("nextCursor").GetString()}");
+        Ids(second).ShouldBe(["t4", "t5"]);
+        second.TryGetProperty("nextCursor", out _).ShouldBeFalse();
+
+        Ids((await gateway.SendAsync(HttpMethod.Get, "/v1/tubes?state=connecting")).Body).ShouldBe(["t5"]);
+        Ids((await gateway.SendAsync(HttpMethod.Get, "/v1/tubes?filter=C4")).Body).ShouldBe(["t4"]);
+    }
+
+    [Fact]
+    public async Task A_conversation_is_found_with_its_tube_and_closed()
+    {
+        gateway.Registry.Tubes[new("t1")] = Tube("t1", "c 1/ä", TubeState.Ready);
+        var path = $"/v1/conversations/{Uri.EscapeDataString("c 1/ä")}";
+
+        var (status, body) = await gateway.SendAsync(HttpMethod.Get, path);
+        status.ShouldBe(HttpStatusCode.OK);
+        body.GetProperty("tubeId").GetString().ShouldBe("t1");
+        body.GetProperty("conversationId").GetString().ShouldBe("c 1/ä");
+        (await gateway.SendAsync(HttpMethod.Get, "/v1/conversations/other")).Body.GetProperty("code").GetString().ShouldBe("conversation_not_found");
+
+        (await gateway.SendAsync(HttpMethod.Delete, path)).Status.ShouldBe(HttpStatusCode.NoContent);
+        gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new CloseConversation(new("c 1/ä")));
+    }
+
+    [Fact]
+    public async Task Capacity_health_and_readiness_answer()
+    {
+        var (status, capacity) = await gateway.SendAsync(HttpMethod.Get, "/v1/capacity");
+        status.ShouldBe(HttpStatusCode.OK);
+        capacity.GetProperty("canAcceptMore").GetBoolean().ShouldBeTrue();
+        capacity.GetProperty("maxConcurrentCreates").GetInt32().ShouldBe(100);
+        (await gateway.Http.GetStringAsync("/healthz")).ShouldBe("ok");
+        (await gateway.Http.GetStringAsync("/readyz")).ShouldBe("ready");
+    }
+
+    [Fact]
+    public async Task Unknown_paths_and_methods_are_problems_too()
+    {
+        (await gateway.SendAsync(HttpMethod.Get, "/v2/tubes")).Body.GetProperty("code").GetString().ShouldBe("not_found");
+        var (status, body) = await gateway.SendAsync(HttpMethod.Patch, "/v1/tubes", "{}");
+        status.ShouldBe(HttpStatusCode.MethodNotAllowed);
+        body.GetProperty("code").GetString().ShouldBe("method_not_allowed");
+    }
+
+    [Fact]
+    public async Task The_page_is_whole_in_itself()
+    {
+        using var response = await gateway.Http.GetAsync(new Uri("/", UriKind.Relative));
+        response.Content.Headers.ContentType!.ToString().ShouldBe("text/html; charset=utf-8");
+        response.Headers.GetValues("Content-Security-Policy").ShouldHaveSingleItem().ShouldContain("default-src 'none'");
+        var page = await response.Content.ReadAsStringAsync();
+        page.ShouldContain("RTCPeerConnection");
+        page.ShouldNotContain("http://");
+        page.ShouldNotContain("https://");
+    }
+
+    private static StringContent Json(string json) => new(json, Encoding.UTF8, "application/json");
+
+    private static IEnumerable<string> Ids(JsonElement list) => list.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("tubeId").GetString()!);
+
+    private static TubeSnapshot Tube(string id, string conversation, TubeState state) => new(new(id), "test-node", state)
+    {
+        Conversations = [new(new(conversation), "echo", true)],
+        History = [new(TubeState.New, Noon), new(state, Noon.AddSeconds(1))],
+        SelectedPair = "host/host",
+    };
+}

@@ -1,0 +1,158 @@
+using System.Net;
+using System.Net.Sockets;
+using Registry.Host.Cli;
+using Registry.Host.Tests.Api;
+
+namespace Registry.Host.Tests.Cli;
+
+public sealed class CommandLineTests
+{
+    [Theory]
+    [InlineData(new[] { "fly" }, "fly")]
+    [InlineData(new[] { "serve", "--prot", "1" }, "--prot")]
+    [InlineData(new[] { "serve", "--udp-port", "70000" }, "--udp-port")]
+    [InlineData(new[] { "forward" }, "-L")]
+    [InlineData(new[] { "forward", "-L", "80:h:80", "--gateway", "ftp://x" }, "--gateway")]
+    [InlineData(new[] { "forward", "-L", "nonsense" }, "-L")]
+    [InlineData(new[] { "tubes", "show" }, "tube")]
+    [InlineData(new[] { "selftest", "--mb", "0" }, "--mb")]
+    [InlineData(new[] { "bench", "dance" }, "dance")]
+    [InlineData(new[] { "bench", "tput", "--relay", "1" }, "--relay")]
+    [InlineData(new[] { "check-config", "--set", "registry.admission.max-tubs=1" }, "registry.admission.max-tubs")]
+    [InlineData(new[] { "check-config", "--set", "registry.admission.max-tubes=0" }, "registry.admission.max-tubes")]
+    [InlineData(new[] { "check-config", "--set", "oops" }, "--set 'oops'")]
+    [InlineData(new[] { "check-config", "--config", "/does/not/exist.conf" }, "/does/not/exist.conf")]
+    public async Task Wrong_arguments_end_with_2_and_are_named(string[] arguments, string named)
+    {
+        var (code, output, error) = await RunAsync(arguments);
+        code.ShouldBe((int)ExitCode.Usage, error);
+        error.ShouldContain(named);
+        ShouldBePlain(error);
+        output.ShouldBe("");
+    }
+
+    [Theory]
+    [InlineData("http://0.0.0.0:8080")]
+    [InlineData("http://192.0.2.1:80")]
+    [InlineData("http://[::]:8080")]
+    [InlineData("http://gateway.example:8080")]
+    public async Task Serve_refuses_addresses_that_are_not_loopback_and_says_why(string url)
+    {
+        var (code, _, error) = await RunAsync("serve", "--http", url);
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ShouldContain(url);
+        error.ShouldContain("authentication");
+    }
+
+    [Theory]
+    [InlineData("ftp://127.0.0.1")]
+    [InlineData("127.0.0.1:8080")]
+    [InlineData("http://127.0.0.1:8080/path")]
+    public async Task Serve_refuses_what_is_not_a_plain_http_address(string url)
+    {
+        var (code, _, error) = await RunAsync("--http", url);
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ShouldContain($"--http '{url}'");
+    }
+
+    [Fact]
+    public async Task Serve_on_a_port_in_use_names_option_and_address()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var (code, _, error) = await RunAsync("serve", "--http", $"http://{listener.LocalEndpoint}");
+        code.ShouldBe((int)ExitCode.AddressUnavailable, error);
+        error.ShouldContain($"--http http://{listener.LocalEndpoint}");
+        ShouldBePlain(error);
+    }
+
+    [Theory]
+    [InlineData("capacity")]
+    [InlineData("tubes", "ls")]
+    [InlineData("forward", "-L", "0:127.0.0.1:80")]
+    public async Task A_gateway_that_is_not_there_ends_with_3_and_is_named(params string[] verb)
+    {
+        var (code, _, error) = await RunAsync([.. verb, "--gateway", $"http://127.0.0.1:{FreePort()}"]);
+        code.ShouldBe((int)ExitCode.GatewayUnreachable, error);
+        error.ShouldContain("--gateway http://127.0.0.1:");
+        error.ShouldContain("registry serve");
+        ShouldBePlain(error);
+    }
+
+    [Fact]
+    public async Task Tubes_and_capacity_print_bare_json()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        foreach (var number in Enumerable.Range(1, 3))
+            gateway.Registry.Tubes[new($"t{number}")] = new(new($"t{number}"), "n", Registry.Messages.TubeState.Ready);
+
+        var (code, list, _) = await RunAsync("tubes", "ls", "--json", "--gateway", gateway.Url.ToString());
+        code.ShouldBe(0);
+        System.Text.Json.JsonDocument.Parse(list).RootElement.GetArrayLength().ShouldBe(3);
+
+        var (_, tube, _) = await RunAsync("tubes", "show", "t2", "--json", "--gateway", gateway.Url.ToString());
+        System.Text.Json.JsonDocument.Parse(tube).RootElement.GetProperty("tubeId").GetString().ShouldBe("t2");
+
+        var (_, capacity, _) = await RunAsync("capacity", "--json", "--gateway", gateway.Url.ToString());
+        System.Text.Json.JsonDocument.Parse(capacity).RootElement.GetProperty("maxTubes").GetInt32().ShouldBe(10);
+    }
+
+    [Fact]
+    public async Task Tubes_are_shown_and_closed_for_people()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Registry.Tubes[new("t1")] = new(new("t1"), "n", Registry.Messages.TubeState.Ready);
+        (await RunAsync("tubes", "ls", "--gateway", gateway.Url.ToString())).Output.ShouldContain("t1");
+        (await RunAsync("tubes", "show", "t1", "--gateway", gateway.Url.ToString())).Output.ShouldContain("ready");
+        (await RunAsync("tubes", "close", "t1", "--reason", "Client", "--gateway", gateway.Url.ToString())).Code.ShouldBe(0);
+        gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new Registry.Messages.CloseTube(new("t1"), Registry.Messages.CloseReason.Client));
+    }
+
+    [Fact]
+    public async Task A_refusal_of_the_gateway_ends_with_4_and_its_text()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        var (code, _, error) = await RunAsync("tubes", "show", "nobody", "--gateway", gateway.Url.ToString());
+        code.ShouldBe((int)ExitCode.Refused);
+        error.ShouldContain("nobody");
+        error.ShouldContain("tube_not_found");
+    }
+
+    [Fact]
+    public async Task A_good_configuration_is_said_to_be_good()
+    {
+        var (code, output, _) = await RunAsync("check-config", "--set", "registry.admission.max-tubes=5", "--set", "registry.targets.allow=[\"10.0.0.0/8:22\"]");
+        code.ShouldBe(0);
+        output.ShouldContain("good");
+    }
+
+    [Fact]
+    public async Task Help_shows_the_verbs_and_the_exit_codes()
+    {
+        var (code, output, _) = await RunAsync("--help");
+        code.ShouldBe(0);
+        foreach (var verb in new[] { "serve", "forward", "selftest", "tubes", "capacity", "check-config", "bench", "Exit codes" })
+            output.ShouldContain(verb);
+    }
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        var output = new StringWriter();
+        var error = new StringWriter();
+        var code = await CommandLine.InvokeAsync(arguments, output, error);
+        return (code, output.ToString(), error.ToString());
+    }
+
+    private static void ShouldBePlain(string error)
+    {
+        error.ShouldNotContain("   at ");
+        error.ShouldNotContain("Exception");
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
