@@ -38,6 +38,7 @@ internal sealed record RegistrySetup
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IPeerConnectionFactory>(provider =>
             PeerConnectionFactory.Create(PeerConnections with { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() }));
+        services.AddTubeRegistry();
         services.AddAkka("registry", (akka, _) => akka
             .ConfigureLoggers(loggers =>
             {
