@@ -1,10 +1,12 @@
+using Akka;
 using Akka.Actor;
 using Akka.Configuration;
-using Akka.Event;
 using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Registry.Actors;
+using Registry.Messages;
 using Registry.WebRtc;
+using Done = Akka.Done;
 
 namespace Registry.Host.Serving;
 
@@ -16,6 +18,8 @@ internal sealed record RegistrySetup
         """
         akka.coordinated-shutdown.run-by-clr-shutdown-hook = off
         akka.log-dead-letters-during-shutdown = off
+        # Longer than registry.tube.closing-timeout, so that the tubes' own deadline is the one that ends a close.
+        akka.coordinated-shutdown.phases.service-stop.timeout = 15s
         """);
 
     /// <summary>Overrides of <c>registry.conf</c> and of Akka's own settings.</summary>
@@ -51,7 +55,17 @@ internal sealed record RegistrySetup
                 foreach (var rule in AllowTargets)
                     options.AllowTargets.Add(rule);
                 options.ListenBeyondLoopback = ListenBeyondLoopback;
-            }));
+            })
+            .AddStartup((system, _) => CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseServiceStop, "close-tubes", () => CloseTubesAsync(system))));
+    }
+
+    // Peers and subscribers learn that the node stops, rather than finding out by silence.
+    private static async Task<Done> CloseTubesAsync(ActorSystem system)
+    {
+        var registry = system.GetTubeRegistry();
+        await Task.WhenAll(registry.Directory.List().Select(tube =>
+            registry.CloseTubeAsync(new(tube.TubeId, CloseReason.AdminClosed, "The node is stopping."))));
+        return Done.Instance;
     }
 
     private sealed class CommandLifetime : IHostLifetime

@@ -1,0 +1,136 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Registry.Host.Cli;
+
+namespace Registry.Host.Tests.EndToEnd;
+
+public sealed class ForwardTests
+{
+    [Fact]
+    public async Task A_download_through_a_forward_arrives_whole()
+    {
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.StartAsync(server.EndPoint.ToString());
+        await using var forward = await gateway.ForwardAsync(server.EndPoint);
+        using var http = ShortConnections();
+        const int length = 20_000_000;
+
+        var bytes = await http.GetByteArrayAsync(new Uri($"http://{forward.Listen}/{length}")).WaitAsync(Eventually.Patience);
+
+        bytes.Length.ShouldBe(length);
+        SHA256.HashData(bytes).ShouldBe(ByteServer.HashOf(length));
+        forward.Last.Path.ShouldBe("host/host");
+    }
+
+    [Fact]
+    public async Task Of_500_short_connections_in_turn_and_100_at_once_none_is_lost_or_left_open()
+    {
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.StartAsync(server.EndPoint.ToString());
+        var forward = await gateway.ForwardAsync(server.EndPoint);
+        var socketsBefore = TcpSockets.CountOf(forward.Listen.Port, server.EndPoint.Port);
+
+        using (var http = ShortConnections())
+        {
+            for (var i = 0; i < 500; i++)
+                (await http.GetByteArrayAsync(new Uri($"http://{forward.Listen}/{i}")).WaitAsync(Eventually.Patience)).Length.ShouldBe(i);
+            var atOnce = await Task.WhenAll(Enumerable.Range(0, 100).Select(i => http.GetByteArrayAsync(new Uri($"http://{forward.Listen}/{i * 100}")))).WaitAsync(Eventually.Patience);
+            atOnce.Select(bytes => bytes.Length).ShouldBe(Enumerable.Range(0, 100).Select(i => i * 100));
+        }
+
+        server.Total.ShouldBe(600);
+        await Eventually.BecomesAsync(0, () => server.Open, "connections at the target");
+        await Eventually.BecomesAsync(socketsBefore, () => TcpSockets.CountOf(forward.Listen.Port, server.EndPoint.Port), "sockets of the forward and the gateway");
+        await forward.DisposeAsync();
+        await Eventually.BecomesAsync(0, () => gateway.Registry.Directory.Count, "tubes");
+        await Eventually.BecomesAsync(0, () => gateway.OpenConnections, "peer connections");
+    }
+
+    [Fact]
+    public async Task A_tube_that_the_gateway_closes_is_replaced_on_the_same_local_port()
+    {
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.StartAsync(server.EndPoint.ToString());
+        await using var forward = await gateway.ForwardAsync(server.EndPoint);
+        var first = forward.Last;
+
+        using var closed = await gateway.Http.DeleteAsync(new Uri($"/v1/tubes/{first.GatewayTubeId}", UriKind.Relative));
+        closed.StatusCode.ShouldBe(HttpStatusCode.NoContent);
+        var second = await forward.NextReadyAsync();
+
+        second.Listen.ShouldBe(first.Listen);
+        second.GatewayTubeId.ShouldNotBe(first.GatewayTubeId);
+        using var http = ShortConnections();
+        (await http.GetByteArrayAsync(new Uri($"http://{forward.Listen}/1000")).WaitAsync(Eventually.Patience)).Length.ShouldBe(1000);
+    }
+
+    [Fact]
+    public async Task A_target_that_refuses_closes_the_client_and_is_named_with_the_reason()
+    {
+        var refusing = FreeEndPoint();
+        await using var gateway = await RealGateway.StartAsync(refusing.ToString());
+        await using var forward = await gateway.ForwardAsync(refusing);
+
+        (await ReadToEndAsync(forward.Listen)).ShouldBe(0);
+        (await forward.NextLineAsync()).ShouldContain(refusing.ToString());
+    }
+
+    [Fact]
+    public async Task A_target_without_a_rule_is_denied_and_the_line_says_so()
+    {
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.StartAsync();
+        await using var forward = await gateway.ForwardAsync(server.EndPoint);
+
+        (await ReadToEndAsync(forward.Listen)).ShouldBe(0);
+        var line = await forward.NextLineAsync();
+        line.ShouldContain(server.EndPoint.ToString());
+        line.ShouldContain("allow");
+        server.Total.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_port_in_use_for_the_listener_is_named_and_no_tube_stays()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        await using var gateway = await RealGateway.StartAsync();
+        var error = new StringWriter();
+
+        var code = await CommandLine.InvokeAsync(["forward", "-L", $"{((IPEndPoint)taken.LocalEndpoint).Port}:127.0.0.1:1", "--gateway", gateway.Url.ToString()], new StringWriter(), error);
+
+        code.ShouldBe((int)ExitCode.AddressUnavailable, error.ToString());
+        error.ToString().ShouldContain($"-L: cannot listen on {taken.LocalEndpoint}");
+        gateway.Registry.Directory.Count.ShouldBe(0);
+    }
+
+    private static HttpClient ShortConnections()
+    {
+        var http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero });
+        http.DefaultRequestHeaders.ConnectionClose = true;
+        return http;
+    }
+
+    private static IPEndPoint FreeEndPoint()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return (IPEndPoint)listener.LocalEndpoint;
+    }
+
+    // The number of bytes until the end; a cut counts as an end.
+    private static async Task<int> ReadToEndAsync(IPEndPoint endPoint)
+    {
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(endPoint).WaitAsync(Eventually.Patience);
+        try
+        {
+            return await socket.ReceiveAsync(new byte[100]).WaitAsync(Eventually.Patience);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
+        {
+            return 0;
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Registry.Actors;
+using Registry.Host.Cli;
+using Registry.Host.Serving;
+using Registry.WebRtc;
+
+namespace Registry.Host.Tests.EndToEnd;
+
+/// <summary>A gateway as <c>serve</c> runs it, over the real stack, on free ports.</summary>
+internal sealed class RealGateway : IAsyncDisposable
+{
+    private readonly Gateway gateway;
+
+    private RealGateway(Gateway gateway)
+    {
+        this.gateway = gateway;
+        Http = new() { BaseAddress = gateway.Url };
+    }
+
+    public HttpClient Http { get; }
+
+    public Uri Url => gateway.Url;
+
+    public ITubeRegistry Registry => gateway.Services.GetRequiredService<ITubeRegistry>();
+
+    public int OpenConnections => gateway.Services.GetRequiredService<IPeerConnectionFactory>().OpenConnections;
+
+    public static async Task<RealGateway> StartAsync(params string[] allow) =>
+        new(await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), LogLevel = LogLevel.Critical, Registry = new() { AllowTargets = allow } }));
+
+    /// <summary>Starts a forward and returns once it can carry traffic.</summary>
+    public async Task<RunningForward> ForwardAsync(IPEndPoint target)
+    {
+        var forward = new RunningForward(Url, target);
+        await forward.NextReadyAsync();
+        return forward;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await gateway.DisposeAsync();
+    }
+}
+
+/// <summary>The forward command, running in this process until it is disposed.</summary>
+internal sealed class RunningForward : IForwardReport, IAsyncDisposable
+{
+    private readonly System.Threading.Channels.Channel<ForwardReady> ready = System.Threading.Channels.Channel.CreateUnbounded<ForwardReady>();
+    private readonly System.Threading.Channels.Channel<string> lines = System.Threading.Channels.Channel.CreateUnbounded<string>();
+    private readonly CancellationTokenSource stop = new();
+    private readonly GatewayClient client;
+    private readonly Task running;
+
+    public RunningForward(Uri gateway, IPEndPoint target)
+    {
+        client = new(GatewayClient.ParseGateway(gateway.ToString()));
+        running = ForwardCommand.RunAsync(new(new(IPAddress.Loopback, 0), target.Address.ToString(), target.Port), client, this, stop.Token);
+    }
+
+    public async Task<ForwardReady> NextReadyAsync()
+    {
+        var next = ready.Reader.ReadAsync().AsTask();
+        if (await Task.WhenAny(next, running).WaitAsync(Eventually.Patience) == running)
+            await running;
+        Last = await next;
+        return Last;
+    }
+
+    public ForwardReady Last { get; private set; } = null!;
+
+    public IPEndPoint Listen => IPEndPoint.Parse(Last.Listen);
+
+    public async Task<string> NextLineAsync() => await lines.Reader.ReadAsync().AsTask().WaitAsync(Eventually.Patience);
+
+    public void Forwarding(ForwardReady forwarding) => ready.Writer.TryWrite(forwarding);
+
+    public void Lost(string why) => lines.Writer.TryWrite(why);
+
+    public void Warn(string what) => lines.Writer.TryWrite(what);
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        await running.WaitAsync(Eventually.Patience);
+        client.Dispose();
+        stop.Dispose();
+    }
+}
