@@ -10,6 +10,8 @@ namespace Registry.Host.Cli.Bench;
 /// <param name="Fds">File descriptors.</param>
 internal sealed partial record ProcessFigures(long Rss, int Threads, int Udp, int Fds)
 {
+    private static readonly string[] UdpTables = ["/proc/net/udp", "/proc/net/udp6"];
+
     /// <summary>User and system time of the whole process, in seconds.</summary>
     public static double CpuSeconds => Environment.CpuUsage.TotalTime.TotalSeconds;
 
@@ -20,7 +22,7 @@ internal sealed partial record ProcessFigures(long Rss, int Threads, int Udp, in
         if (!OperatingSystem.IsLinux())
             throw new PlatformNotSupportedException("The footprint test reads /proc and runs on Linux only.");
         var status = File.ReadAllText("/proc/self/status");
-        var udpInodes = new[] { "/proc/net/udp", "/proc/net/udp6" }
+        var udpInodes = UdpTables
             .Where(File.Exists)
             .SelectMany(file => File.ReadLines(file).Skip(1))
             .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[9])
