@@ -18,6 +18,8 @@ internal sealed record RegistrySetup
         """
         akka.coordinated-shutdown.run-by-clr-shutdown-hook = off
         akka.log-dead-letters-during-shutdown = off
+        # Standard output belongs to the command's own lines, also while the loggers are going.
+        akka.stdout-loglevel = OFF
         # Longer than registry.tube.closing-timeout, so that the tubes' own deadline is the one that ends a close.
         akka.coordinated-shutdown.phases.service-stop.timeout = 15s
         """);
