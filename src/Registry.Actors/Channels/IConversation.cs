@@ -44,6 +44,9 @@ internal sealed class ChannelGauges
 /// <summary>What conversations need from their node.</summary>
 internal sealed record ChannelServices(RegistrySettings Settings, TargetPolicy Targets, TimeProvider Time, ChannelGauges Gauges)
 {
+    /// <summary>Told when the dialling end refuses a connection that a client made here.</summary>
+    public Action<CloseReason, string>? ConnectionRefused { get; init; }
+
     /// <summary>How names become addresses.</summary>
     public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = System.Net.Dns.GetHostAddressesAsync;
 }

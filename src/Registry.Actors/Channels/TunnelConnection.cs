@@ -87,16 +87,18 @@ internal sealed class TunnelConnection : IDisposable
     }
 
     /// <summary>The peer ended the connection; what it sent before is still delivered, for a limited time.</summary>
-    public void PeerClosed(CloseReason reason, string text)
+    /// <returns>True when this was the peer's answer to the open.</returns>
+    public bool PeerClosed(CloseReason reason, string text)
     {
         peerEnd ??= new(reason, text);
         PeerSentEof();
-        answered.TrySetResult();
+        var isAnswer = answered.TrySetResult();
         Thread.MemoryBarrier(); // The pump sets inboundDone and then reads peerEnd; here it is the other way round.
         if (!open && !peerOpened || inboundDone)
             stop.Cancel();
         else
             stop.CancelAfter(services.Settings.DrainTimeout);
+        return isAnswer;
     }
 
     /// <summary>Ends the connection at once and without a word, because its channel ends. <see cref="Completion"/> says when all is released.</summary>

@@ -195,7 +195,8 @@ internal sealed class TunnelConversation : IConversation
                 connection.PeerSentEof();
                 break;
             case ControlCode.CloseConnection:
-                connection.PeerClosed(message.Reason, message.Text);
+                if (connection.PeerClosed(message.Reason, message.Text) && listener is not null)
+                    services.ConnectionRefused?.Invoke(message.Reason, message.Text);
                 break;
         }
 

@@ -34,7 +34,7 @@ internal sealed class TubeRegistryNode : IExtension
         Name = options.Node ?? Environment.MachineName;
         Directory = new(Settings.ClosedKept);
         Admission = new(Settings.MaxConcurrentCreates, Settings.MaxTubes, () => Directory.Count);
-        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), TimeProvider.System, new());
+        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), TimeProvider.System, new()) { ConnectionRefused = options.ConnectionRefused };
     }
 
     public string Name { get; }

@@ -1,3 +1,4 @@
+using Registry.Messages;
 using Registry.WebRtc;
 
 namespace Registry.Actors;
@@ -25,4 +26,10 @@ public sealed class TubeRegistryOptions
 
     /// <summary>Whether a conversation may listen on an address that is not loopback (<c>registry.channels.listen-beyond-loopback</c>).</summary>
     public bool? ListenBeyondLoopback { get; set; }
+
+    /// <summary>
+    /// Told when the end of a tunnel that dials refuses a connection that a client made at this end: why, and the other end's text.
+    /// Called by the channel's receive loop: it must not block or throw.
+    /// </summary>
+    public Action<CloseReason, string>? ConnectionRefused { get; set; }
 }

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using Registry.Host.Api;
 using Registry.Host.Serving;
+using Registry.Messages;
 
 namespace Registry.Host.Cli;
 
@@ -38,6 +39,7 @@ internal static class ForwardCommand
             PeerConnections = new() { SocketPerConnection = true },
             // Who writes another address behind -L wants it.
             ListenBeyondLoopback = !IPAddress.IsLoopback(forward.Listen.Address),
+            ConnectionRefused = (reason, text) => report.Warn($"{forward.Target}: {text} ({reason.Name})"),
         }, cancellationToken);
         await new Forwarder(registry.Registry, gateway, forward, report).RunAsync(cancellationToken);
     }

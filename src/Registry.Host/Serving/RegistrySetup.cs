@@ -36,6 +36,9 @@ internal sealed record RegistrySetup
     /// <summary>Whether conversations may listen beyond loopback; null leaves it to the configuration.</summary>
     public bool? ListenBeyondLoopback { get; init; }
 
+    /// <summary>Told when the gateway refuses a connection that a client of a forward made.</summary>
+    public Action<CloseReason, string>? ConnectionRefused { get; init; }
+
     /// <summary>Adds the actor system, the registry and the WebRTC stack.</summary>
     public void AddTo(IServiceCollection services)
     {
@@ -57,6 +60,7 @@ internal sealed record RegistrySetup
                 foreach (var rule in AllowTargets)
                     options.AllowTargets.Add(rule);
                 options.ListenBeyondLoopback = ListenBeyondLoopback;
+                options.ConnectionRefused = ConnectionRefused;
             })
             .AddStartup((system, _) => CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseServiceStop, "close-tubes", () => CloseTubesAsync(system))));
     }

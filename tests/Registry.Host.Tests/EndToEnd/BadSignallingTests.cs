@@ -76,7 +76,7 @@ public sealed class BadSignallingTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_candidate_that_does_not_parse_is_refused_and_quoted()
+    public async Task A_candidate_that_does_not_parse_is_refused_and_its_place_named()
     {
         var offer = await MakeOfferAsync();
         var created = await CreateAsync(offer.Offer!);
@@ -87,7 +87,7 @@ public sealed class BadSignallingTests : IAsyncLifetime
         response.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
         var problem = await response.Content.ReadFromJsonAsync<JsonElement>();
         problem.GetProperty("code").GetString().ShouldBe("invalid_candidate");
-        problem.GetProperty("detail").GetString()!.ShouldContain("candidate:1 one udp");
+        problem.GetProperty("detail").GetString()!.ShouldContain("candidates[0]");
         (await gateway.Http.DeleteAsync(new Uri($"/v1/tubes/{tubeId}", UriKind.Relative))).StatusCode.ShouldBe(HttpStatusCode.NoContent);
         (await gateway.Http.DeleteAsync(new Uri($"/v1/tubes/{tubeId}", UriKind.Relative))).StatusCode.ShouldBe(HttpStatusCode.NoContent);
         await NothingStaysAsync();
