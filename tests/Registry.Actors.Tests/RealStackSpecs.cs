@@ -1,0 +1,119 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Akka.Actor;
+using Akka.Actor.Setup;
+using Akka.Configuration;
+using Akka.Hosting;
+using Registry.Actors.Hosting;
+using Registry.Actors.Tests.Channels;
+using Registry.Messages;
+using Registry.WebRtc;
+
+namespace Registry.Actors.Tests;
+
+/// <summary>Two registries over the managed stack, each with a UDP socket of its own on loopback.</summary>
+public sealed class RealStackSpecs
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Two_registries_carry_tcp_between_them(bool trickle)
+    {
+        await using var near = new StackNode("near");
+        await using var far = new StackNode("far");
+        await using var server = LoopbackServer.Echo();
+        var conversation = new ConversationId("forward");
+        var offerer = (await near.Registry.CreateAsync(new(conversation, TunnelSettings.Listen(new(IPAddress.Loopback, 0))) { TrickleIce = trickle })).ShouldBeOfType<TubeCreated>();
+        var answerer = (await far.Registry.CreateAsync(new(conversation, TunnelSettings.Dial("127.0.0.1", server.EndPoint.Port)) { TrickleIce = trickle, Offer = offerer.Offer })).ShouldBeOfType<TubeCreated>();
+        (await near.Registry.SetRemoteDescriptionAsync(new(offerer.TubeId, DescriptionType.Answer, answerer.Answer!))).ShouldBeOfType<Done>();
+        using var end = new CancellationTokenSource(Patience);
+        var trickling = trickle
+            ? Task.WhenAll(TrickleAsync(near, offerer.TubeId, far, answerer.TubeId, end.Token), TrickleAsync(far, answerer.TubeId, near, offerer.TubeId, end.Token))
+            : Task.CompletedTask;
+
+        await Task.WhenAll(ReadyAsync(near, offerer.TubeId, end.Token), ReadyAsync(far, answerer.TubeId, end.Token));
+        await trickling;
+        far.Registry.Directory.TryGet(conversation, out var tube).ShouldBeTrue();
+        tube.Conversations.Single().IsOpen.ShouldBeTrue();
+        tube.SelectedPair.ShouldNotBeNull();
+
+        await Task.WhenAll(Enumerable.Range(0, 10).Select(async _ =>
+        {
+            using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            await client.ConnectAsync(IPEndPoint.Parse(offerer.LocalListenAddress!));
+            var sent = RandomNumberGenerator.GetBytes(300_000);
+            var reading = TunnelFixture.ReadToEndAsync(client);
+            for (var rest = sent.AsMemory(); !rest.IsEmpty;)
+                rest = rest[await client.SendAsync(rest)..];
+            client.Shutdown(SocketShutdown.Send);
+            (await reading).ShouldBe(sent);
+        }));
+
+        near.Registry.Directory.TryGetTraffic(offerer.TubeId, out var traffic).ShouldBeTrue();
+        traffic.BytesReceived.ShouldBeGreaterThan(3_000_000);
+        var farSignals = far.Registry.Signals(answerer.TubeId)!;
+        (await near.Registry.CloseTubeAsync(new(offerer.TubeId, CloseReason.Client, "done"))).ShouldBeOfType<Done>();
+        TubeSignal? last = null;
+        await foreach (var signal in farSignals.WithCancellation(end.Token))
+        {
+            if (signal is ChannelClosed closed)
+                closed.Reason.ShouldBe(CloseReason.Client);
+            last = signal;
+        }
+
+        last.ShouldBeOfType<TubeClosed>().Reason.ShouldBe(CloseReason.Normal);
+        await TunnelFixture.UntilAsync(() => near.IsEmpty && far.IsEmpty);
+    }
+
+    private static async Task TrickleAsync(StackNode from, TubeId tube, StackNode to, TubeId peer, CancellationToken cancellationToken)
+    {
+        await foreach (var signal in from.Registry.Signals(tube, 0, cancellationToken)!)
+        {
+            if (signal is not IceCandidateFound found)
+                continue;
+            (await to.Registry.AddCandidatesAsync(new(peer, [found.Candidate]), cancellationToken)).ShouldBeOfType<Done>();
+            if (found.Candidate.Length == 0)
+                return;
+        }
+    }
+
+    private static async Task ReadyAsync(StackNode node, TubeId tube, CancellationToken cancellationToken)
+    {
+        await foreach (var signal in node.Registry.Signals(tube, 0, cancellationToken)!)
+            if (signal is ConnectionStateChanged { State: TubeState.Ready })
+                return;
+        Assert.Fail($"{node.Registry.Node}'s tube ended before it was ready.");
+    }
+
+    private sealed class StackNode : IAsyncDisposable
+    {
+        private readonly PeerConnectionFactory peers = PeerConnectionFactory.Create(new() { BindAddress = IPAddress.Loopback, HostAddresses = [IPAddress.Loopback] });
+        private readonly ActorSystem system;
+
+        public StackNode(string name)
+        {
+            var options = new TubeRegistryOptions { PeerConnections = peers, Node = name };
+            options.AllowTargets.Add("127.0.0.0/8:*");
+            system = ActorSystem.Create(name, ActorSystemSetup.Create(
+                BootstrapSetup.Create().WithConfig(ConfigurationFactory.ParseString("akka { loglevel = OFF, stdout-loglevel = OFF }")),
+                new TubeRegistrySetup(options)));
+            ActorRegistry.For(system).Register<RegistryActor>(
+                system.ActorOf(RegistryActor.Props(TubeRegistryNode.Get(system).ContextFor(null)), RegistryActor.ActorName));
+            Registry = system.GetTubeRegistry();
+        }
+
+        public ITubeRegistry Registry { get; }
+
+        public bool IsEmpty => Registry.Directory.Count == 0 && peers.OpenConnections == 0
+            && TubeRegistryNode.Get(system).Gauges is { Sockets: 0, Connections: 0, Listeners: 0 };
+
+        public async ValueTask DisposeAsync()
+        {
+            await system.Terminate();
+            await peers.DisposeAsync();
+        }
+    }
+}
