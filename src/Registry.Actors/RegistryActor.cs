@@ -146,7 +146,7 @@ public sealed class RegistryActor : UntypedActor
     // What reached a tube after its last message is answered here, so that no asker waits for its timeout.
     private void AnswerForStopped(DeadLetter letter)
     {
-        if (!letter.Recipient.Path.Parent.Equals(Self.Path))
+        if (!Self.Path.Equals(letter.Recipient.Path.Parent))
             return;
         switch (letter.Message)
         {

@@ -44,6 +44,8 @@ public enum RefusalCode
     ConversationNotFound,
     /// <summary>No such tube.</summary>
     TubeNotFound,
+    /// <summary>The tube is still being made.</summary>
+    TubeNotReady,
     /// <summary>The tube is ending.</summary>
     TubeClosing,
     /// <summary>Too many creates in flight, or too many tubes; see <see cref="Refused.RetryAfter"/>.</summary>
@@ -81,7 +83,7 @@ public sealed record Refused(RefusalCode Code, string Message) : RegistryReply
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>Whether the same command can succeed later.</summary>
-    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.CreateTimeout or RefusalCode.TubeClosing;
+    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.CreateTimeout or RefusalCode.TubeNotReady or RefusalCode.TubeClosing;
 }
 
 /// <summary>The codes as text.</summary>
@@ -97,6 +99,7 @@ public static class RefusalCodeText
             RefusalCode.ConversationExists => "conversation_exists",
             RefusalCode.ConversationNotFound => "conversation_not_found",
             RefusalCode.TubeNotFound => "tube_not_found",
+            RefusalCode.TubeNotReady => "tube_not_ready",
             RefusalCode.TubeClosing => "tube_closing",
             RefusalCode.Overloaded => "overloaded",
             RefusalCode.InvalidSdp => "invalid_sdp",

@@ -21,6 +21,7 @@ internal sealed class TunnelConversation : IConversation
     private readonly ConcurrentDictionary<uint, TunnelConnection> connections = new();
     private readonly Lock endLock = new();
     private ChannelEnd? end;
+    private bool endedByPeer; // touched by the receive loop only
     private IDataChannel? channel;
     private FrameLink? link;
     private Task closing = Task.CompletedTask;
@@ -148,6 +149,8 @@ internal sealed class TunnelConversation : IConversation
                 return false;
             }
 
+            if (endedByPeer)
+                return false;
             if (end is not null)
                 return true; // Closing: read to the channel's end, but act on nothing more.
         }
@@ -287,6 +290,7 @@ internal sealed class TunnelConversation : IConversation
     {
         lock (endLock)
             end ??= new(reason, text.Length > 0 ? text : reason.Message);
+        endedByPeer = true;
         channel?.Close();
     }
 

@@ -77,10 +77,11 @@ internal sealed partial class TubeActor
         {
             end ??= new(CloseReason.Error, $"The tube failed: {crash.GetType().Name}: {crash.Message}");
             refusal ??= new(RefusalCode.CreateFailed, $"The tube failed: {crash.Message}") { TubeId = id };
-            Release("state", () => Enter(TubeState.Failed));
         }
 
         var why = end ??= new(CloseReason.NodeStopped, "The registry stopped.");
+        if (state is not (TubeState.Failed or TubeState.Closing))
+            Release("state", () => Enter(crash is null ? TubeState.Closing : TubeState.Failed));
         Release("tasks", stop.Cancel);
         foreach (var channel in channels.Values)
             Release("conversation", () => channel.Conversation?.Dispose());

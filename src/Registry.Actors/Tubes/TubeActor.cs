@@ -105,7 +105,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 BeginClose(close);
                 break;
             case OpenChannel open:
-                open.Pending.Answer(new Refused(RefusalCode.TubeClosing, $"Tube {id} is still being made; try again when it is ready.") { TubeId = id }, MonotonicNow());
+                open.Pending.Answer(new Refused(RefusalCode.TubeNotReady, $"Tube {id} is still being made. Try again once its create was answered.") { TubeId = id }, MonotonicNow());
                 break;
             default:
                 Common(message);

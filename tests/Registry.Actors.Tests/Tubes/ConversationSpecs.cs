@@ -84,6 +84,20 @@ public sealed class ConversationSpecs(ITestOutputHelper output) : RegistrySpec(o
     }
 
     [Fact]
+    public async Task A_tube_that_is_being_made_takes_no_further_channel_yet()
+    {
+        var held = Peers.Hold("CreateOffer");
+        var creating = Registry.CreateAsync(Create("c") with { TubeId = new("t") });
+        await AwaitAssertAsync(() => Registry.Directory.Count.ShouldBe(1));
+
+        (await RefusedAsync(Create("second") with { TubeId = new("t") })).Code.ShouldBe(RefusalCode.TubeNotReady);
+
+        held.SetResult();
+        await creating;
+        Registry.Capacity.ActiveCreates.ShouldBe(0);
+    }
+
+    [Fact]
     public async Task A_further_channel_that_never_opens_times_out()
     {
         var (near, _) = await PairAsync();

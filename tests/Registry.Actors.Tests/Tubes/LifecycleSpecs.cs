@@ -145,6 +145,8 @@ public sealed class LifecycleSpecs(ITestOutputHelper output) : RegistrySpec(outp
 
         // The far end sees its peer go.
         await ReasonAsync(far.TubeId, CloseReason.Normal);
+        (await SignalsAsync(far.TubeId)).OfType<ConnectionStateChanged>().Select(s => s.State)
+            .Distinct().Last().ShouldBe(TubeState.Closing);
         await NothingLeftAsync();
     }
 
@@ -214,7 +216,10 @@ public sealed class LifecycleSpecs(ITestOutputHelper output) : RegistrySpec(outp
 
         await Actor.GracefulStop(TimeSpan.FromSeconds(10));
 
-        (await CollectAsync(signals))[^1].ShouldBeOfType<TubeClosed>().Reason.ShouldBe(CloseReason.NodeStopped);
+        var told = await CollectAsync(signals);
+        told[^1].ShouldBeOfType<TubeClosed>().Reason.ShouldBe(CloseReason.NodeStopped);
+        told.OfType<ConnectionStateChanged>().Select(s => s.State)
+            .ShouldBe([TubeState.Initializing, TubeState.Connecting, TubeState.Active, TubeState.Ready, TubeState.Closing]);
         Registry.Directory.Count.ShouldBe(0);
         Peers.OpenConnections.ShouldBe(0);
         Registry.Directory.TryGetClosed(far.TubeId, out _).ShouldBeTrue();
