@@ -29,6 +29,9 @@ internal sealed class FrameLink : IDisposable
     /// <summary>Payload bytes that fit a data frame towards this peer.</summary>
     public int PayloadSize { get; }
 
+    /// <summary>Cancelled by <see cref="Dispose"/>: the channel is ending, and its end says all that is left to say.</summary>
+    public CancellationToken Ended => stop.Token;
+
     /// <summary>Ends after <see cref="Dispose"/>.</summary>
     public Task Completion { get; }
 

@@ -261,10 +261,9 @@ internal sealed class TunnelConnection : IDisposable
             return;
         try
         {
-            // Bounded by the channel: it fails when the channel closes.
-            await link.SendCloseAsync(Number, end.Reason, end.Text, CancellationToken.None);
+            await link.SendCloseAsync(Number, end.Reason, end.Text, link.Ended);
         }
-        catch (DataChannelClosedException)
+        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
         {
             peerEnd = end; // The channel's end says it all.
         }

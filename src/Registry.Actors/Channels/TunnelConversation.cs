@@ -65,13 +65,13 @@ internal sealed class TunnelConversation : IConversation
 
         var accepting = listener is null ? Task.CompletedTask : AcceptAsync(listener, frames);
         await ReceiveAsync(channel, frames);
+        frames.Dispose();
         StopListening();
         await accepting;
         foreach (var (_, connection) in connections)
             connection.Dispose();
         await Task.WhenAll(connections.Values.Select(c => c.Completion));
         await closing;
-        frames.Dispose();
         await frames.Completion;
         lock (endLock)
             return end ?? ChannelEnd.Unexplained;

@@ -1,0 +1,88 @@
+using Akka.Actor;
+using Registry.Messages;
+using Registry.WebRtc;
+
+namespace Registry.Actors.Tubes;
+
+/// <summary>What the peer's side tells a tube: descriptions, candidates, and the state of the connection.</summary>
+internal sealed partial class TubeActor
+{
+    private void Apply(SetRemoteDescription command)
+    {
+        if (!SdpText.TryDecode(command.Sdp, "sdp", out var sdp, out var wrong))
+        {
+            Sender.Tell(wrong);
+            return;
+        }
+
+        if (command.Type != DescriptionType.Answer || first.Command.Offer is not null)
+        {
+            Sender.Tell(new Refused(RefusalCode.InvalidSdp, first.Command.Offer is null
+                ? "This tube made the offer; it takes an answer."
+                : "This tube answered an offer already; it takes no further description.")
+            { Key = "type" });
+            return;
+        }
+
+        if (connection is null)
+            Sender.Tell(new Refused(RefusalCode.InvalidSdp, "The tube has not made its offer yet.") { Key = "type" });
+        else
+            Reply(TubeNegotiation.ApplyAsync(connection, new(SdpType.Answer, sdp), "sdp", stop.Token));
+    }
+
+    private void Add(AddCandidates command)
+    {
+        if (!TubeNegotiation.TryRead(command.Candidates, out var candidates, out var wrong))
+            Sender.Tell(wrong);
+        else if (connection is null)
+            Sender.Tell(new Refused(RefusalCode.InvalidCandidate, "The tube is not ready for candidates yet.") { Key = "candidates" });
+        else
+            Reply(TubeNegotiation.AddAsync(connection, candidates, stop.Token));
+    }
+
+    // The work runs outside; its outcome goes to who asked, and a cancelled one means that the tube ended meanwhile.
+    private void Reply(Task<Refused?> work) => work.PipeTo(
+        Sender,
+        self,
+        success: refused => refused is null ? Done.Instance : refused,
+        failure: e => e is OperationCanceledException or ObjectDisposedException
+            ? Ending()
+            : new Refused(RefusalCode.InvalidRequest, $"The peer connection refused it: {e.Message}") { TubeId = id });
+
+    private void Follow(PeerConnectionState peer)
+    {
+        ReadPath();
+        switch (peer)
+        {
+            case PeerConnectionState.Connected when state is TubeState.Connecting or TubeState.Disconnected:
+                Enter(AnyOpen ? TubeState.Ready : TubeState.Active);
+                break;
+            case PeerConnectionState.Disconnected when state is TubeState.Active or TubeState.Ready:
+                Enter(TubeState.Disconnected);
+                break;
+            case PeerConnectionState.Failed or PeerConnectionState.Closed:
+                FailByConnection();
+                break;
+        }
+    }
+
+    private void ReadPath()
+    {
+        if (connection?.SelectedCandidatePair is not { } pair)
+            return;
+        var text = $"{Name(pair.Local.Type)}/{Name(pair.Remote.Type)}";
+        if (text == selectedPair)
+            return;
+        selectedPair = text;
+        Publish();
+    }
+
+    // RFC 8839 §5.1.
+    private static string Name(IceCandidateType type) => type switch
+    {
+        IceCandidateType.ServerReflexive => "srflx",
+        IceCandidateType.PeerReflexive => "prflx",
+        IceCandidateType.Relay => "relay",
+        _ => "host",
+    };
+}
