@@ -52,6 +52,9 @@ public interface IDataChannel
     /// <returns>The message; the caller disposes it.</returns>
     ValueTask<DataChannelMessage?> ReceiveAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>Closes the channel in both directions after what was sent has been delivered (RFC 8831 §6.7). May be repeated.</summary>
+    /// <summary>
+    /// Closes the channel in both directions after what was sent has been delivered (RFC 8831 §6.7). Messages that were not taken
+    /// until it is closed are discarded. May be repeated.
+    /// </summary>
     void Close();
 }

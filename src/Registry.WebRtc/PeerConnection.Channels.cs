@@ -185,9 +185,16 @@ internal sealed partial class PeerConnection : IDataChannelOwner
     private void Deliver(DataChannelEvent received)
     {
         if (!channels.TryGetValue(received.ChannelId, out var channel))
-            received.Message!.Dispose();
+            Discard(received.Message!);
         else if (channel.Deliver(received.Message!))
             AddToWake(channel);
+    }
+
+    /// <summary>Drops a message that nobody will take; its bytes go back to the receive window as if somebody had.</summary>
+    private void Discard(DataChannelMessage message)
+    {
+        ((IDataChannelOwner)this).MessageConsumed(message.Data.Length);
+        message.Dispose();
     }
 
     private void ReportConsumedMessages()
@@ -212,9 +219,13 @@ internal sealed partial class PeerConnection : IDataChannelOwner
 
     private void MarkClosed(DataChannel channel)
     {
+        // Who closed the channel here has said that it wants nothing more of it.
+        var discards = channel.State == DataChannelState.Closing;
         ChangeState(channel, DataChannelState.Closed);
         if (channel.EndReceiving())
             AddToWake(channel);
+        while (discards && channel.TryTakeUnread(out var message))
+            Discard(message);
     }
 
     private void ChangeState(DataChannel channel, DataChannelState next)

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Threading.Tasks.Sources;
 
 namespace Registry.WebRtc.DataChannels;
@@ -110,11 +111,6 @@ internal sealed class DataChannel : IDataChannel, IValueTaskSource<DataChannelMe
     {
         lock (receiveGate)
         {
-            if (ended)
-            {
-                message.Dispose();
-                return false;
-            }
             if (!receiverWaits)
             {
                 received.Enqueue(message);
@@ -137,6 +133,13 @@ internal sealed class DataChannel : IDataChannel, IValueTaskSource<DataChannelMe
             receiverWaits = false;
             return waits;
         }
+    }
+
+    /// <summary>Takes a queued message without reporting it as consumed.</summary>
+    public bool TryTakeUnread([NotNullWhen(true)] out DataChannelMessage? message)
+    {
+        lock (receiveGate)
+            return received.TryDequeue(out message);
     }
 
     /// <summary>Completes the waiting receive with what was handed over. The continuation runs here, on the caller's thread.</summary>
