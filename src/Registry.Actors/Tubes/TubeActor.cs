@@ -264,6 +264,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         Enter(TubeState.Connecting);
         Become(Living);
         var command = first.Command;
+        log.Info("Tube {TubeId} made for conversation {ConversationId}", id, command.ConversationId);
         var encoded = SdpText.Encode(sdp);
         first.Answer(
             new TubeCreated(id, command.ConversationId, node.Node, state)
