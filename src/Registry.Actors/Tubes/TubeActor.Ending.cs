@@ -31,7 +31,10 @@ internal sealed partial class TubeActor
         {
             end ??= new(CloseReason.Normal, "The peer closed the connection.");
             refusal ??= new(RefusalCode.CreateFailed, "The peer connection closed while it was being made.");
-            Context.Stop(Self);
+            closedByPeer = true;
+            Enter(TubeState.Closing);
+            Become(Closing);
+            CloseConnectionWhenChannelsEnded(); // The peer may have told them why; they are about to say so.
             return;
         }
 

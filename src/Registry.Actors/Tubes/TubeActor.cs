@@ -45,6 +45,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     private Action? detach;
     private string? selectedPair;
     private ChannelEnd? end;      // why the tube ends, once it does
+    private bool closedByPeer;
     private Refused? refusal;     // what the first asker is told when it ends before it was answered
     private Exception? crash;
 
@@ -142,7 +143,10 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 Context.Stop(Self);
                 break;
             case ChannelRan ran when channels.ContainsValue(ran.Channel):
-                EndChannel(ran.Channel, end!.Value, "tube_closed");
+                if (closedByPeer && ran.End.Reason is not null)
+                    EndChannel(ran.Channel, ran.End);
+                else
+                    EndChannel(ran.Channel, end!.Value, "tube_closed");
                 CloseConnectionWhenChannelsEnded();
                 break;
             case PeerConnectionClosed or PeerStateChanged { State: PeerConnectionState.Failed or PeerConnectionState.Closed }:

@@ -261,7 +261,15 @@ public sealed class TunnelSpecs
         using var client = await tunnel.ConnectAsync();
         await TunnelFixture.UntilAsync(() => tunnel.FarChannel.Waiting > 0);
 
-        time.Advance(TimeSpan.FromSeconds(15.1));
+        time.GetUtcNow().ShouldBe(time.Start);
+        tunnel.Gauges.Sockets.ShouldBe(1);
+
+        // The deadline starts once the open was sent, which a test cannot see: let time pass until it was reached.
+        await TunnelFixture.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return tunnel.Gauges.Sockets == 0;
+        });
 
         await ShouldResetAsync(client);
         await tunnel.NoConnectionLeftAsync();
