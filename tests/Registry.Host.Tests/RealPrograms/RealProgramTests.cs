@@ -1,0 +1,109 @@
+using System.Net;
+using System.Security.Cryptography;
+using Registry.Host.Tests.EndToEnd;
+
+namespace Registry.Host.Tests.RealPrograms;
+
+/// <summary>What people will run through a forward: curl, OpenSSH, PostgreSQL.</summary>
+public sealed class RealProgramTests
+{
+    [ProgramFact("curl")]
+    public async Task Curl_downloads_200_MB_and_the_hash_is_right()
+    {
+        const int length = 200_000_000;
+        using var folder = new TemporaryFolder();
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.StartAsync(server.EndPoint.ToString());
+        await using var forward = await gateway.ForwardAsync(server.EndPoint);
+
+        await Programs.RunAsync(Programs.Start("curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--output", folder.File("download"), $"http://{forward.Listen}/{length}"));
+
+        await using var file = File.OpenRead(folder.File("download"));
+        file.Length.ShouldBe(length);
+        (await SHA256.HashDataAsync(file)).ShouldBe(ByteServer.HashOf(length));
+    }
+
+    [ProgramFact("sshd", "ssh", "scp", "ssh-keygen")]
+    public async Task Ssh_runs_a_command_and_scp_copies_there_and_back()
+    {
+        using var folder = new TemporaryFolder();
+        var target = Programs.FreeEndPoint();
+        var sshd = await StartSshdAsync(folder, target);
+        try
+        {
+            await using var gateway = await RealGateway.StartAsync(target.ToString());
+            await using var forward = await gateway.ForwardAsync(target);
+            string[] common =
+            [
+                "-F", "none", "-i", folder.File("user"), "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
+                "-o", $"UserKnownHostsFile={folder.File("known_hosts")}", "-o", "LogLevel=ERROR",
+            ];
+            var host = $"{Environment.UserName}@{forward.Listen.Address}";
+            var port = $"{forward.Listen.Port}";
+
+            (await Programs.RunAsync(Programs.Start("ssh", [.. common, "-p", port, host, "echo through the tube"]))).Trim().ShouldBe("through the tube");
+
+            var content = RandomNumberGenerator.GetBytes(20_000_000);
+            await File.WriteAllBytesAsync(folder.File("sent"), content);
+            await Programs.RunAsync(Programs.Start("scp", [.. common, "-P", port, folder.File("sent"), $"{host}:{folder.File("there")}"]));
+            await Programs.RunAsync(Programs.Start("scp", [.. common, "-P", port, $"{host}:{folder.File("there")}", folder.File("back")]));
+            SHA256.HashData(await File.ReadAllBytesAsync(folder.File("back"))).ShouldBe(SHA256.HashData(content));
+        }
+        finally
+        {
+            await Programs.EndAsync(sshd);
+        }
+    }
+
+    [ProgramFact("initdb", "postgres", "pgbench", "setpriv")]
+    public async Task Pgbench_runs_100_clients_at_once_without_a_failure()
+    {
+        const int clients = 100;
+        const int transactions = 10;
+        using var folder = new TemporaryFolder();
+        await folder.GiveAwayAsync();
+        var target = Programs.FreeEndPoint();
+        await Programs.RunAsync(Programs.StartUnprivileged("initdb", "--pgdata", folder.File("data"), "--username", "tester", "--auth", "trust", "--no-sync", "--no-instructions"));
+        var postgres = Programs.StartUnprivileged("postgres", "-D", folder.File("data"), "-h", $"{target.Address}", "-p", $"{target.Port}", "-k", folder.Path, "-c", "max_connections=120", "-c", "fsync=off", "-c", "lc_messages=C");
+        try
+        {
+            await Programs.WaitForLineAsync(postgres, "ready to accept connections");
+            await using var gateway = await RealGateway.StartAsync(target.ToString());
+            await using var forward = await gateway.ForwardAsync(target);
+            string[] server = ["--host", $"{forward.Listen.Address}", "--port", $"{forward.Listen.Port}", "--username", "tester"];
+
+            await Programs.RunAsync(Programs.Start("pgbench", [.. server, "--initialize", "--quiet", "postgres"]));
+            var report = await Programs.RunAsync(Programs.Start("pgbench", [.. server, "--client", $"{clients}", "--transactions", $"{transactions}", "--select-only", "--no-vacuum", "postgres"]));
+
+            report.ShouldContain($"number of transactions actually processed: {clients * transactions}/{clients * transactions}");
+            await Eventually.BecomesAsync(0, () => TcpSockets.CountOf(forward.Listen.Port), "connections of the clients");
+        }
+        finally
+        {
+            await Programs.EndAsync(postgres);
+        }
+    }
+
+    private static async Task<System.Diagnostics.Process> StartSshdAsync(TemporaryFolder folder, IPEndPoint listen)
+    {
+        await Programs.RunAsync(Programs.Start("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder.File("host")));
+        await Programs.RunAsync(Programs.Start("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder.File("user")));
+        await File.WriteAllTextAsync(folder.File("sshd_config"), $"""
+            ListenAddress {listen}
+            HostKey {folder.File("host")}
+            AuthorizedKeysFile {folder.File("user.pub")}
+            PidFile none
+            StrictModes no
+            UsePAM no
+            PermitRootLogin yes
+            PasswordAuthentication no
+            Subsystem sftp internal-sftp
+            """);
+        // Run as root, sshd wants this folder, which a service would have made.
+        if (Environment.IsPrivilegedProcess)
+            Directory.CreateDirectory("/run/sshd");
+        var sshd = Programs.Start("sshd", "-D", "-e", "-f", folder.File("sshd_config"));
+        await Programs.WaitForLineAsync(sshd, "Server listening");
+        return sshd;
+    }
+}
