@@ -230,8 +230,12 @@ internal sealed partial class PeerConnection : IDataChannelOwner
 
     private void ChangeState(DataChannel channel, DataChannelState next)
     {
-        if (channel.Advance(next))
-            Raise(() => channel.RaiseStateChanged(next));
+        if (!channel.Advance(next))
+            return;
+        Raise(() => channel.RaiseStateChanged(next));
+        // Who waits to send on a channel that closes must learn it; the others find the buffer full and wait again.
+        if (next >= DataChannelState.Closing)
+            ReleaseSenders();
     }
 
     private void ReleaseSenders()

@@ -31,6 +31,9 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private DataChannelAssociation? association;
     private long packetsSent;
     private long packetsReceived;
+
+    // For the statistics, which are read without the lock.
+    private long roundTripTicks;
     private int scheduled;
 
     public void OnDatagram(ReadOnlySpan<byte> datagram, TransportAddress remote)
@@ -188,6 +191,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
 
     private void ApplyIceEvents(TimeSpan now)
     {
+        roundTripTicks = ice.RoundTripTime?.Ticks ?? 0;
         while (!released && ice.TryReadEvent(out var change))
         {
             switch (change.Kind)

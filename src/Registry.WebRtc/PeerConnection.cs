@@ -85,7 +85,7 @@ internal sealed partial class PeerConnection : IPeerConnection
             MessagesSent = sctp.MessagesSent,
             MessagesReceived = sctp.MessagesReceived,
             Retransmissions = sctp.Retransmissions,
-            RoundTripTime = sctp.RoundTripTime,
+            RoundTripTime = roundTripTicks > 0 ? new TimeSpan(roundTripTicks) : null,
             CongestionWindow = sctp.CongestionWindow,
             PeerReceiveWindow = sctp.PeerReceiveWindow,
         };

@@ -17,7 +17,7 @@ public readonly record struct PeerConnectionStatistics
     public long MessagesReceived { get; init; }
     /// <summary>SCTP DATA chunks sent again.</summary>
     public long Retransmissions { get; init; }
-    /// <summary>Smoothed SCTP round-trip time, or null before it was measured.</summary>
+    /// <summary>Round-trip time of the selected candidate pair by its last check (W3C currentRoundTripTime), or null before it was measured.</summary>
     public TimeSpan? RoundTripTime { get; init; }
     /// <summary>SCTP congestion window in bytes.</summary>
     public long CongestionWindow { get; init; }

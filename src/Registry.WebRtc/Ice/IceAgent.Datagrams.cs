@@ -127,7 +127,8 @@ internal sealed partial class IceAgent
             return;
         var id = message.TransactionId;
         var answersCheck = pair.TransactionId == id && pair.Transmissions > 0;
-        var answersConsent = pair == selected && consent.Matches(id);
+        var sentAt = pair.SentAt;
+        var answersConsent = pair == selected && !answersCheck && consent.TryFind(id, out sentAt);
         if (!(answersCheck || answersConsent) || !message.VerifyIntegrity(remotePassword))
             return;
 
@@ -139,6 +140,9 @@ internal sealed partial class IceAgent
         }
         if (!message.TryGetXorMappedAddress(out var mapped))
             return;
+        // A check that was sent again does not tell which of its transmissions was answered.
+        if (answersConsent || pair.Transmissions == 1)
+            pair.RoundTripTime = now - sentAt;
         if (pair == selected)
             consent.OnAnswer(now);
         if (answersCheck)

@@ -86,6 +86,9 @@ internal sealed partial class IceAgent
     /// <summary>The pair of <see cref="SelectedRemote"/>; its local side is the best guess on a socket bound to every address.</summary>
     public CandidatePair? SelectedPair => selected is null ? null : new CandidatePair(LocalCandidateOf(selected), selected.RemoteCandidate);
 
+    /// <summary>Round-trip time of the selected pair by its last check, or null before it was measured.</summary>
+    public TimeSpan? RoundTripTime => selected?.RoundTripTime;
+
     /// <summary>When <see cref="HandleTimeout"/> has to be called; <see cref="TimeSpan.MaxValue"/> for never.</summary>
     public TimeSpan NextTimeout => nextTimeout;
 

@@ -25,7 +25,7 @@ internal sealed class IceConsent(IceOptions options, RandomFill random)
     /// <summary>Time that unanswered checks get before silence counts, also where the interval is longer than the timeouts.</summary>
     private static readonly TimeSpan LeastSilence = TimeSpan.FromSeconds(3);
 
-    private TransactionRing recent;
+    private CheckRing recent;
     private int sent;
     private int unanswered;
     private TimeSpan firstUnansweredAt;
@@ -60,21 +60,25 @@ internal sealed class IceConsent(IceOptions options, RandomFill random)
     public void OnSent(TimeSpan now, StunTransactionId transactionId)
     {
         IsSendPending = false;
-        recent[sent++ & (TransactionRing.Length - 1)] = transactionId;
+        recent[sent++ & (CheckRing.Length - 1)] = new(transactionId, now);
         if (unanswered++ == 0)
             firstUnansweredAt = now;
         var repeat = unanswered <= FastRepeats ? FastRepeat : SlowRepeat;
         NextCheck = now + (repeat < options.ConsentInterval ? repeat : Jittered(options.ConsentInterval));
     }
 
-    /// <summary>Whether the transaction is one of the last consent checks.</summary>
-    public bool Matches(StunTransactionId transactionId)
+    /// <summary>Whether the transaction is one of the last consent checks, and when that was sent.</summary>
+    public bool TryFind(StunTransactionId transactionId, out TimeSpan sentAt)
     {
-        foreach (var id in recent)
+        foreach (var check in recent)
         {
-            if (id == transactionId && id != default)
+            if (check.Id == transactionId && check.Id != default)
+            {
+                sentAt = check.SentAt;
                 return true;
+            }
         }
+        sentAt = default;
         return false;
     }
 
@@ -98,10 +102,12 @@ internal sealed class IceConsent(IceOptions options, RandomFill random)
         return interval * (0.8 + 0.4 * BinaryPrimitives.ReadUInt16BigEndian(bytes) / ushort.MaxValue);
     }
 
+    private readonly record struct Check(StunTransactionId Id, TimeSpan SentAt);
+
     [InlineArray(Length)]
-    private struct TransactionRing
+    private struct CheckRing
     {
         public const int Length = 8;
-        private StunTransactionId first;
+        private Check first;
     }
 }

@@ -53,6 +53,9 @@ internal sealed class IcePair(TransportAddress remote, IceCandidate remoteCandid
     /// <summary>When the peer last answered.</summary>
     public TimeSpan LastAnswer { get; set; }
 
+    /// <summary>Time from the last check to its answer, or null before one could be measured.</summary>
+    public TimeSpan? RoundTripTime { get; set; }
+
     /// <summary>This side's address as the peer saw it.</summary>
     public TransportAddress? MappedAddress { get; set; }
 

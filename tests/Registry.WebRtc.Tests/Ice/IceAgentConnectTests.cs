@@ -47,6 +47,8 @@ public sealed class IceAgentConnectTests
         network.Run(TimeSpan.FromSeconds(1), () => a.Agent.SelectedRemote is not null && b.Agent.SelectedRemote is not null).ShouldBeTrue();
 
         network.Now.ShouldBe(2 * network.Delay);
+        a.Agent.RoundTripTime.ShouldBe(2 * network.Delay);
+        b.Agent.RoundTripTime.ShouldBe(2 * network.Delay);
     }
 
     [Theory]

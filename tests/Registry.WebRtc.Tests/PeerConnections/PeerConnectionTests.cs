@@ -123,6 +123,26 @@ public sealed class PeerConnectionTests
         Should.Throw<DataChannelClosedException>(() => closer.TrySend([1]));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_sender_that_waits_for_space_learns_that_its_channel_closed(bool peerCloses)
+    {
+        await using var pair = ConnectionPair.Create(new() { SendBufferSize = 64 * 1024, ReceiveBufferSize = 64 * 1024 });
+        var (offering, answering) = await pair.ConnectAsync();
+        var waiting = Task.Run(async () =>
+        {
+            while (true)
+                await offering.SendAsync(new byte[16 * 1024]);
+        });
+
+        // The peer takes one message and then no more, so the sender must come to a halt.
+        (await answering.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull().Dispose();
+        (peerCloses ? answering : offering).Close();
+
+        await Should.ThrowAsync<DataChannelClosedException>(waiting.WaitAsync(Patience));
+    }
+
     [Fact]
     public async Task Disposing_one_end_ends_the_other_and_frees_everything()
     {
