@@ -17,6 +17,12 @@ internal sealed class ForeignConnection(ForeignPeer peer, int number) : IAsyncDi
     /// <summary>The connection state the peer told last.</summary>
     public string State { get; private set; } = "new";
 
+    /// <summary>Messages that arrived at the peer, all channels together.</summary>
+    public int Messages { get; private set; }
+
+    /// <summary>Tells, for a failure, where our side stands.</summary>
+    public Func<string> OurSide { get; set; } = () => "";
+
     /// <summary>The peer it belongs to.</summary>
     public ForeignPeer Peer => peer;
 
@@ -77,6 +83,8 @@ internal sealed class ForeignConnection(ForeignPeer peer, int number) : IAsyncDi
     /// <summary>Called by the peer with every event of this connection.</summary>
     public void Deliver(PeerEvent e)
     {
+        if (e.Event == "message")
+            Messages++;
         if (e.Event == "state")
             State = e.State!;
         else
@@ -103,7 +111,8 @@ internal sealed class ForeignConnection(ForeignPeer peer, int number) : IAsyncDi
         var mailbox = Mailbox(name, channel);
         if (ended is { } failure)
             mailbox.Writer.TryComplete(failure);
-        return peer.WaitAsync(mailbox.Reader.ReadAsync().AsTask(), channel is null ? $"to say '{name}'" : $"to say '{name}' of channel '{channel}'");
+        var what = channel is null ? $"to say '{name}'" : $"to say '{name}' of channel '{channel}'";
+        return peer.WaitAsync(mailbox.Reader.ReadAsync().AsTask(), what, () => $"It is {State} and told {Messages} messages. {OurSide()}");
     }
 
     private Channel<PeerEvent> Mailbox(string name, string? channel) =>

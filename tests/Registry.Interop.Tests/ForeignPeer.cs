@@ -88,14 +88,14 @@ internal sealed class ForeignPeer : IAsyncDisposable
     }
 
     /// <summary>Waits for something that the peer has to do; when it takes too long, the failure tells what the peer wrote to its stderr.</summary>
-    public async Task<T> WaitAsync<T>(Task<T> task, string what)
+    public async Task<T> WaitAsync<T>(Task<T> task, string what, Func<string> circumstances)
     {
-        await WaitAsync((Task)task, what);
+        await WaitAsync((Task)task, what, circumstances);
         return await task;
     }
 
-    /// <inheritdoc cref="WaitAsync{T}(Task{T}, string)"/>
-    public async Task WaitAsync(Task task, string what)
+    /// <inheritdoc cref="WaitAsync{T}(Task{T}, string, Func{string})"/>
+    public async Task WaitAsync(Task task, string what, Func<string>? circumstances = null)
     {
         try
         {
@@ -103,7 +103,7 @@ internal sealed class ForeignPeer : IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            throw Failure($"was waited for {what} for {patience.TotalSeconds:0} s in vain");
+            throw Failure($"was waited for {what} for {patience.TotalSeconds:0} s in vain{(circumstances is null ? "" : $". {circumstances()}")}");
         }
     }
 

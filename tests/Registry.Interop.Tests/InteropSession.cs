@@ -24,6 +24,7 @@ internal sealed class InteropSession : IAsyncDisposable
     private InteropSession(IPeerConnection ours, ForeignConnection theirs, bool trickle)
     {
         (Ours, Theirs, this.trickle) = (ours, theirs, trickle);
+        theirs.OurSide = DescribeOurs;
         ours.IceCandidateFound += candidate => candidates.Writer.TryWrite(candidate);
         ours.DataChannelReceived += channel => receivedChannels.Writer.TryWrite(channel);
         ours.IceGatheringStateChanged += state =>
@@ -105,8 +106,8 @@ internal sealed class InteropSession : IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"Waited {patience.TotalSeconds:0} s for {what}. Connection {Ours.ConnectionState}, ICE {Ours.IceConnectionState}, " +
-                $"pair {Ours.SelectedCandidatePair}, failure {Ours.Failure}, {Ours.GetStatistics()}; peer {Theirs.Peer.Profile.Name} {Theirs.State}.");
+            throw new TimeoutException($"Waited {patience.TotalSeconds:0} s for {what}. {DescribeOurs()}. "
+                + $"Peer {Theirs.Peer.Profile.Name} is {Theirs.State} and told {Theirs.Messages} messages.");
         }
     }
 
@@ -116,6 +117,10 @@ internal sealed class InteropSession : IAsyncDisposable
         await Ours.DisposeAsync();
         await Theirs.DisposeAsync();
     }
+
+    private string DescribeOurs() =>
+        $"Our connection is {Ours.ConnectionState}, ICE {Ours.IceConnectionState}, {Ours.SelectedCandidatePair}, failure {Ours.Failure}, "
+        + $"first channel {First?.State} with {First?.BufferedAmount} bytes buffered, {Ours.GetStatistics()}";
 
     private async Task OfferAsync()
     {
