@@ -77,8 +77,7 @@ internal sealed class Gateway : IAsyncDisposable
         // A page of another site may point its own name at 127.0.0.1 (DNS rebinding); its requests carry that name.
         builder.Services.Configure<HostFilteringOptions>(filter => filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
-        LineLog.AddTo(builder.Services, options.LogLevel);
-        options.Registry.AddTo(builder.Services);
+        options.Registry.AddTo(builder.Services, options.LogLevel);
         configure?.Invoke(builder.Services);
 
         var application = builder.Build();

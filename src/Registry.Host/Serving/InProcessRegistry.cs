@@ -17,8 +17,7 @@ internal sealed class InProcessRegistry : IAsyncDisposable
     public static async Task<InProcessRegistry> StartAsync(RegistrySetup setup, CancellationToken cancellationToken = default)
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        LineLog.AddTo(builder.Services, LogLevel.Warning);
-        setup.AddTo(builder.Services);
+        setup.AddTo(builder.Services, LogLevel.Warning);
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
         return new(host);

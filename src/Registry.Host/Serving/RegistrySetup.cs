@@ -39,9 +39,12 @@ internal sealed record RegistrySetup
     /// <summary>Told when the gateway refuses a connection that a client of a forward made.</summary>
     public Action<CloseReason, string>? ConnectionRefused { get; init; }
 
-    /// <summary>Adds the actor system, the registry and the WebRTC stack.</summary>
-    public void AddTo(IServiceCollection services)
+    /// <summary>Adds the actor system, the registry, the WebRTC stack and their log.</summary>
+    /// <param name="services">Where to.</param>
+    /// <param name="logLevel">The least level that is logged.</param>
+    public void AddTo(IServiceCollection services, LogLevel logLevel)
     {
+        LineLog.AddTo(services, logLevel);
         // Signals are the command line's business: a second Ctrl-C must end the process at once.
         services.Replace(ServiceDescriptor.Singleton<IHostLifetime, CommandLifetime>());
         services.TryAddSingleton(TimeProvider.System);
@@ -54,7 +57,7 @@ internal sealed record RegistrySetup
                 loggers.ClearLoggers();
                 loggers.AddLoggerFactory();
             })
-            .AddHocon(Configuration.WithFallback(OfEveryHost), HoconAddMode.Prepend)
+            .AddHocon(Configuration.WithFallback(OfEveryHost).WithFallback($"akka.loglevel = {AkkaLevel(logLevel)}"), HoconAddMode.Prepend)
             .WithTubeRegistry(options =>
             {
                 foreach (var rule in AllowTargets)
@@ -64,6 +67,15 @@ internal sealed record RegistrySetup
             })
             .AddStartup((system, _) => CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseServiceStop, "close-tubes", () => CloseTubesAsync(system))));
     }
+
+    // Filtered at the source as well: while a system ends, Akka prints past the loggers.
+    private static string AkkaLevel(LogLevel level) => level switch
+    {
+        <= LogLevel.Debug => "DEBUG",
+        LogLevel.Information => "INFO",
+        LogLevel.Warning => "WARNING",
+        _ => "ERROR",
+    };
 
     // Peers and subscribers learn that the node stops, rather than finding out by silence.
     private static async Task<Done> CloseTubesAsync(ActorSystem system)
