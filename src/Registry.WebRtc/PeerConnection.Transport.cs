@@ -3,6 +3,7 @@ using Registry.WebRtc.Dtls;
 using Registry.WebRtc.Ice;
 using Registry.WebRtc.Net;
 using Registry.WebRtc.Sctp;
+using Registry.WebRtc.Stun;
 
 namespace Registry.WebRtc;
 
@@ -16,6 +17,9 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private const int SctpPacketSize = 1192;
     private const int MaxLearnedAddresses = 32;
 
+    // Every pair is checked a few times before its address answers or is given up.
+    private const int MaxAnnouncedChecks = 512;
+
     // A ClientHello may come before the answer that names its fingerprint was applied; dropping it costs a retransmission.
     private const int MaxEarlyRecords = 16;
 
@@ -25,6 +29,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private readonly IceAgent ice;
     private readonly ITimer timer;
     private readonly HashSet<TransportAddress> learnedAddresses = [];
+    private readonly List<StunTransactionId> announcedChecks = [];
     private readonly List<Datagram> earlyRecords = [];
     private TimeSpan timerDue = TimeSpan.MaxValue;
     private DtlsSession? dtls;
@@ -252,13 +257,25 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     {
         var buffer = BufferPool.Rent(MaxDatagramToSend);
         while (ice.TryWriteDatagram(now, buffer, out var length, out var remote))
+        {
+            AnnounceCheck(buffer.AsSpan(0, length), remote);
             Send(buffer.AsSpan(0, length), remote);
+        }
         if (association is not null && ice.SelectedRemote is { } selected)
         {
             while (association.TryWritePacket(now, buffer.AsSpan(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
                 Send(buffer.AsSpan(0, dtls!.Protect(buffer, length)), selected);
         }
         BufferPool.Return(buffer);
+    }
+
+    /// <summary>On a shared socket the answer from an address that is not this connection's yet is found by its transaction.</summary>
+    private void AnnounceCheck(ReadOnlySpan<byte> datagram, TransportAddress remote)
+    {
+        if (ownsTransport || learnedAddresses.Contains(remote) || announcedChecks.Count >= MaxAnnouncedChecks)
+            return;
+        if (StunMessage.TryGetTransactionId(datagram, out var transaction) && factory.Demultiplexer.TryAddTransaction(transaction, this))
+            announcedChecks.Add(transaction);
     }
 
     private void Send(ReadOnlySpan<byte> datagram, TransportAddress remote)

@@ -129,6 +129,8 @@ internal sealed partial class PeerConnection : IPeerConnection
         foreach (var address in learnedAddresses)
             factory.Demultiplexer.RemoveAddress(address, this);
         learnedAddresses.Clear();
+        announcedChecks.ForEach(factory.Demultiplexer.RemoveTransaction);
+        announcedChecks.Clear();
         earlyRecords.ForEach(static datagram => datagram.Return());
         earlyRecords.Clear();
         dtls?.Dispose();

@@ -4,19 +4,28 @@ using Registry.WebRtc.Stun;
 namespace Registry.WebRtc.Net;
 
 /// <summary>
-/// Finds the owner of a datagram on the shared socket: by the address it came from, or, for the first check from an address,
-/// by the user fragment in its STUN USERNAME (RFC 8445 §7.2.2).
+/// Finds the owner of a datagram on the shared socket: a STUN request by the user fragment in its USERNAME (RFC 8445 §7.2.2), the
+/// answer to a check by its transaction, everything else by the address it came from.
 /// </summary>
 internal sealed class Demultiplexer<TOwner> where TOwner : class
 {
     private readonly ConcurrentDictionary<TransportAddress, TOwner> byAddress = new();
     private readonly ConcurrentDictionary<string, TOwner> byFragment = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<StunTransactionId, TOwner> byTransaction = new();
 
     public int AddressCount => byAddress.Count;
+
+    public int TransactionCount => byTransaction.Count;
 
     public void AddFragment(string usernameFragment, TOwner owner) => byFragment[usernameFragment] = owner;
 
     public void RemoveFragment(string usernameFragment) => byFragment.TryRemove(usernameFragment, out _);
+
+    /// <summary>Announces a check to an address that is not bound yet, so that its answer finds back.</summary>
+    /// <returns>False when the transaction was announced before.</returns>
+    public bool TryAddTransaction(StunTransactionId transaction, TOwner owner) => byTransaction.TryAdd(transaction, owner);
+
+    public void RemoveTransaction(StunTransactionId transaction) => byTransaction.TryRemove(transaction, out _);
 
     /// <summary>
     /// Binds an authenticated address. DTLS names no connection, so an address can have one owner only: two nodes that both
@@ -47,8 +56,8 @@ internal sealed class Demultiplexer<TOwner> where TOwner : class
 
     public TOwner? Find(ReadOnlySpan<byte> datagram, TransportAddress remote)
     {
-        // A STUN request names its connection, also where two connections share one remote address.
-        if (datagram.Length > 0 && datagram[0] <= 3 && FindByFragment(datagram) is { } named)
+        // Two connections can share one remote address before one of them has it: what STUN itself says goes first.
+        if (datagram.Length > 0 && datagram[0] <= 3 && (FindByFragment(datagram) ?? FindByTransaction(datagram)) is { } named)
             return named;
         return byAddress.GetValueOrDefault(remote);
     }
@@ -62,4 +71,7 @@ internal sealed class Demultiplexer<TOwner> where TOwner : class
             text[i] = (char)fragment[i];
         return byFragment.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(text, out var owner) ? owner : null;
     }
+
+    private TOwner? FindByTransaction(ReadOnlySpan<byte> datagram) =>
+        StunMessage.TryGetTransactionId(datagram, out var transaction) ? byTransaction.GetValueOrDefault(transaction) : null;
 }

@@ -54,6 +54,14 @@ internal readonly ref struct StunMessage
         && datagram[0] < 4
         && BinaryPrimitives.ReadUInt32BigEndian(datagram[4..]) == StunFormat.MagicCookie;
 
+    /// <summary>The transaction of a datagram that looks like STUN, without parsing the rest.</summary>
+    public static bool TryGetTransactionId(ReadOnlySpan<byte> datagram, out StunTransactionId transactionId)
+    {
+        var isStun = LooksLikeStun(datagram);
+        transactionId = isStun ? StunTransactionId.Read(datagram[8..]) : default;
+        return isStun;
+    }
+
     public static bool TryParse(ReadOnlySpan<byte> datagram, out StunMessage message)
     {
         message = default;

@@ -212,6 +212,11 @@ public sealed class PeerConnectionTests
             BitConverter.ToInt32(message.Data.Span).ShouldBe(i);
         }));
         gateway.OpenConnections.ShouldBe(50);
+
+        await gateway.DisposeAsync();
+        gateway.OpenConnections.ShouldBe(0);
+        gateway.Demultiplexer.AddressCount.ShouldBe(0);
+        gateway.Demultiplexer.TransactionCount.ShouldBe(0);
     }
 
     [Fact]
