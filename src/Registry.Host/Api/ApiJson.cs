@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -13,6 +14,8 @@ internal static class ApiJson
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         AllowDuplicateProperties = false,
         RespectNullableAnnotations = true,
+        // Never part of a page: quotes and angle brackets in texts stay readable.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         // Settings are flat maps today; a little room for nested values, none for an attack on the reader's stack.
         MaxDepth = 16,
     };

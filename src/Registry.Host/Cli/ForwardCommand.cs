@@ -55,8 +55,14 @@ internal static class ForwardCommand
             output.Flush();
         }
 
-        public void Lost(string why) => error.WriteLine($"forward: tube lost: {why} Reconnecting.");
+        public void Lost(string why) => Say($"tube lost: {why} Reconnecting.");
 
-        public void Warn(string what) => error.WriteLine($"forward: {what}");
+        public void Warn(string what) => Say(what);
+
+        private void Say(string what)
+        {
+            error.WriteLine($"forward: {what}");
+            error.Flush();
+        }
     }
 }
