@@ -32,11 +32,15 @@ public static class TubeRegistryHostingExtensions
             });
     }
 
-    /// <summary>Makes <see cref="ITubeRegistry"/> and <see cref="ITubeDirectory"/> of the application's actor system injectable.</summary>
+    /// <summary>
+    /// Makes <see cref="ITubeRegistry"/> and <see cref="ITubeDirectory"/> of the application's actor system injectable, and closes the
+    /// tubes when the application stops.
+    /// </summary>
     public static IServiceCollection AddTubeRegistry(this IServiceCollection services)
     {
         services.TryAddSingleton<ITubeRegistry>(sp => new TubeRegistryClient(sp.GetRequiredService<ActorSystem>()));
         services.TryAddSingleton(sp => sp.GetRequiredService<ITubeRegistry>().Directory);
+        services.AddHostedService<TubeRegistryStop>();
         return services;
     }
 

@@ -14,6 +14,9 @@ internal static class SignalEndpoint
     // Proxies cut connections that are silent for 30 or 60 s; half of the shorter.
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(15);
 
+    // A gateway closes its tubes before it stops, which ends their streams; this is for what they still have to write.
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
+
     public static void MapSignals(this IEndpointRouteBuilder v1) => v1.MapGet("/tubes/{tubeId}/signals", Open);
 
     private static IResult Open(string tubeId, string? after, HttpRequest request, ITubeRegistry registry, IHostApplicationLifetime lifetime, TimeProvider time)
@@ -23,14 +26,14 @@ internal static class SignalEndpoint
         var (field, text) = request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } header ? ("Last-Event-ID", header) : ("after", after);
         if (!long.TryParse(text ?? "0", NumberStyles.None, CultureInfo.InvariantCulture, out var sequence))
             return Problem.InvalidRequest(field, $"'{field}' must be the number of the last signal that was received.");
-        var stop = CancellationTokenSource.CreateLinkedTokenSource(request.HttpContext.RequestAborted, lifetime.ApplicationStopping);
+        var stop = CancellationTokenSource.CreateLinkedTokenSource(request.HttpContext.RequestAborted);
         if (registry.Signals(id, sequence, stop.Token) is { } signals)
-            return new EventStream(signals, stop, time);
+            return new EventStream(signals, stop, time, lifetime.ApplicationStopping);
         stop.Dispose();
         return Problem.TubeNotFound(tubeId);
     }
 
-    private sealed class EventStream(IAsyncEnumerable<TubeSignal> signals, CancellationTokenSource stop, TimeProvider time) : IResult
+    private sealed class EventStream(IAsyncEnumerable<TubeSignal> signals, CancellationTokenSource stop, TimeProvider time, CancellationToken stopping) : IResult
     {
         public async Task ExecuteAsync(HttpContext httpContext)
         {
@@ -38,6 +41,7 @@ internal static class SignalEndpoint
             response.ContentType = "text/event-stream";
             response.Headers.CacheControl = "no-store";
             using (stop)
+            using (stopping.UnsafeRegister(static source => ((CancellationTokenSource)source!).CancelAfter(LastWords), stop))
             {
                 try
                 {
@@ -45,7 +49,7 @@ internal static class SignalEndpoint
                 }
                 catch (OperationCanceledException) when (stop.IsCancellationRequested)
                 {
-                    // The client left or the gateway is stopping: that is how a stream without an end ends.
+                    // The client left, or the gateway is stopping and the tube's own end did not come.
                 }
             }
         }

@@ -11,7 +11,7 @@ namespace Registry.Host.Serving;
 /// <summary>The running gateway: HTTP interface, web page and registry in one process.</summary>
 internal sealed class Gateway : IAsyncDisposable
 {
-    // Longer than the coordinated shutdown of the actor system takes at most, so that closing tubes is not cut off.
+    // Longer than the tubes and then the actor system take at most to end, so that neither is cut off.
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
 
     private readonly WebApplication application;
@@ -55,7 +55,13 @@ internal sealed class Gateway : IAsyncDisposable
     }
 
     /// <summary>Waits until the token or the process's own failure ends the gateway, and stops it in order.</summary>
-    public Task RunAsync(CancellationToken stop) => application.WaitForShutdownAsync(stop);
+    public async Task RunAsync(CancellationToken stop)
+    {
+        // Not WaitForShutdownAsync: that would tell everybody to stop before the tubes were closed.
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop, application.Lifetime.ApplicationStopping);
+        await Task.Delay(Timeout.InfiniteTimeSpan, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await application.StopAsync(CancellationToken.None);
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -1,12 +1,9 @@
-using Akka;
-using Akka.Actor;
 using Akka.Configuration;
 using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Registry.Actors;
 using Registry.Messages;
 using Registry.WebRtc;
-using Done = Akka.Done;
 
 namespace Registry.Host.Serving;
 
@@ -20,8 +17,6 @@ internal sealed record RegistrySetup
         akka.log-dead-letters-during-shutdown = off
         # Standard output belongs to the command's own lines, also while the loggers are going.
         akka.stdout-loglevel = OFF
-        # Longer than registry.tube.closing-timeout, so that the tubes' own deadline is the one that ends a close.
-        akka.coordinated-shutdown.phases.service-stop.timeout = 15s
         """);
 
     /// <summary>Overrides of <c>registry.conf</c> and of Akka's own settings.</summary>
@@ -64,8 +59,7 @@ internal sealed record RegistrySetup
                     options.AllowTargets.Add(rule);
                 options.ListenBeyondLoopback = ListenBeyondLoopback;
                 options.ConnectionRefused = ConnectionRefused;
-            })
-            .AddStartup((system, _) => CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseServiceStop, "close-tubes", () => CloseTubesAsync(system))));
+            }));
     }
 
     // Filtered at the source as well: while a system ends, Akka prints past the loggers.
@@ -76,15 +70,6 @@ internal sealed record RegistrySetup
         LogLevel.Warning => "WARNING",
         _ => "ERROR",
     };
-
-    // Peers and subscribers learn that the node stops, rather than finding out by silence.
-    private static async Task<Done> CloseTubesAsync(ActorSystem system)
-    {
-        var registry = system.GetTubeRegistry();
-        await Task.WhenAll(registry.Directory.List().Select(tube =>
-            registry.CloseTubeAsync(new(tube.TubeId, CloseReason.AdminClosed, "The node is stopping."))));
-        return Done.Instance;
-    }
 
     private sealed class CommandLifetime : IHostLifetime
     {
