@@ -2,6 +2,7 @@ using System.Globalization;
 using Serilog;
 using Serilog.Events;
 using Serilog.Formatting;
+using Serilog.Formatting.Display;
 
 namespace Registry.Host.Serving;
 
@@ -9,6 +10,9 @@ namespace Registry.Host.Serving;
 internal sealed class LineLog : ITextFormatter
 {
     private const string Source = "LogSource";
+
+    // Texts without the quotes that Serilog would put around them.
+    private static readonly MessageTemplateTextFormatter Message = new("{Message:lj}", CultureInfo.InvariantCulture);
 
     /// <summary>Sends everything logged through Microsoft.Extensions.Logging, Akka's records included, to standard error.</summary>
     public static void AddTo(IServiceCollection services, LogLevel minimum) => services.AddSerilog(
@@ -29,7 +33,9 @@ internal sealed class LineLog : ITextFormatter
         output.Write(ReadSource(logEvent));
         output.Write("] ");
         // What peers and callers sent may stand in the text: it must not be able to start a line of its own.
-        WriteOnOneLine(logEvent.RenderMessage(CultureInfo.InvariantCulture), output);
+        var text = new StringWriter(CultureInfo.InvariantCulture);
+        Message.Format(logEvent, text);
+        WriteOnOneLine(text.ToString(), output);
         if (logEvent.Exception is { } exception)
         {
             output.Write(" | ");
