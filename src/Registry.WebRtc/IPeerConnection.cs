@@ -50,13 +50,13 @@ public interface IPeerConnection : IAsyncDisposable
     event Action<IDataChannel>? DataChannelReceived;
 
     /// <summary>
-    /// Creates a data channel. Before the connection is established it waits in <see cref="DataChannelState.Connecting"/>.
-    /// The first channel must be created before the offer.
+    /// Creates a data channel. Before the connection is established it waits in <see cref="DataChannelState.Connecting"/>; it closes
+    /// when it then turns out that its id is taken. The first channel must be created before the offer.
     /// </summary>
     /// <param name="label">Name of at most 65,535 bytes of UTF-8 (RFC 8832 §5.1).</param>
     /// <param name="options">Order, reliability and protocol; null for ordered and reliable.</param>
     /// <exception cref="ArgumentException">The label or protocol is too long, or both reliability limits are set.</exception>
-    /// <exception cref="InvalidOperationException">The connection is closed.</exception>
+    /// <exception cref="InvalidOperationException">The connection is closed, or no stream id is left or the one asked for is taken.</exception>
     IDataChannel CreateDataChannel(string label, DataChannelOptions? options = null);
 
     /// <summary>Creates an offer for <c>m=application</c> without applying it.</summary>

@@ -123,12 +123,27 @@ internal sealed partial class PeerConnection : IDataChannelOwner
         association = new DataChannelAssociation(options, isDtlsClient: dtlsRole == DtlsRole.Client);
         var now = Now;
         association.Start(now);
-        foreach (var channel in waitingChannels)
-            OpenChannel(now, channel);
+        // Those with an id of their own go first: the others take what is left.
+        foreach (var channel in waitingChannels.OrderByDescending(channel => channel.Options.Negotiated))
+            OpenWaitingChannel(now, channel);
         waitingChannels.Clear();
         while (!released && dtls!.TryReadEarlyDatagram(out var datagram))
             ReceiveRecords(now, datagram);
         Advance(now);
+    }
+
+    /// <summary>A channel that cannot have its id closes (W3C WebRTC §6.1.1.3), which its user sees; the connection goes on.</summary>
+    private void OpenWaitingChannel(TimeSpan now, DataChannel channel)
+    {
+        try
+        {
+            OpenChannel(now, channel);
+        }
+        catch (InvalidOperationException e)
+        {
+            LogChannelNotOpened(channel.Label, e.Message);
+            MarkClosed(channel);
+        }
     }
 
     private void OpenChannel(TimeSpan now, DataChannel channel)

@@ -13,6 +13,9 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private const int InboxCapacity = 2048;
     private const int MaxDatagramToSend = 2048;
 
+    // Datagrams between two acknowledgements at most, however fast they come.
+    private const int MaxBatch = 64;
+
     // With the DTLS record, UDP and IPv6 around it a packet fits into 1,280 bytes, which every IPv6 path carries (RFC 8831 §5).
     private const int SctpPacketSize = 1192;
     private const int MaxLearnedAddresses = 32;
@@ -62,7 +65,8 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             {
                 // A defect, or input nobody foresaw: it ends this connection and no other.
                 LogUnexpected(e);
-                Fail(PeerConnectionFailureKind.SctpFailed, $"Unexpected error: {e.Message}");
+                Failure = new(PeerConnectionFailureKind.SctpFailed, $"Unexpected error: {e.Message}");
+                Release(PeerConnectionState.Failed);
             }
             toWake = TakeChannelsToWake();
         }
@@ -127,7 +131,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private void Process()
     {
         var now = Now;
-        while (inbox.TryTake(out var datagram))
+        for (var taken = 0; taken < MaxBatch && inbox.TryTake(out var datagram); taken++)
         {
             packetsReceived++;
             if (!Receive(now, datagram))

@@ -200,6 +200,9 @@ internal sealed partial class PeerConnection : IPeerConnection
     [LoggerMessage(Level = LogLevel.Information, Message = "Peer connection failed: {Kind}: {Reason}")]
     private partial void LogFailed(PeerConnectionFailureKind kind, string reason);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Data channel {Label} was not opened: {Reason}")]
+    private partial void LogChannelNotOpened(string label, string reason);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "An event handler of a peer connection threw")]
     private partial void LogHandlerFailed(Exception exception);
 

@@ -246,6 +246,29 @@ public sealed class PeerConnectionTests
     }
 
     [Fact]
+    public async Task Negotiated_channels_keep_their_ids_and_one_whose_id_is_taken_closes()
+    {
+        await using var pair = ConnectionPair.Create();
+        var zero = new DataChannelOptions { Negotiated = true, Id = 0 };
+        var one = new DataChannelOptions { Negotiated = true, Id = 1 };
+        pair.Offerer.CreateDataChannel("announced");
+        var channels = new[] { pair.Offerer.CreateDataChannel("zero", zero), pair.Offerer.CreateDataChannel("one", one) };
+        var taken = pair.Offerer.CreateDataChannel("taken", one);
+        var peers = new[] { pair.Answerer.CreateDataChannel("zero", zero), pair.Answerer.CreateDataChannel("one", one) };
+
+        await pair.ConnectAsync();
+
+        await Should.ThrowAsync<DataChannelClosedException>(taken.WaitForOpenAsync().WaitAsync(Patience));
+        for (var i = 0; i < 2; i++)
+        {
+            await peers[i].WaitForOpenAsync().WaitAsync(Patience);
+            await channels[i].SendAsync(new byte[] { (byte)i });
+            using var message = (await peers[i].ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull();
+            message.Data.ToArray().ShouldBe([(byte)i]);
+        }
+    }
+
+    [Fact]
     public async Task A_receive_can_be_cancelled_and_tried_again()
     {
         await using var pair = ConnectionPair.Create();
