@@ -53,8 +53,8 @@ public interface IDataChannel
     ValueTask<DataChannelMessage?> ReceiveAsync(CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// Closes the channel in both directions after what was sent has been delivered (RFC 8831 §6.7). Messages that were not taken
-    /// until it is closed are discarded. May be repeated.
+    /// Closes the channel in both directions after what was sent has been delivered (RFC 8831 §6.7). Messages that were
+    /// not taken by then are discarded. May be repeated.
     /// </summary>
     void Close();
 }

@@ -60,6 +60,8 @@ internal sealed partial class PeerConnection : IDataChannelOwner
             }
             Flush(now);
             ArmTimer(now);
+            if (association.HasEvents)
+                Schedule();
             return true;
         }
     }
@@ -90,7 +92,12 @@ internal sealed partial class PeerConnection : IDataChannelOwner
             {
                 ChangeState(channel, DataChannelState.Closing);
                 association.CloseChannel(Now, channel.Id!.Value);
+                DiscardUnread(channel);
                 Advance(Now);
+            }
+            else
+            {
+                DiscardUnread(channel);
             }
         }
         Schedule();
@@ -199,7 +206,7 @@ internal sealed partial class PeerConnection : IDataChannelOwner
 
     private void Deliver(DataChannelEvent received)
     {
-        if (!channels.TryGetValue(received.ChannelId, out var channel))
+        if (!channels.TryGetValue(received.ChannelId, out var channel) || channel.State >= DataChannelState.Closing)
             Discard(received.Message!);
         else if (channel.Deliver(received.Message!))
             AddToWake(channel);
@@ -210,6 +217,13 @@ internal sealed partial class PeerConnection : IDataChannelOwner
     {
         ((IDataChannelOwner)this).MessageConsumed(message.Data.Length);
         message.Dispose();
+    }
+
+    /// <summary>Who closes a channel wants nothing more of it. What lay unread would hold the receive window, and with it the peer's side of the close.</summary>
+    private void DiscardUnread(DataChannel channel)
+    {
+        while (channel.TryTakeUnread(out var message))
+            Discard(message);
     }
 
     private void ReportConsumedMessages()
@@ -234,13 +248,9 @@ internal sealed partial class PeerConnection : IDataChannelOwner
 
     private void MarkClosed(DataChannel channel)
     {
-        // Who closed the channel here has said that it wants nothing more of it.
-        var discards = channel.State == DataChannelState.Closing;
         ChangeState(channel, DataChannelState.Closed);
         if (channel.EndReceiving())
             AddToWake(channel);
-        while (discards && channel.TryTakeUnread(out var message))
-            Discard(message);
     }
 
     private void ChangeState(DataChannel channel, DataChannelState next)

@@ -13,12 +13,17 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private const int InboxCapacity = 2048;
     private const int MaxDatagramToSend = 2048;
 
+    // No protocol here sends more than an Ethernet frame carries; what is larger would only fill the inbox.
+    private const int MaxDatagramToReceive = 4096;
+
     // Datagrams between two acknowledgements at most, however fast they come.
     private const int MaxBatch = 64;
 
     // With the DTLS record, UDP and IPv6 around it a packet fits into 1,280 bytes, which every IPv6 path carries (RFC 8831 §5).
     private const int SctpPacketSize = 1192;
-    private const int MaxLearnedAddresses = 32;
+
+    // More than the agent has pairs and early checks; it tells which of them it forgets.
+    private const int MaxLearnedAddresses = 128;
 
     // Every pair is checked a few times before its address answers or is given up.
     private const int MaxAnnouncedChecks = 512;
@@ -32,7 +37,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private readonly IceAgent ice;
     private readonly ITimer timer;
     private readonly HashSet<TransportAddress> learnedAddresses = [];
-    private readonly List<StunTransactionId> announcedChecks = [];
+    private readonly Queue<StunTransactionId> announcedChecks = new();
     private readonly List<Datagram> earlyRecords = [];
     private TimeSpan timerDue = TimeSpan.MaxValue;
     private DtlsSession? dtls;
@@ -42,17 +47,19 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
 
     // For the statistics, which are read without the lock.
     private long roundTripTicks;
-    private int scheduled;
+    private int requestedRuns;
+    private volatile Path? livePath;
 
     public void OnDatagram(ReadOnlySpan<byte> datagram, TransportAddress remote)
     {
-        if (inbox.TryAdd(datagram, remote))
+        if (datagram.Length <= MaxDatagramToReceive && inbox.TryAdd(datagram, remote))
             Schedule();
     }
 
     /// <summary>Processes what has arrived and what is due. Runs on the thread pool.</summary>
     public void Execute()
     {
+        var runs = Volatile.Read(ref requestedRuns);
         DataChannel? toWake;
         lock (gate)
         {
@@ -63,16 +70,15 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             }
             catch (Exception e)
             {
-                // A defect, or input nobody foresaw: it ends this connection and no other.
-                LogUnexpected(e);
-                Failure = new(PeerConnectionFailureKind.SctpFailed, $"Unexpected error: {e.Message}");
-                Release(PeerConnectionState.Failed);
+                FailUnexpectedly(e);
             }
             toWake = TakeChannelsToWake();
         }
-        Interlocked.Exchange(ref scheduled, 0);
         if (!inbox.IsEmpty)
             Schedule();
+        // What was asked for since this run began may have come too late for it.
+        if (Interlocked.Add(ref requestedRuns, -runs) != 0)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
         RaiseEvents();
         WakeReceivers(toWake);
     }
@@ -86,38 +92,57 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         }
     }
 
-    void IDtlsTransport.OnHandshakeCompleted()
+    void IDtlsTransport.OnHandshakeCompleted() => HandleDtls(() =>
+    {
+        StartAssociation();
+        UpdateConnectionState();
+    });
+
+    void IDtlsTransport.OnFailed(PeerConnectionFailure failure) => HandleDtls(() =>
+    {
+        ApplyChannelEvents(Now);
+        Fail(failure.Kind, failure.Message);
+    });
+
+    void IDtlsTransport.OnCloseNotify() => HandleDtls(() =>
+    {
+        // What the peer sent before its goodbye was received in order; it is delivered in order.
+        ApplyChannelEvents(Now);
+        if (!released)
+            Release(PeerConnectionState.Closed);
+    });
+
+    /// <summary>Handles what the DTLS session tells. It may come on a handshake thread or a timer's, which an exception would take the process down with.</summary>
+    private void HandleDtls(Action handle)
     {
         lock (gate)
         {
-            if (released)
-                return;
-            StartAssociation();
-            UpdateConnectionState();
+            try
+            {
+                if (!released)
+                    handle();
+            }
+            catch (Exception e)
+            {
+                FailUnexpectedly(e);
+            }
         }
         Schedule();
     }
 
-    void IDtlsTransport.OnFailed(PeerConnectionFailure failure)
+    /// <summary>A defect, or input nobody foresaw: it ends this connection and no other.</summary>
+    private void FailUnexpectedly(Exception e)
     {
-        lock (gate)
-            Fail(failure.Kind, failure.Message);
-        Schedule();
-    }
-
-    void IDtlsTransport.OnCloseNotify()
-    {
-        lock (gate)
-        {
-            if (!released)
-                Release(PeerConnectionState.Closed);
-        }
-        Schedule();
+        LogUnexpected(e);
+        if (released)
+            return;
+        Failure = new(PeerConnectionFailureKind.SctpFailed, $"Unexpected error: {e.Message}");
+        Release(PeerConnectionState.Failed);
     }
 
     private void Schedule()
     {
-        if (Interlocked.Exchange(ref scheduled, 1) == 0)
+        if (Interlocked.Increment(ref requestedRuns) == 1)
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
     }
 
@@ -191,10 +216,14 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         ApplyIceEvents(now);
         if (released)
             return;
-        ApplyChannelEvents(now);
-        if (released)
-            return;
-        Flush(now);
+        do
+        {
+            ApplyChannelEvents(now);
+            if (released)
+                return;
+            Flush(now);
+        }
+        while (association is { HasEvents: true });
         ArmTimer(now);
     }
 
@@ -224,13 +253,14 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
                     break;
             }
         }
+        PublishLivePath();
     }
 
     private void LearnAddress(TransportAddress remote)
     {
         if (learnedAddresses.Count >= MaxLearnedAddresses || !learnedAddresses.Add(remote) || ownsTransport)
             return;
-        if (!factory.Demultiplexer.TryAddAddress(remote, this, mayReplace: static present => !present.HasLivePath))
+        if (!factory.Demultiplexer.TryAddAddress(remote, this, mayReplace: present => present.livePath?.Remote != remote))
         {
             learnedAddresses.Remove(remote);
             Fail(PeerConnectionFailureKind.IceFailed,
@@ -238,8 +268,15 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         }
     }
 
-    /// <summary>Whether packets still come over the selected pair.</summary>
-    private bool HasLivePath => !released && ice.State is IceConnectionState.Connected or IceConnectionState.Completed;
+    /// <summary>Where packets still come from over the selected pair; other connections read it without this one's lock.</summary>
+    private sealed record Path(TransportAddress Remote);
+
+    private void PublishLivePath()
+    {
+        var live = !released && ice.State is IceConnectionState.Connected or IceConnectionState.Completed ? ice.SelectedRemote : null;
+        if (live != livePath?.Remote)
+            livePath = live is { } remote ? new(remote) : null;
+    }
 
     /// <summary>Starts the handshake once a pair works and both descriptions say with whom and in which role.</summary>
     private void StartDtls(TimeSpan now)
@@ -276,10 +313,12 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     /// <summary>On a shared socket the answer from an address that is not this connection's yet is found by its transaction.</summary>
     private void AnnounceCheck(ReadOnlySpan<byte> datagram, TransportAddress remote)
     {
-        if (ownsTransport || learnedAddresses.Contains(remote) || announcedChecks.Count >= MaxAnnouncedChecks)
+        if (ownsTransport || learnedAddresses.Contains(remote)
+            || !StunMessage.TryGetTransactionId(datagram, out var transaction) || !factory.Demultiplexer.TryAddTransaction(transaction, this))
             return;
-        if (StunMessage.TryGetTransactionId(datagram, out var transaction) && factory.Demultiplexer.TryAddTransaction(transaction, this))
-            announcedChecks.Add(transaction);
+        announcedChecks.Enqueue(transaction);
+        if (announcedChecks.Count > MaxAnnouncedChecks)
+            factory.Demultiplexer.RemoveTransaction(announcedChecks.Dequeue());
     }
 
     private void Send(ReadOnlySpan<byte> datagram, TransportAddress remote)

@@ -13,7 +13,7 @@ namespace Registry.WebRtc;
 /// public members; Signaling applies descriptions, Transport moves packets, Channels serves the data channels.
 /// </summary>
 /// <remarks>
-/// Work is done by <see cref="Execute"/> on the thread pool, at most once at a time, and by callers of public members. Nothing
+/// Work is done by <see cref="Execute"/> on the thread pool, one run at a time, and by callers of public members. Nothing
 /// of the application runs under the lock: changes are queued and raised, in order, by one thread at a time.
 /// </remarks>
 internal sealed partial class PeerConnection : IPeerConnection
@@ -129,8 +129,9 @@ internal sealed partial class PeerConnection : IPeerConnection
         foreach (var address in learnedAddresses)
             factory.Demultiplexer.RemoveAddress(address, this);
         learnedAddresses.Clear();
-        announcedChecks.ForEach(factory.Demultiplexer.RemoveTransaction);
-        announcedChecks.Clear();
+        while (announcedChecks.TryDequeue(out var transaction))
+            factory.Demultiplexer.RemoveTransaction(transaction);
+        livePath = null;
         earlyRecords.ForEach(static datagram => datagram.Return());
         earlyRecords.Clear();
         dtls?.Dispose();

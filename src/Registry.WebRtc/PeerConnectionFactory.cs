@@ -60,6 +60,12 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         var own = shared is null ? CreateSocket(options.UdpPort) : null;
         var connection = new PeerConnection(this, configuration ?? PeerConnectionConfiguration.Default, own ?? shared!, ownsTransport: own is not null, logger);
         connections.TryAdd(connection, 0);
+        if (disposed)
+        {
+            // The factory was disposed meanwhile and may not have seen the connection.
+            _ = connection.DisposeAsync().AsTask();
+            throw new ObjectDisposedException(nameof(PeerConnectionFactory));
+        }
         own?.Start(connection);
         return connection;
     }

@@ -65,6 +65,8 @@ internal sealed partial class DataChannelAssociation
         return association.TryWritePacket(now, destination, out written);
     }
 
+    public bool HasEvents => events.Count > 0;
+
     public bool TryReadEvent(out DataChannelEvent e) => events.TryDequeue(out e);
 
     /// <summary>Opens a channel. Messages may be sent at once; before the association is established they wait.</summary>

@@ -34,7 +34,7 @@ internal sealed partial class UdpTransport : IDatagramTransport
     public IReadOnlyList<IPEndPoint> LocalEndPoints =>
         [.. addresses.Current.Where(IsReachableThroughSocket).Select(address => new IPEndPoint(address, Port))];
 
-    public void Start(IDatagramReceiver receiver) => _ = ReceiveAsync(receiver);
+    public void Start(IDatagramReceiver receiver) => _ = Task.Run(() => ReceiveAsync(receiver));
 
     public void Send(ReadOnlySpan<byte> datagram, TransportAddress remote)
     {
@@ -90,6 +90,11 @@ internal sealed partial class UdpTransport : IDatagramTransport
                 // An ICMP error of an earlier send, reported here; the socket itself is fine.
                 LogReceiveFailed(e.SocketErrorCode);
             }
+            catch (Exception e)
+            {
+                // Whatever one datagram brings about, the others' tubes go on.
+                LogReceiverFailed(e);
+            }
         }
     }
 
@@ -115,6 +120,9 @@ internal sealed partial class UdpTransport : IDatagramTransport
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Sending to {Remote} failed: {Error}; further failures are only counted")]
     private partial void LogSendFailed(TransportAddress remote, SocketError error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A received datagram could not be handed on")]
+    private partial void LogReceiverFailed(Exception exception);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Receiving failed: {Error}")]
     private partial void LogReceiveFailed(SocketError error);

@@ -269,6 +269,48 @@ public sealed class PeerConnectionTests
     }
 
     [Fact]
+    public async Task Closing_a_channel_that_nobody_reads_frees_the_window_for_the_others()
+    {
+        await using var pair = ConnectionPair.Create(new() { ReceiveBufferSize = 64 * 1024, SendBufferSize = 64 * 1024, MaxMessageSize = 32 * 1024 });
+        var (offering, answering) = await pair.ConnectAsync();
+        var accepted = new TaskCompletionSource<IDataChannel>(TaskCreationOptions.RunContinuationsAsynchronously);
+        pair.Answerer.DataChannelReceived += accepted.SetResult;
+        var flood = pair.Offerer.CreateDataChannel("flood");
+        await flood.WaitForOpenAsync().WaitAsync(Patience);
+        var flooding = Task.Run(async () =>
+        {
+            while (true)
+                await flood.SendAsync(new byte[16 * 1024]);
+        });
+        var unread = await accepted.Task.WaitAsync(Patience);
+        (await unread.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull().Dispose();
+
+        unread.Close();
+
+        await Should.ThrowAsync<DataChannelClosedException>(flooding.WaitAsync(Patience));
+        await offering.SendAsync(new byte[32 * 1024]);
+        using var message = (await answering.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull();
+        message.Data.Length.ShouldBe(32 * 1024);
+    }
+
+    [Fact]
+    public async Task Messages_sent_right_before_the_end_are_delivered()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            await using var pair = ConnectionPair.Create();
+            var (offering, answering) = await pair.ConnectAsync();
+
+            await offering.SendAsync(new byte[] { 1, 2, 3 });
+            await pair.Offerer.DisposeAsync();
+
+            using var message = (await answering.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull();
+            message.Data.ToArray().ShouldBe([1, 2, 3]);
+            (await answering.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldBeNull();
+        }
+    }
+
+    [Fact]
     public async Task A_receive_can_be_cancelled_and_tried_again()
     {
         await using var pair = ConnectionPair.Create();
