@@ -110,7 +110,7 @@ internal sealed partial class TubeActor
         Release("create", () => first.Answer(refusal ?? new(RefusalCode.CreateFailed, why.Text) { TubeId = id }, MonotonicNow()));
         foreach (var closer in closers)
             closer.Tell(Done.Instance);
-        log.Info("Tube {TubeId} closed: {Reason}: {Text}", id, why.Reason!.Value, why.Text);
+        log.Info("Tube {TubeId} closed: {Reason}: {Text}", id, why.Reason!.Value.Name, why.Text);
     }
 
     // A step that fails must not keep the next from being done.
