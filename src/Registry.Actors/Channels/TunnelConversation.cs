@@ -247,7 +247,7 @@ internal sealed class TunnelConversation : IConversation
             catch (SocketException)
             {
                 // Out of file handles or an aborted client; without a pause this would spin.
-                await Task.Delay(TimeSpan.FromMilliseconds(100), services.Time);
+                await Task.Delay(TimeSpan.FromMilliseconds(100), services.Time, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 continue;
             }
 
