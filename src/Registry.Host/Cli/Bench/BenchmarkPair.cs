@@ -58,7 +58,14 @@ internal sealed class BenchmarkPairs(RelayPorts? relay) : IAsyncDisposable
                 return;
             candidate = candidate with { Port = port };
         }
-        await to.AddIceCandidateAsync(candidate);
+        try
+        {
+            await to.AddIceCandidateAsync(candidate);
+        }
+        catch (InvalidOperationException) when (to.ConnectionState is PeerConnectionState.Closed or PeerConnectionState.Failed)
+        {
+            // A candidate that comes after the pair was closed has nobody to go to.
+        }
     }
 }
 
