@@ -154,6 +154,7 @@ public sealed class BadSignallingTests : IAsyncLifetime
     {
         await Eventually.BecomesAsync(0, () => gateway.Registry.Directory.Count, "tubes");
         await Eventually.BecomesAsync(0, () => gateway.Registry.Capacity.ActiveCreates, "creates");
+        await Eventually.BecomesAsync(0, () => gateway.TubeActors, "tube actors");
         await Eventually.BecomesAsync(0, () => gateway.OpenConnections, "peer connections");
     }
 }

@@ -28,7 +28,9 @@ public sealed class ForwardTests
     {
         await using var server = await ByteServer.StartAsync();
         await using var gateway = await RealGateway.StartAsync(server.EndPoint.ToString());
+        gateway.TubeActors.ShouldBe(0);
         var forward = await gateway.ForwardAsync(server.EndPoint);
+        gateway.TubeActors.ShouldBe(1);
         var socketsBefore = TcpSockets.CountOf(forward.Listen.Port, server.EndPoint.Port);
 
         using (var http = ShortConnections())
@@ -42,9 +44,9 @@ public sealed class ForwardTests
         server.Total.ShouldBe(600);
         await Eventually.BecomesAsync(0, () => server.Open, "connections at the target");
         await Eventually.BecomesAsync(socketsBefore, () => TcpSockets.CountOf(forward.Listen.Port, server.EndPoint.Port), "sockets of the forward and the gateway");
+        gateway.TubeActors.ShouldBe(1);
         await forward.DisposeAsync();
-        await Eventually.BecomesAsync(0, () => gateway.Registry.Directory.Count, "tubes");
-        await Eventually.BecomesAsync(0, () => gateway.OpenConnections, "peer connections");
+        await NothingStaysAsync(gateway);
     }
 
     [Fact]
@@ -70,10 +72,12 @@ public sealed class ForwardTests
     {
         var refusing = FreeEndPoint();
         await using var gateway = await RealGateway.StartAsync(refusing.ToString());
-        await using var forward = await gateway.ForwardAsync(refusing);
-
-        (await ReadToEndAsync(forward.Listen)).ShouldBe(0);
-        (await forward.NextLineAsync()).ShouldContain(refusing.ToString());
+        await using (var forward = await gateway.ForwardAsync(refusing))
+        {
+            (await ReadToEndAsync(forward.Listen)).ShouldBe(0);
+            (await forward.NextLineAsync()).ShouldContain(refusing.ToString());
+        }
+        await NothingStaysAsync(gateway);
     }
 
     [Fact]
@@ -103,6 +107,13 @@ public sealed class ForwardTests
         code.ShouldBe((int)ExitCode.AddressUnavailable, error.ToString());
         error.ToString().ShouldContain($"-L: cannot listen on {taken.LocalEndpoint}");
         gateway.Registry.Directory.Count.ShouldBe(0);
+    }
+
+    private static async Task NothingStaysAsync(RealGateway gateway)
+    {
+        await Eventually.BecomesAsync(0, () => gateway.Registry.Directory.Count, "tubes");
+        await Eventually.BecomesAsync(0, () => gateway.TubeActors, "tube actors");
+        await Eventually.BecomesAsync(0, () => gateway.OpenConnections, "peer connections");
     }
 
     private static HttpClient ShortConnections()

@@ -1,4 +1,6 @@
 using System.Net;
+using Akka.Actor;
+using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Registry.Actors;
@@ -26,6 +28,9 @@ internal sealed class RealGateway : IAsyncDisposable
     public ITubeRegistry Registry => gateway.Services.GetRequiredService<ITubeRegistry>();
 
     public int OpenConnections => gateway.Services.GetRequiredService<IPeerConnectionFactory>().OpenConnections;
+
+    /// <summary>Tube actors that exist, whatever the read-model says.</summary>
+    public int TubeActors => ((ActorRefWithCell)gateway.Services.GetRequiredService<IRequiredActor<RegistryActor>>().ActorRef).Children.Count();
 
     public static async Task<RealGateway> StartAsync(params string[] allow) =>
         new(await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), LogLevel = LogLevel.Critical, Registry = new() { AllowTargets = allow } }));
