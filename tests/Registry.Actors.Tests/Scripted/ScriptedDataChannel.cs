@@ -54,7 +54,8 @@ internal sealed class ScriptedDataChannel(string label, DataChannelOptions optio
         {
             Task next;
             lock (other!.gate)
-                next = other.receivedBytes < window ? Task.CompletedTask : other.changed.Task;
+                // A close since the attempt has pulsed already and would not do so again.
+                next = other.receivedBytes < window || other.State is DataChannelState.Closing or DataChannelState.Closed ? Task.CompletedTask : other.changed.Task;
             await next.WaitAsync(cancellationToken);
         }
     }
