@@ -51,6 +51,10 @@ public enum CloseReason : byte
     SecurityThreat = 23,
     /// <summary>The node that held it stopped; another node, or this one later, can serve.</summary>
     NodeStopped = 64,
+    /// <summary>No user bytes went either way for longer than the tube's idle limit.</summary>
+    IdleTimeout = 65,
+    /// <summary>The tube reached its age limit.</summary>
+    AgeLimit = 66,
 }
 
 /// <summary>What each close reason means.</summary>
@@ -75,7 +79,7 @@ public static class CloseReasonFacts
 
         /// <summary>The reason with this number; <see cref="CloseReason.Unknown"/> when the list has none.</summary>
         public static CloseReason FromCode(int code) =>
-            code is >= 0 and <= 23 and not 3 or 64 ? (CloseReason)code : CloseReason.Unknown;
+            code is >= 0 and <= 23 and not 3 or >= 64 and <= 66 ? (CloseReason)code : CloseReason.Unknown;
     }
 
     private static (string Name, bool Critical, bool Retryable, string Message) Facts(CloseReason reason) => reason switch
@@ -103,6 +107,8 @@ public static class CloseReasonFacts
         CloseReason.HandlerError => ("HandlerError", false, false, "A handler failed."),
         CloseReason.SecurityThreat => ("SecurityThreat", false, false, "A handler detected a threat."),
         CloseReason.NodeStopped => ("NodeStopped", false, true, "The node stopped."),
+        CloseReason.IdleTimeout => ("IdleTimeout", false, true, "No user bytes went either way for too long."),
+        CloseReason.AgeLimit => ("AgeLimit", false, true, "The tube reached its age limit."),
         _ => ("Unknown", false, false, "The reason is not known."),
     };
 }

@@ -11,6 +11,8 @@ public sealed record RegistryCapacity
     public int MaxConcurrentCreates { get; init; }
     /// <summary>Creates that wait for admission.</summary>
     public int Waiting { get; init; }
+    /// <summary>Limit on creates that wait.</summary>
+    public int MaxWaiting { get; init; }
     /// <summary>Creates in flight, in percent of the limit; above 100 when the limit was lowered below what runs.</summary>
     public int LoadPercentage { get; init; }
     /// <summary>How long a polite caller waits before its next create, in milliseconds; see <see cref="DelayFor"/>.</summary>
@@ -27,10 +29,14 @@ public sealed record RegistryCapacity
     public int Tubes { get; init; }
     /// <summary>Limit on tubes.</summary>
     public int MaxTubes { get; init; }
+    /// <summary>Limit on tubes of one owner; 0 for none.</summary>
+    public int MaxTubesPerOwner { get; init; }
     /// <summary>Tubes ended by a deadline of their state.</summary>
     public long StaleTubesRemoved { get; init; }
     /// <summary>Closes that were cut short by their deadline.</summary>
     public long CloseTimeouts { get; init; }
+    /// <summary>Differences that the reconciler found between the registry's records and what exists; stays 0.</summary>
+    public long ReconcilerFindings { get; init; }
 
     /// <summary>The delay hint for a load: 0 up to 50 %, 100 ms to 75 %, 500 ms to 90 %, 2000 ms below 100 %, 5000 ms from there.</summary>
     /// <param name="loadPercentage">Creates in flight in percent of the limit.</param>

@@ -1,7 +1,10 @@
 namespace Registry.Messages;
 
+/// <summary>What may cross from node to node; the wire codec knows each of these types.</summary>
+public interface IRegistryProtocol;
+
 /// <summary>Something asked of a node's registry. Every command is answered by exactly one <see cref="RegistryReply"/>.</summary>
-public interface IRegistryCommand;
+public interface IRegistryCommand : IRegistryProtocol;
 
 /// <summary>A command to one tube.</summary>
 public interface ITubeCommand : IRegistryCommand
@@ -36,11 +39,32 @@ public sealed record CreateTube(ConversationId ConversationId, ConversationSetti
     /// <summary>The tube's id when the asker chooses it, or the live tube to open a channel on.</summary>
     public TubeId? TubeId { get; init; }
 
-    /// <summary>A text of at most 128 characters; a repeated create with the key of a live tube is answered with that tube.</summary>
+    /// <summary>
+    /// A text of at most 128 characters, of its owner's choosing. While the conversation that a create made lives, a repeated create with
+    /// its key is answered with the same reply.
+    /// </summary>
     public string? RequestKey { get; init; }
 
-    /// <summary>On whose behalf the tube is made; shown, never interpreted.</summary>
+    /// <summary>On whose behalf the tube is made, 1 to 128 characters; counts against that owner's limit. Null counts against no owner.</summary>
     public string? Owner { get; init; }
+
+    /// <summary>
+    /// How long the create may wait for admission when the node is at a limit; null for a refusal at once. Those that wait are served
+    /// in turns between their owners.
+    /// </summary>
+    public TimeSpan? MaxWait { get; init; }
+
+    /// <summary>
+    /// How long the asker waits for the answer, waiting for admission included; null leaves it to the node's deadlines. A create that is
+    /// not answered by then is cancelled.
+    /// </summary>
+    public TimeSpan? Timeout { get; init; }
+
+    /// <summary>Ends the tube when no user bytes went either way for this long; null for the node's limit, which it cannot exceed.</summary>
+    public TimeSpan? IdleTimeout { get; init; }
+
+    /// <summary>Ends the tube at this age; null for the node's limit, which it cannot exceed.</summary>
+    public TimeSpan? MaxAge { get; init; }
 }
 
 /// <summary>Gives a tube the peer's description. Answered by <see cref="Done"/> or <see cref="Refused"/>.</summary>
@@ -77,11 +101,18 @@ public sealed record AssociateConversation(TubeId TubeId, ConversationId Convers
 
 /// <summary>
 /// Sends the tube's signals to the sender of this command, the kept ones after <paramref name="AfterSequence"/> first, until <see cref="TubeClosed"/>.
-/// Answered by <see cref="Done"/> before the first signal, or <see cref="Refused"/>.
+/// Answered by <see cref="Done"/> before the first signal, or <see cref="Refused"/>. Repeated, it goes on after the number it names.
 /// </summary>
 /// <param name="TubeId">The tube.</param>
 /// <param name="AfterSequence">The last signal the subscriber has; 0 for all.</param>
-public sealed record SubscribeSignals(TubeId TubeId, long AfterSequence = 0) : ITubeCommand;
+public sealed record SubscribeSignals(TubeId TubeId, long AfterSequence = 0) : ITubeCommand
+{
+    /// <summary>
+    /// Most signals, 1 or more, that are sent before the subscriber repeats the command with the last one it has: bounds what a slow subscriber can pile
+    /// up. What the tube's buffer drops meanwhile is told by <see cref="SignalsMissed"/>. Null for no bound.
+    /// </summary>
+    public int? Window { get; init; }
+}
 
 /// <summary>Ends the sender's subscription. Answered by <see cref="Done"/>, also when there was none.</summary>
 /// <param name="TubeId">The tube.</param>
@@ -90,3 +121,29 @@ public sealed record UnsubscribeSignals(TubeId TubeId) : ITubeCommand;
 /// <summary>Asks for what is known of a tube. Answered by <see cref="TubeFound"/> or <see cref="Refused"/>.</summary>
 /// <param name="TubeId">The tube.</param>
 public sealed record GetTube(TubeId TubeId) : ITubeCommand;
+
+/// <summary>Asks for the registry's load. Answered by <see cref="CapacityRead"/>.</summary>
+public sealed record GetCapacity : IRegistryCommand
+{
+    /// <summary>The only instance needed.</summary>
+    public static readonly GetCapacity Instance = new();
+}
+
+/// <summary>
+/// Changes the node's limits until it stops; what is null stays as it is. A limit below what exists ends nothing: it holds for the creates that follow.
+/// Answered by <see cref="CapacityRead"/> or <see cref="Refused"/>.
+/// </summary>
+public sealed record ChangeLimits : IRegistryCommand
+{
+    /// <summary>Creates in flight, at least 1.</summary>
+    public int? MaxConcurrentCreates { get; init; }
+
+    /// <summary>Tubes on the node, at least 1.</summary>
+    public int? MaxTubes { get; init; }
+
+    /// <summary>Tubes of one owner on the node, at least 1; 0 for no limit.</summary>
+    public int? MaxTubesPerOwner { get; init; }
+
+    /// <summary>Creates that may wait for admission, 0 or more.</summary>
+    public int? MaxWaiting { get; init; }
+}

@@ -1,7 +1,7 @@
 namespace Registry.Messages;
 
 /// <summary>The answer to a command.</summary>
-public abstract record RegistryReply;
+public abstract record RegistryReply : IRegistryProtocol;
 
 /// <summary>The command was carried out.</summary>
 public sealed record Done : RegistryReply
@@ -31,6 +31,10 @@ public sealed record TubeCreated(TubeId TubeId, ConversationId ConversationId, s
 /// <param name="Snapshot">The tube at this moment.</param>
 public sealed record TubeFound(TubeSnapshot Snapshot) : RegistryReply;
 
+/// <summary>The registry's load.</summary>
+/// <param name="Capacity">The load at this moment.</param>
+public sealed record CapacityRead(RegistryCapacity Capacity) : RegistryReply;
+
 /// <summary>Why a command was refused, for programs.</summary>
 public enum RefusalCode
 {
@@ -48,8 +52,14 @@ public enum RefusalCode
     TubeNotReady,
     /// <summary>The tube is ending.</summary>
     TubeClosing,
-    /// <summary>Too many creates in flight, or too many tubes; see <see cref="Refused.RetryAfter"/>.</summary>
+    /// <summary>The node has too many creates in flight, or too many tubes; another node may do it. See <see cref="Refused.RetryAfter"/>.</summary>
     Overloaded,
+    /// <summary>The owner has as many tubes as it may; a close of one makes room.</summary>
+    OwnerLimit,
+    /// <summary>The tube has as many conversations as it may.</summary>
+    ChannelLimit,
+    /// <summary>The credentials for the relay could not be had; see <see cref="Refused.RetryAfter"/>.</summary>
+    RelayUnavailable,
     /// <summary>The description is not base64 of UTF-8, or the SDP lacks something or comes at the wrong time.</summary>
     InvalidSdp,
     /// <summary>A candidate does not parse, or there are too many.</summary>
@@ -58,6 +68,8 @@ public enum RefusalCode
     ListenFailed,
     /// <summary>The create did not finish in time.</summary>
     CreateTimeout,
+    /// <summary>The create was cancelled because its asker gave up.</summary>
+    CreateCancelled,
     /// <summary>The create failed.</summary>
     CreateFailed,
 }
@@ -83,7 +95,7 @@ public sealed record Refused(RefusalCode Code, string Message) : RegistryReply
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>Whether the same command can succeed later.</summary>
-    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.CreateTimeout or RefusalCode.TubeNotReady or RefusalCode.TubeClosing;
+    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.OwnerLimit or RefusalCode.ChannelLimit or RefusalCode.RelayUnavailable or RefusalCode.CreateTimeout or RefusalCode.TubeNotReady or RefusalCode.TubeClosing;
 }
 
 /// <summary>The codes as text.</summary>
@@ -102,10 +114,14 @@ public static class RefusalCodeText
             RefusalCode.TubeNotReady => "tube_not_ready",
             RefusalCode.TubeClosing => "tube_closing",
             RefusalCode.Overloaded => "overloaded",
+            RefusalCode.OwnerLimit => "owner_limit",
+            RefusalCode.ChannelLimit => "channel_limit",
+            RefusalCode.RelayUnavailable => "relay_unavailable",
             RefusalCode.InvalidSdp => "invalid_sdp",
             RefusalCode.InvalidCandidate => "invalid_candidate",
             RefusalCode.ListenFailed => "listen_failed",
             RefusalCode.CreateTimeout => "create_timeout",
+            RefusalCode.CreateCancelled => "create_cancelled",
             RefusalCode.CreateFailed => "create_failed",
             _ => throw new ArgumentOutOfRangeException(nameof(code), code, "Not a refusal code."),
         };

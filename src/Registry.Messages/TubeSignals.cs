@@ -4,7 +4,7 @@ namespace Registry.Messages;
 /// <param name="TubeId">The tube.</param>
 /// <param name="Sequence">The signal's number.</param>
 /// <param name="Time">When it happened.</param>
-public abstract record TubeSignal(TubeId TubeId, long Sequence, DateTimeOffset Time)
+public abstract record TubeSignal(TubeId TubeId, long Sequence, DateTimeOffset Time) : IRegistryProtocol
 {
     /// <summary>The kind as text, such as <c>ice_candidate</c>.</summary>
     public abstract string Kind { get; }

@@ -23,6 +23,15 @@ public sealed record TubeSnapshot(TubeId TubeId, string Node, TubeState State)
     /// <summary>Types of the local and remote candidate that carry data, such as <c>host/host</c>; null before one does.</summary>
     public string? SelectedPair { get; init; }
 
+    /// <summary>Address and port of the local candidate that carries data, as <c>ip:port</c>; null before one does.</summary>
+    public string? LocalAddress { get; init; }
+
+    /// <summary>Address and port of the remote candidate that carries data, as <c>ip:port</c>; null before one does.</summary>
+    public string? RemoteAddress { get; init; }
+
+    /// <summary>Its counters when this was written; those of a tube that ended are final.</summary>
+    public TubeTraffic Traffic { get; init; }
+
     /// <summary>Why it ended; null while it lives.</summary>
     public CloseReason? CloseReason { get; init; }
 
@@ -53,5 +62,12 @@ public sealed record ConversationSnapshot(ConversationId ConversationId, string 
 /// <param name="BytesReceived">User bytes received in messages.</param>
 /// <param name="MessagesSent">Messages sent.</param>
 /// <param name="MessagesReceived">Messages received.</param>
-/// <param name="RoundTripTime">Smoothed round-trip time, or null before it was measured.</param>
-public readonly record struct TubeTraffic(long BytesSent, long BytesReceived, long MessagesSent, long MessagesReceived, TimeSpan? RoundTripTime);
+/// <param name="RoundTripTime">Round-trip time of the path, or null before it was measured.</param>
+public readonly record struct TubeTraffic(long BytesSent, long BytesReceived, long MessagesSent, long MessagesReceived, TimeSpan? RoundTripTime)
+{
+    /// <summary>When user bytes were last sent to the peer, or null when none were. Keepalives and control messages are not user bytes.</summary>
+    public DateTimeOffset? LastSentAt { get; init; }
+
+    /// <summary>When user bytes last came from the peer, or null when none did.</summary>
+    public DateTimeOffset? LastReceivedAt { get; init; }
+}
