@@ -17,7 +17,10 @@ public interface ITubeRegistry
     /// <summary>The node's name, as replies carry it.</summary>
     string Node { get; }
 
-    /// <summary>Makes a tube, or opens one more channel on a live one. A cancelled create is closed again.</summary>
+    /// <summary>
+    /// Makes a tube, or opens one more channel on a live one. When the call is cancelled or times out, so is the create, and what it
+    /// made is closed again.
+    /// </summary>
     /// <returns><see cref="TubeCreated"/> or <see cref="Refused"/>.</returns>
     Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default);
 
@@ -50,4 +53,16 @@ public interface ITubeRegistry
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <returns>The signals, or null when there is no such tube.</returns>
     IAsyncEnumerable<TubeSignal>? Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// What happens to the tubes of the node, without end: every live tube first, unless all changes after <paramref name="afterSequence"/>
+    /// are still kept. A watcher that falls too far behind is told every tube again.
+    /// </summary>
+    /// <param name="afterSequence">The last change the watcher knows (<see cref="RegistryEvent.Sequence"/>); null for none.</param>
+    /// <param name="cancellationToken">Ends the watching.</param>
+    IAsyncEnumerable<RegistryEvent> WatchAsync(long? afterSequence = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Changes the node's limits until it stops.</summary>
+    /// <returns><see cref="CapacityRead"/> or <see cref="Refused"/>.</returns>
+    Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default);
 }

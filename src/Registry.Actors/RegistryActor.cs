@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Registry.Actors.Admission;
+using Registry.Actors.Reconciling;
 using Registry.Actors.Tubes;
 using Registry.Messages;
 
@@ -8,24 +9,26 @@ namespace Registry.Actors;
 
 /// <summary>
 /// The node's registry, at <c>/user/tube-registry</c>. It admits and records; whatever takes time runs in the tubes. It takes every
-/// <see cref="IRegistryCommand"/> and answers each with one <see cref="RegistryReply"/>.
+/// <see cref="IRegistryCommand"/> and answers each with one <see cref="RegistryReply"/>. Creates are in RegistryActor.Creates.cs.
 /// </summary>
-public sealed class RegistryActor : UntypedActor
+public sealed partial class RegistryActor : UntypedActor, IWithTimers
 {
     /// <summary>The actor's name.</summary>
     public const string ActorName = "tube-registry";
 
-    private const int MaxTextLength = 128;
-
-    private sealed record Child(IActorRef Actor, PendingCreate First);
-
-    private sealed record TubeStopped(TubeId TubeId) : INoSerializationVerificationNeeded;
-
     private readonly TubeContext node;
+    private readonly Reconciler reconciler;
+    private readonly ILoggingAdapter log = Context.GetLogger();
     private readonly Dictionary<TubeId, Child> tubes = [];
-    private readonly Dictionary<string, TubeId> requestKeys = [];
 
-    internal RegistryActor(TubeContext node) => this.node = node;
+    internal RegistryActor(TubeContext node)
+    {
+        this.node = node;
+        reconciler = new(node, log);
+    }
+
+    /// <summary>Set by Akka.</summary>
+    public ITimerScheduler Timers { get; set; } = null!;
 
     internal static Props Props(TubeContext node) => Akka.Actor.Props.CreateBy(new Producer(node));
 
@@ -33,10 +36,26 @@ public sealed class RegistryActor : UntypedActor
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
 
     /// <inheritdoc/>
-    protected override void PreStart() => Context.System.EventStream.Subscribe(Self, typeof(DeadLetter));
+    protected override void PreStart()
+    {
+        node.Admission.Restart();
+        Context.System.EventStream.Subscribe(Self, typeof(DeadLetter));
+        Timers.StartPeriodicTimer(nameof(Reconcile), Reconcile.Instance, node.Settings.ReconcilerInterval);
+        var limits = node.Admission.Limits;
+        log.Info(
+            "Registry of node {Node} started: max concurrent creates: {MaxConcurrentCreates}, max tubes: {MaxTubes}, per owner: {MaxTubesPerOwner} (0 = no limit), max waiting: {MaxWaiting}",
+            node.Node, limits.MaxConcurrentCreates, limits.MaxTubes, limits.MaxTubesPerOwner, limits.MaxWaiting);
+    }
 
     /// <inheritdoc/>
-    protected override void PostStop() => Context.System.EventStream.Unsubscribe(Self);
+    protected override void PostStop()
+    {
+        Context.System.EventStream.Unsubscribe(Self);
+        foreach (var create in waiting.All.Concat(tubes.Values.SelectMany(t => t.Unsettled)).ToArray())
+            Answer(create, new Refused(RefusalCode.CreateFailed, "The registry stopped."));
+        foreach (var closer in tubes.Values.SelectMany(t => t.Closers))
+            closer.Tell(Done.Instance);
+    }
 
     /// <inheritdoc/>
     protected override void OnReceive(object message)
@@ -44,10 +63,22 @@ public sealed class RegistryActor : UntypedActor
         switch (message)
         {
             case CreateTube create:
-                Create(create);
+                Create(create, call: null);
+                break;
+            case CreateMessage create:
+                HandleCreateMessage(create);
                 break;
             case GetTube get:
                 Sender.Tell(node.Directory.TryGet(get.TubeId, out var tube) ? new TubeFound(tube) : NotFound(get.TubeId));
+                break;
+            case GetCapacity:
+                Sender.Tell(new CapacityRead(node.Admission.Read()));
+                break;
+            case ChangeLimits change:
+                Change(change);
+                break;
+            case CloseTube close:
+                Close(close);
                 break;
             case ITubeCommand command:
                 Forward(command);
@@ -56,13 +87,20 @@ public sealed class RegistryActor : UntypedActor
                 if (node.Directory.TryGet(close.ConversationId, out var holder) && tubes.TryGetValue(holder.TubeId, out var child))
                     child.Actor.Forward(new CloseChannel(close));
                 else
-                    Sender.Tell(new Refused(RefusalCode.ConversationNotFound, $"No tube carries conversation {close.ConversationId}."));
+                    Sender.Tell(TubeActor.NotFound(close.ConversationId));
                 break;
             case TubeStopped stopped:
                 Forget(stopped.TubeId);
                 break;
+            case Terminated terminated:
+                AskerEnded(terminated.ActorRef);
+                break;
             case DeadLetter letter:
                 AnswerForStopped(letter);
+                break;
+            case Reconcile:
+                reconciler.Run(tubes.ToDictionary(t => t.Key, t => t.Value.Actor));
+                node.Directory.DropClosedBefore(node.Time.GetUtcNow() - node.Settings.ClosedKeptFor);
                 break;
             default:
                 Unhandled(message);
@@ -70,59 +108,16 @@ public sealed class RegistryActor : UntypedActor
         }
     }
 
-    private void Create(CreateTube command)
+    private void Close(CloseTube command)
     {
-        if (Check(command) is { } invalid)
+        if (!tubes.TryGetValue(command.TubeId, out var child))
         {
-            Sender.Tell(invalid);
+            AnswerForClosed(command, Sender);
             return;
         }
 
-        if (command.RequestKey is { } key && requestKeys.TryGetValue(key, out var made))
-        {
-            tubes[made].Actor.Forward(new RepeatCreate(command));
-            return;
-        }
-
-        if (node.Directory.TryGet(command.ConversationId, out var holder))
-        {
-            Sender.Tell(TubeActor.Exists(command.ConversationId, holder.TubeId));
-            return;
-        }
-
-        var id = command.TubeId ?? TubeId.NewId();
-        var isLive = tubes.TryGetValue(id, out var live);
-        if (node.Admission.TryEnter(needsTube: !isLive, tubes.Count) is { } refused)
-        {
-            Sender.Tell(refused);
-            return;
-        }
-
-        var pending = new PendingCreate(command, Sender, node.Admission, Context.System.Scheduler.MonotonicClock);
-        if (isLive)
-            live!.Actor.Forward(new OpenChannel(pending));
-        else
-            Place(id, pending);
-    }
-
-    private void Place(TubeId id, PendingCreate pending)
-    {
-        var actor = Context.ActorOf(TubeActor.Props(node, id, pending), id.ToString());
-        Context.WatchWith(actor, new TubeStopped(id));
-        tubes.Add(id, new(actor, pending));
-        if (pending.Command.RequestKey is { } key)
-            requestKeys.Add(key, id);
-    }
-
-    private static Refused? Check(CreateTube command)
-    {
-        if (string.IsNullOrEmpty(command.ConversationId.ToString()))
-            return new(RefusalCode.InvalidRequest, "conversationId is missing.") { Key = "conversationId" };
-        if (command.RequestKey is { Length: 0 or > MaxTextLength })
-            return new(RefusalCode.InvalidRequest, $"requestKey must have 1 to {MaxTextLength} characters.") { Key = "requestKey" };
-        if (command.Owner is { Length: 0 or > MaxTextLength })
-            return new(RefusalCode.InvalidRequest, $"owner must have 1 to {MaxTextLength} characters.") { Key = "owner" };
-        return null;
+        child.Closers.Add(Sender);
+        child.Actor.Tell(command);
     }
 
     private void Forward(ITubeCommand command)
@@ -138,29 +133,34 @@ public sealed class RegistryActor : UntypedActor
     {
         if (!tubes.Remove(id, out var child))
             return;
-        if (child.First.Command.RequestKey is { } key)
-            requestKeys.Remove(key);
-        child.First.Answer(new Refused(RefusalCode.CreateFailed, "The tube could not be made; the node's log says why.") { TubeId = id }, Context.System.Scheduler.MonotonicClock);
+        node.Admission.TubeEnded(child.Owner);
+        foreach (var create in child.Unsettled.ToArray())
+            Settle(create, new Refused(RefusalCode.CreateFailed, $"Tube {id} could not be made or ended meanwhile; the node's log says why.") { TubeId = id });
+        foreach (var create in child.Keyed)
+            requestKeys.Remove(KeyOf(create));
+        foreach (var closer in child.Closers)
+            closer.Tell(Done.Instance);
+        ServeWaiting();
     }
 
     // What reached a tube after its last message is answered here, so that no asker waits for its timeout.
     private void AnswerForStopped(DeadLetter letter)
     {
+        if (letter.Message is TubeCreated created && tubes.TryGetValue(created.TubeId, out var child))
+        {
+            child.Actor.Tell(new Undelivered(created.ConversationId));
+            return;
+        }
+
         if (!Self.Path.Equals(letter.Recipient.Path.Parent))
             return;
         switch (letter.Message)
         {
-            case ITubeCommand command:
+            case ITubeCommand command and not CloseTube:
                 AnswerForClosed(command, letter.Sender);
                 break;
             case CloseChannel:
                 letter.Sender.Tell(Done.Instance);
-                break;
-            case OpenChannel open:
-                open.Pending.Answer(Ending(letter), Context.System.Scheduler.MonotonicClock);
-                break;
-            case RepeatCreate:
-                letter.Sender.Tell(Ending(letter));
                 break;
         }
     }
@@ -175,7 +175,7 @@ public sealed class RegistryActor : UntypedActor
                 break;
             case SubscribeSignals subscribe when node.Directory.SignalsOf(command.TubeId) is { } signals:
                 asker.Tell(Done.Instance);
-                foreach (var signal in signals.After(subscribe.AfterSequence))
+                foreach (var signal in signals.After(subscribe.AfterSequence, subscribe.Window ?? int.MaxValue))
                     asker.Tell(signal);
                 break;
             default:
@@ -184,9 +184,27 @@ public sealed class RegistryActor : UntypedActor
         }
     }
 
-    private static Refused Ending(DeadLetter letter) => new(RefusalCode.TubeClosing, $"Tube {letter.Recipient.Path.Name} is ending.");
-
     private static Refused NotFound(TubeId id) => new(RefusalCode.TubeNotFound, $"There is no tube {id} on this node.") { TubeId = id };
+
+    /// <summary>A tube whose actor lives.</summary>
+    private sealed record Child(IActorRef Actor, string? Owner)
+    {
+        /// <summary>Creates that wait for this tube's word.</summary>
+        public HashSet<PendingCreate> Unsettled { get; } = [];
+
+        /// <summary>Creates whose request keys mean this tube.</summary>
+        public HashSet<PendingCreate> Keyed { get; } = [];
+
+        /// <summary>Who waits for the tube's end.</summary>
+        public List<IActorRef> Closers { get; } = [];
+    }
+
+    private sealed record TubeStopped(TubeId TubeId) : INoSerializationVerificationNeeded;
+
+    private sealed record Reconcile : INoSerializationVerificationNeeded
+    {
+        public static readonly Reconcile Instance = new();
+    }
 
     // Props.Create wants a public constructor; only a node's own context may make a registry.
     private sealed class Producer(TubeContext node) : IIndirectActorProducer

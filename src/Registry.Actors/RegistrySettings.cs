@@ -14,6 +14,10 @@ public sealed record RegistrySettings
     public int MaxConcurrentCreates { get; internal init; }
     /// <summary>Limit on tubes.</summary>
     public int MaxTubes { get; internal init; }
+    /// <summary>Limit on tubes of one owner; 0 for none.</summary>
+    public int MaxTubesPerOwner { get; internal init; }
+    /// <summary>Creates that may wait for admission.</summary>
+    public int MaxWaiting { get; internal init; }
     /// <summary>Deadline of <c>initializing</c>.</summary>
     public TimeSpan InitializingTimeout { get; private init; }
     /// <summary>Deadline of <c>connecting</c>.</summary>
@@ -24,12 +28,30 @@ public sealed record RegistrySettings
     public TimeSpan DisconnectedTimeout { get; private init; }
     /// <summary>Deadline of <c>closing</c>.</summary>
     public TimeSpan ClosingTimeout { get; private init; }
+    /// <summary>Time without user bytes after which a tube ends; null for none.</summary>
+    public TimeSpan? IdleTimeout { get; internal init; }
+    /// <summary>Age at which a tube ends; null for none.</summary>
+    public TimeSpan? MaxAge { get; internal init; }
     /// <summary>Channels of one tube.</summary>
     public int MaxChannels { get; private init; }
     /// <summary>Signals kept per tube.</summary>
     public int SignalBuffer { get; private init; }
     /// <summary>Ended tubes that stay readable.</summary>
     public int ClosedKept { get; private init; }
+    /// <summary>How long an ended tube stays readable.</summary>
+    public TimeSpan ClosedKeptFor { get; private init; }
+    /// <summary>Changes kept for those that watch all tubes.</summary>
+    public int EventBuffer { get; private init; }
+    /// <summary>Time between the reconciler's rounds.</summary>
+    public TimeSpan ReconcilerInterval { get; private init; }
+    /// <summary>Where credentials for the relay are fetched; null for nowhere.</summary>
+    public Uri? IceCredentialsUrl { get; internal init; }
+    /// <summary>Limit on the endpoint's answer.</summary>
+    public TimeSpan IceCredentialsTimeout { get; private init; }
+    /// <summary>Failures in a row after which the endpoint is left alone.</summary>
+    public int IceBreakerFailures { get; private init; }
+    /// <summary>How long it is left alone.</summary>
+    public TimeSpan IceBreakerReset { get; private init; }
     /// <summary>TCP connections of one channel.</summary>
     public int MaxConnections { get; private init; }
     /// <summary>Limit on connecting to a target.</summary>
@@ -62,14 +84,25 @@ public sealed record RegistrySettings
                 ? Reader.ParseInteger(text, 1, int.MaxValue) ?? throw Reader.Wrong(MaxConcurrentCreatesVariable, "a whole number from 1", null)
                 : reader.Integer("admission.max-concurrent-creates", 1),
             MaxTubes = reader.Integer("admission.max-tubes", 1),
+            MaxTubesPerOwner = reader.Integer("admission.max-tubes-per-owner", 0),
+            MaxWaiting = reader.Integer("admission.max-waiting", 0),
             InitializingTimeout = reader.Duration("tube.initializing-timeout"),
             ConnectingTimeout = reader.Duration("tube.connecting-timeout"),
             ActiveTimeout = reader.Duration("tube.active-timeout"),
             DisconnectedTimeout = reader.Duration("tube.disconnected-timeout"),
             ClosingTimeout = reader.Duration("tube.closing-timeout"),
+            IdleTimeout = reader.DurationOrOff("tube.idle-timeout"),
+            MaxAge = reader.DurationOrOff("tube.max-age"),
             MaxChannels = reader.Integer("tube.max-channels", 1, ushort.MaxValue),
             SignalBuffer = reader.Integer("tube.signal-buffer", 16),
             ClosedKept = reader.Integer("tube.closed-kept", 0),
+            ClosedKeptFor = reader.Duration("tube.closed-kept-for"),
+            EventBuffer = reader.Integer("events.buffer", 16),
+            ReconcilerInterval = reader.Duration("reconciler.interval"),
+            IceCredentialsUrl = reader.Url("ice.credentials-url"),
+            IceCredentialsTimeout = reader.Duration("ice.credentials-timeout"),
+            IceBreakerFailures = reader.Integer("ice.breaker-failures", 1),
+            IceBreakerReset = reader.Duration("ice.breaker-reset"),
             MaxConnections = reader.Integer("channels.max-connections", 1),
             DialTimeout = reader.Duration("channels.dial-timeout"),
             OpenTimeout = reader.Duration("channels.open-timeout"),
@@ -96,9 +129,22 @@ public sealed record RegistrySettings
         public static int? ParseInteger(string text, int least, int most) =>
             int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most ? value : null;
 
-        public TimeSpan Duration(string key) =>
-            Read(key, "a positive duration such as 15s", path =>
+        public TimeSpan Duration(string key, string expected = "a positive duration such as 15s") =>
+            Read(key, expected, path =>
                 config.GetTimeSpan(path, null, allowInfinite: false) is var value && value > TimeSpan.Zero ? value : (TimeSpan?)null);
+
+        public TimeSpan? DurationOrOff(string key) =>
+            config.GetString($"registry.{key}") is "off" or "false" ? null : Duration(key, "off, or a positive duration such as 30m");
+
+        public Uri? Url(string key)
+        {
+            var text = config.GetString($"registry.{key}");
+            if (text is "off" or "false")
+                return null;
+            return Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp)
+                ? url
+                : throw Wrong($"registry.{key}", "off, or an http or https URL", null);
+        }
 
         public int Bytes(string key, int least) =>
             Read(key, $"a size such as 1 MiB, at least {least} bytes", path =>

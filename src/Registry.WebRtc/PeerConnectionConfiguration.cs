@@ -6,6 +6,9 @@ public sealed record PeerConnectionConfiguration
     /// <summary>The defaults.</summary>
     public static readonly PeerConnectionConfiguration Default = new();
 
+    /// <summary>STUN and TURN servers. This version of the managed stack gathers host candidates only and does not contact them.</summary>
+    public IReadOnlyList<IceServer> IceServers { get; init; } = [];
+
     /// <summary>Largest message this side accepts and advertises as <c>a=max-message-size</c>, in bytes (RFC 8841 §6). A larger one closes its channel.</summary>
     public int MaxMessageSize { get; init; } = 256 * 1024;
 

@@ -64,7 +64,7 @@ public sealed class RealStackSpecs
             last = signal;
         }
 
-        last.ShouldBeOfType<TubeClosed>().Reason.ShouldBe(CloseReason.Normal);
+        last.ShouldBeOfType<TubeClosed>().ShouldSatisfyAllConditions(c => c.Reason.ShouldBe(CloseReason.Client), c => c.Text.ShouldBe("done"));
         await TunnelFixture.UntilAsync(() => near.IsEmpty && far.IsEmpty);
     }
 

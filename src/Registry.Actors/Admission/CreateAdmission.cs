@@ -2,58 +2,102 @@ using Registry.Messages;
 
 namespace Registry.Actors.Admission;
 
-/// <summary>Counts creates against the node's limits. Readable from any thread.</summary>
-internal sealed class CreateAdmission(int maxConcurrentCreates, int maxTubes, Func<int> tubes)
+/// <summary>
+/// Counts creates and tubes against the node's limits. Only the registry's actor changes the counts, so that it can never admit one too
+/// many; any thread reads them.
+/// </summary>
+internal sealed class CreateAdmission(RegistryLimits limits)
 {
     private const int AveragedCreates = 100;
 
-    private readonly Lock averageLock = new();
+    // Without any create to measure: long enough not to be a storm, short enough to use a place soon after it is free.
+    private static readonly TimeSpan FirstGuess = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortestRetry = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestRetry = RegistryCapacity.DelayFor(100);
+
     private readonly double[] durations = new double[AveragedCreates];
+    private readonly Dictionary<string, int> tubesOfOwners = [];
     private int durationCount;
     private double durationSum;
+    private double average;
 
+    private volatile RegistryLimits limits = limits;
     private int active;
+    private int tubes;
+    private int waiting;
     private long created;
     private long failed;
     private long rejected;
     private long staleTubes;
     private long closeTimeouts;
+    private long findings;
 
-    /// <summary>Takes a place, or says why there is none.</summary>
+    /// <summary>What is admitted at most from now on. A limit below what there is ends nothing.</summary>
+    public RegistryLimits Limits { get => limits; set => limits = value; }
+
+    /// <summary>Owners that have tubes.</summary>
+    public int Owners => tubesOfOwners.Count;
+
+    /// <summary>Takes a place for a create and, when it makes one, for its tube; or says why there is none.</summary>
+    /// <param name="owner">On whose behalf, or null.</param>
     /// <param name="needsTube">Whether the create makes a tube rather than a channel on a live one.</param>
-    /// <param name="tubeCount">Tubes the caller holds, those being made included.</param>
-    public Refused? TryEnter(bool needsTube, int tubeCount)
+    public Refused? TryEnter(string? owner, bool needsTube)
     {
-        if (needsTube && tubeCount >= maxTubes)
-        {
-            Interlocked.Increment(ref rejected);
-            return Overloaded($"This node holds {tubeCount} tubes of at most {maxTubes}.", maxTubes, RegistryCapacity.DelayFor(100));
-        }
+        if (needsTube && owner is not null && limits.MaxTubesPerOwner > 0 && tubesOfOwners.GetValueOrDefault(owner) >= limits.MaxTubesPerOwner)
+            return Refusal(RefusalCode.OwnerLimit, $"Owner {owner} has {tubesOfOwners[owner]} tubes of at most {limits.MaxTubesPerOwner}. Close one, or", limits.MaxTubesPerOwner, LongestRetry);
+        if (needsTube && tubes >= limits.MaxTubes)
+            return Refusal(RefusalCode.Overloaded, $"This node holds {tubes} tubes of at most {limits.MaxTubes}; close some, or", limits.MaxTubes, LongestRetry);
+        if (active >= limits.MaxConcurrentCreates)
+            return Refusal(RefusalCode.Overloaded, $"{active} creates are in flight; the limit is {limits.MaxConcurrentCreates}:", limits.MaxConcurrentCreates, RetryAfter());
 
-        if (Interlocked.Increment(ref active) > maxConcurrentCreates)
-        {
-            Interlocked.Decrement(ref active);
-            Interlocked.Increment(ref rejected);
-            return Overloaded($"{maxConcurrentCreates} creates are in flight, which is the limit.", maxConcurrentCreates, RegistryCapacity.DelayFor(100));
-        }
-
+        Interlocked.Increment(ref active);
         Interlocked.Increment(ref created);
+        if (needsTube)
+        {
+            Interlocked.Increment(ref tubes);
+            if (owner is not null)
+                tubesOfOwners[owner] = tubesOfOwners.GetValueOrDefault(owner) + 1;
+        }
+
         return null;
     }
 
-    /// <summary>Gives the place back.</summary>
+    /// <summary>Gives a create's place back.</summary>
     public void Leave(TimeSpan duration, bool succeeded)
     {
         Interlocked.Decrement(ref active);
         if (!succeeded)
             Interlocked.Increment(ref failed);
-        lock (averageLock)
-        {
-            var slot = durationCount++ % AveragedCreates;
-            durationSum += duration.TotalMilliseconds - durations[slot];
-            durations[slot] = duration.TotalMilliseconds;
-        }
+        var slot = durationCount++ % AveragedCreates;
+        durationSum += duration.TotalMilliseconds - durations[slot];
+        durations[slot] = duration.TotalMilliseconds;
+        Volatile.Write(ref average, durationSum / Math.Min(durationCount, AveragedCreates));
     }
+
+    /// <summary>Gives a tube's place back.</summary>
+    public void TubeEnded(string? owner)
+    {
+        Interlocked.Decrement(ref tubes);
+        if (owner is null)
+            return;
+        if (--tubesOfOwners[owner] == 0)
+            tubesOfOwners.Remove(owner);
+    }
+
+    /// <summary>Forgets what is in flight: the registry's actor starts anew, without tubes.</summary>
+    public void Restart()
+    {
+        Volatile.Write(ref active, 0);
+        Volatile.Write(ref tubes, 0);
+        Volatile.Write(ref waiting, 0);
+        tubesOfOwners.Clear();
+    }
+
+    /// <summary>So many creates wait now.</summary>
+    public void CountWaiting(int count) => Volatile.Write(ref waiting, count);
+
+    /// <summary>A limit refused a create.</summary>
+    public void CountRejected() => Interlocked.Increment(ref rejected);
 
     /// <summary>A deadline ended a tube.</summary>
     public void CountStale() => Interlocked.Increment(ref staleTubes);
@@ -61,39 +105,48 @@ internal sealed class CreateAdmission(int maxConcurrentCreates, int maxTubes, Fu
     /// <summary>A close ran into its deadline.</summary>
     public void CountCloseTimeout() => Interlocked.Increment(ref closeTimeouts);
 
+    /// <summary>The reconciler found a difference.</summary>
+    public void CountFinding() => Interlocked.Increment(ref findings);
+
     public RegistryCapacity Read()
     {
-        var inFlight = Volatile.Read(ref active);
-        var tubeCount = tubes();
-        var load = (int)(100L * inFlight / maxConcurrentCreates);
+        var (most, inFlight, held) = (limits, Volatile.Read(ref active), Volatile.Read(ref tubes));
+        var load = (int)(100L * inFlight / most.MaxConcurrentCreates);
         return new()
         {
-            CanAcceptMore = inFlight < maxConcurrentCreates && tubeCount < maxTubes,
+            CanAcceptMore = inFlight < most.MaxConcurrentCreates && held < most.MaxTubes,
             ActiveCreates = inFlight,
-            MaxConcurrentCreates = maxConcurrentCreates,
+            MaxConcurrentCreates = most.MaxConcurrentCreates,
+            Waiting = Volatile.Read(ref waiting),
+            MaxWaiting = most.MaxWaiting,
             LoadPercentage = load,
             SuggestedDelayMs = (int)RegistryCapacity.DelayFor(load).TotalMilliseconds,
-            AvgCreateTimeMs = Average(),
+            AvgCreateTimeMs = Volatile.Read(ref average),
             TotalCreates = Interlocked.Read(ref created),
             TotalFailures = Interlocked.Read(ref failed),
             TotalRejected = Interlocked.Read(ref rejected),
-            Tubes = tubeCount,
-            MaxTubes = maxTubes,
+            Tubes = held,
+            MaxTubes = most.MaxTubes,
+            MaxTubesPerOwner = most.MaxTubesPerOwner,
             StaleTubesRemoved = Interlocked.Read(ref staleTubes),
             CloseTimeouts = Interlocked.Read(ref closeTimeouts),
+            ReconcilerFindings = Interlocked.Read(ref findings),
         };
     }
 
-    private double Average()
+    // A place is free when a create in flight has ended, which takes about as long as the last ones did.
+    private TimeSpan RetryAfter()
     {
-        lock (averageLock)
-            return durationCount == 0 ? 0 : durationSum / Math.Min(durationCount, AveragedCreates);
+        if (durationCount == 0)
+            return FirstGuess;
+        var measured = TimeSpan.FromMilliseconds(average);
+        return measured < ShortestRetry ? ShortestRetry : measured > LongestRetry ? LongestRetry : measured;
     }
 
-    private Refused Overloaded(string message, int limit, TimeSpan retryAfter) =>
-        new(RefusalCode.Overloaded, $"{message} Try again in {retryAfter.TotalSeconds:0} s.")
+    private Refused Refusal(RefusalCode code, string message, int limit, TimeSpan retryAfter) =>
+        new(code, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{message} try again in {retryAfter.TotalSeconds:0.#} s."))
         {
-            ActiveCreates = Volatile.Read(ref active),
+            ActiveCreates = active,
             Limit = limit,
             RetryAfter = retryAfter,
         };

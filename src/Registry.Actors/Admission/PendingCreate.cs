@@ -4,37 +4,36 @@ using Registry.Messages;
 namespace Registry.Actors.Admission;
 
 /// <summary>
-/// An admitted create: who waits for it and the place it holds. Answered once, by the tube or, when the tube died without a word,
-/// by the registry. Used by one of them at a time.
+/// A create on its way: who waits for it and what became of it. The registry's actor alone changes it and answers; a tube knows it by
+/// reference and reports how it went.
 /// </summary>
-internal sealed class PendingCreate(CreateTube command, IActorRef asker, CreateAdmission admission, TimeSpan startedAt)
+/// <param name="command">What was asked.</param>
+/// <param name="tubeId">The tube it makes, or the live one it opens a channel on.</param>
+/// <param name="askedAt">Timestamp of the asking.</param>
+internal sealed class PendingCreate(CreateTube command, TubeId tubeId, long askedAt)
 {
-    private readonly List<IActorRef> askers = [asker];
-    private int answered;
-
     public CreateTube Command { get; } = command;
 
-    /// <summary>The reply everyone got, or null while there is none.</summary>
-    public RegistryReply? Reply { get; private set; }
+    public TubeId TubeId { get; } = tubeId;
 
-    /// <summary>A repeated request waits for the same reply, or has it at once.</summary>
-    public void Join(IActorRef repeatedBy)
-    {
-        if (Reply is { } reply)
-            repeatedBy.Tell(reply);
-        else
-            askers.Add(repeatedBy);
-    }
+    public long AskedAt { get; } = askedAt;
 
-    /// <summary>Answers everyone and gives the place back; does nothing when that was done.</summary>
-    public void Answer(RegistryReply reply, TimeSpan now)
-    {
-        if (Interlocked.Exchange(ref answered, 1) != 0)
-            return;
-        Reply = reply;
-        admission.Leave(now - startedAt, reply is TubeCreated);
-        foreach (var waiting in askers)
-            waiting.Tell(reply);
-        askers.Clear();
-    }
+    /// <summary>Timestamp of its admission, or null while it waits.</summary>
+    public long? AdmittedAt { get; set; }
+
+    /// <summary>What everyone was answered, or null while there is no answer.</summary>
+    public RegistryReply? Reply { get; set; }
+
+    /// <summary>Who asked for it and did not give up.</summary>
+    public HashSet<IActorRef> Askers { get; } = [];
+}
+
+/// <summary>One call of the typed facade, so that the caller can give up exactly what it asked for.</summary>
+internal sealed class CreateCall
+{
+    /// <summary>The create that serves the call; null when it was refused at once.</summary>
+    public PendingCreate? Create { get; set; }
+
+    /// <summary>Who is answered.</summary>
+    public IActorRef? Asker { get; set; }
 }

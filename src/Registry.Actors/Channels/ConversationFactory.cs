@@ -13,7 +13,11 @@ internal sealed class ConversationFactory(ChannelServices services)
     public ChannelGauges Gauges => services.Gauges;
 
     /// <summary>Makes a conversation, or says why it cannot be.</summary>
-    public bool TryOpen(ConversationSettings settings, [NotNullWhen(true)] out IConversation? conversation, [NotNullWhen(false)] out Refused? refusal)
+    /// <param name="settings">What it does.</param>
+    /// <param name="users">Where it notes the user bytes it carries.</param>
+    /// <param name="conversation">The conversation, or null.</param>
+    /// <param name="refusal">What is wrong, or null.</param>
+    public bool TryOpen(ConversationSettings settings, UserTraffic users, [NotNullWhen(true)] out IConversation? conversation, [NotNullWhen(false)] out Refused? refusal)
     {
         refusal = null;
         conversation = null;
@@ -21,13 +25,13 @@ internal sealed class ConversationFactory(ChannelServices services)
         {
             case TunnelSettings { ListenEndPoint: { } endPoint } tunnel:
                 if (TryListen(endPoint, out var listener, out refusal))
-                    conversation = new TunnelConversation(tunnel, listener, services);
+                    conversation = new TunnelConversation(tunnel, listener, services, users);
                 break;
             case TunnelSettings tunnel:
-                conversation = new TunnelConversation(tunnel, null, services);
+                conversation = new TunnelConversation(tunnel, null, services, users);
                 break;
             case EchoSettings:
-                conversation = new EchoConversation();
+                conversation = new EchoConversation(users);
                 break;
             default:
                 refusal = new(RefusalCode.InvalidSettings, $"Conversation type {settings.Type} is not supported by this node.") { Key = "conversationType" };

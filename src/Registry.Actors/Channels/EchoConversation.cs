@@ -5,7 +5,7 @@ using Registry.WebRtc;
 namespace Registry.Actors.Channels;
 
 /// <summary>Sends every message back as it came. A peer that does not read stops its own channel.</summary>
-internal sealed class EchoConversation : IConversation
+internal sealed class EchoConversation(UserTraffic users) : IConversation
 {
     private readonly CancellationTokenSource stop = new();
     private readonly Lock endLock = new();
@@ -27,7 +27,11 @@ internal sealed class EchoConversation : IConversation
         {
             while (await channel.ReceiveAsync(stop.Token) is { } message)
                 using (message)
+                {
+                    users.Received();
                     await channel.SendAsync(message.Data, message.Type, stop.Token);
+                    users.Sent();
+                }
         }
         catch (DataChannelClosedException)
         {

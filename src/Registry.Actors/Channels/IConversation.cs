@@ -22,6 +22,9 @@ internal interface IConversation : IDisposable
 /// <param name="Text">What happened, for people.</param>
 internal readonly record struct ChannelEnd(CloseReason? Reason, string Text)
 {
+    /// <summary>Whether the peer said so.</summary>
+    public bool ByPeer { get; init; }
+
     public static readonly ChannelEnd Unexplained = new(null, "The data channel closed.");
 }
 

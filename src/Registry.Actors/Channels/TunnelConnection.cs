@@ -21,6 +21,7 @@ internal sealed class TunnelConnection : IDisposable
 
     private readonly FrameLink link;
     private readonly ChannelServices services;
+    private readonly UserTraffic users;
     private readonly CloseReason socketLost;
     private readonly Pipe inbound;
     private readonly CancellationTokenSource stop;
@@ -36,8 +37,10 @@ internal sealed class TunnelConnection : IDisposable
     /// <param name="socketLost">What a broken local socket means: the client or the target went away.</param>
     /// <param name="link">Where frames go.</param>
     /// <param name="services">Limits and clock.</param>
-    public TunnelConnection(uint number, CloseReason socketLost, FrameLink link, ChannelServices services)
+    /// <param name="users">Where user bytes are noted.</param>
+    public TunnelConnection(uint number, CloseReason socketLost, FrameLink link, ChannelServices services, UserTraffic users)
     {
+        this.users = users;
         Number = number;
         this.socketLost = socketLost;
         this.link = link;
@@ -74,6 +77,7 @@ internal sealed class TunnelConnection : IDisposable
     {
         if (inboundClosed)
             return peerEnd is not null; // Bytes behind a CloseConnection were under way when the peer gave up; behind an EOF they are an error.
+        users.Received();
         await inbound.Writer.WriteAsync(payload, CancellationToken.None);
         return true;
     }
@@ -182,7 +186,11 @@ internal sealed class TunnelConnection : IDisposable
         {
             int received;
             while ((received = await socket.ReceiveAsync(buffer.AsMemory(Frame.HeaderLength, size), stop.Token)) > 0)
+            {
                 await link.SendAsync(buffer.AsMemory(0, Frame.Enclose(buffer, Number, link.Timestamp, received)), stop.Token);
+                users.Sent();
+            }
+
             await link.SendControlAsync(ControlCode.SendEof, Number, stop.Token);
         }
         catch (SocketException e)

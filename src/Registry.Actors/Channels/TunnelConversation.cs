@@ -15,6 +15,7 @@ internal sealed class TunnelConversation : IConversation
 
     private readonly TunnelSettings settings;
     private readonly ChannelServices services;
+    private readonly UserTraffic users;
     private readonly TargetDialer dialer;
     private readonly Socket? listener;
     private readonly CancellationTokenSource stop = new();
@@ -33,8 +34,10 @@ internal sealed class TunnelConversation : IConversation
     /// <param name="settings">What this end does.</param>
     /// <param name="listener">The bound and listening socket, exactly when the settings listen.</param>
     /// <param name="services">Limits, policy and clock.</param>
-    public TunnelConversation(TunnelSettings settings, Socket? listener, ChannelServices services)
+    /// <param name="users">Where user bytes are noted.</param>
+    public TunnelConversation(TunnelSettings settings, Socket? listener, ChannelServices services, UserTraffic users)
     {
+        this.users = users;
         this.settings = settings;
         this.listener = listener;
         this.services = services;
@@ -225,7 +228,7 @@ internal sealed class TunnelConversation : IConversation
             return Refuse(frames, message.Connection, CloseReason.ConfigurationError, "This end dials the target of its settings; an open cannot name another.");
         if (!TryCount())
             return Refuse(frames, message.Connection, CloseReason.ServerRefuse, $"The channel has {services.Settings.MaxConnections} connections, which is the limit.");
-        var connection = new TunnelConnection(message.Connection, CloseReason.UpstreamClosed, frames, services);
+        var connection = new TunnelConnection(message.Connection, CloseReason.UpstreamClosed, frames, services, users);
         connections[message.Connection] = connection;
         connection.Dial(dialer, settings.TargetHost!, settings.TargetPort, Forget);
         return null;
@@ -258,7 +261,7 @@ internal sealed class TunnelConversation : IConversation
                 continue;
             }
 
-            var connection = new TunnelConnection(++lastNumber, CloseReason.Client, frames, services);
+            var connection = new TunnelConnection(++lastNumber, CloseReason.Client, frames, services, users);
             connections[connection.Number] = connection;
             connection.Accept(client, Forget);
             if (end is not null)
@@ -289,7 +292,7 @@ internal sealed class TunnelConversation : IConversation
     private void EndByPeer(CloseReason reason, string text)
     {
         lock (endLock)
-            end ??= new(reason, text.Length > 0 ? text : reason.Message);
+            end ??= new(reason, text.Length > 0 ? text : reason.Message) { ByPeer = true };
         endedByPeer = true;
         channel?.Close();
     }

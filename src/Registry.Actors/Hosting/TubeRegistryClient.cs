@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Hosting;
+using Registry.Actors.Admission;
 using Registry.Messages;
 
 namespace Registry.Actors.Hosting;
@@ -20,18 +21,14 @@ internal sealed class TubeRegistryClient(ActorSystem system) : ITubeRegistry
 
     public async Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default)
     {
-        // Choosing the id here makes the tube nameable when the caller gives up before it has an answer.
-        var named = command with { TubeId = command.TubeId ?? TubeId.NewId() };
+        var call = new CreateCall();
         try
         {
-            return await AskAsync(named, node.Settings.InitializingTimeout, cancellationToken);
+            return await AskAsync(new AskedCreate(command, call), command.Timeout ?? node.Settings.InitializingTimeout + (command.MaxWait ?? TimeSpan.Zero), cancellationToken);
         }
-        catch (OperationCanceledException)
+        catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
-            var registry = await RegistryAsync(CancellationToken.None);
-            registry.Tell(command.TubeId is null
-                ? new CloseTube(named.TubeId.Value, CloseReason.Client, "The create was cancelled.")
-                : new CloseConversation(command.ConversationId, CloseReason.Client, "The create was cancelled."));
+            (await RegistryAsync(CancellationToken.None)).Tell(new AbandonCreate(call));
             throw;
         }
     }
@@ -46,10 +43,14 @@ internal sealed class TubeRegistryClient(ActorSystem system) : ITubeRegistry
 
     public Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
 
+    public Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
+
+    public IAsyncEnumerable<RegistryEvent> WatchAsync(long? afterSequence = null, CancellationToken cancellationToken = default) => node.Events.WatchAsync(afterSequence, cancellationToken);
+
     public IAsyncEnumerable<TubeSignal>? Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default) =>
         node.Directory.SignalsOf(tubeId)?.ReadAsync(afterSequence, cancellationToken);
 
-    private async Task<RegistryReply> AskAsync(IRegistryCommand command, TimeSpan work, CancellationToken cancellationToken)
+    private async Task<RegistryReply> AskAsync(object command, TimeSpan work, CancellationToken cancellationToken)
     {
         var registry = await RegistryAsync(cancellationToken);
         try

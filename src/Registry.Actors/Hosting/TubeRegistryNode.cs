@@ -2,7 +2,11 @@ using Akka.Actor;
 using Akka.Actor.Setup;
 using Registry.Actors.Admission;
 using Registry.Actors.Channels;
+using Registry.Actors.Metrics;
 using Registry.Actors.ReadModel;
+using Registry.Actors.Reconciling;
+using Registry.Actors.Relay;
+using Registry.Actors.Signals;
 using Registry.Actors.Tubes;
 using Registry.WebRtc;
 
@@ -19,22 +23,27 @@ internal sealed class TubeRegistryNode : IExtension
 {
     private readonly TubeRegistryOptions options;
     private readonly ChannelServices channels;
+    private readonly TimeProvider time;
+    private readonly RelayCredentials? relay;
 
     public TubeRegistryNode(ActorSystem system)
     {
         options = system.Settings.Setup.Get<TubeRegistrySetup>() is { HasValue: true } setup ? setup.Value.Options : new();
-        var configured = RegistrySettings.From(system.Settings.Config);
-        Settings = configured with
-        {
-            MaxConcurrentCreates = AtLeastOne(options.MaxConcurrentCreates, nameof(options.MaxConcurrentCreates)) ?? configured.MaxConcurrentCreates,
-            MaxTubes = AtLeastOne(options.MaxTubes, nameof(options.MaxTubes)) ?? configured.MaxTubes,
-            ListenBeyondLoopback = options.ListenBeyondLoopback ?? configured.ListenBeyondLoopback,
-            AllowTargets = [.. configured.AllowTargets, .. options.AllowTargets],
-        };
+        Settings = options.Apply(RegistrySettings.From(system.Settings.Config));
         Name = options.Node ?? Environment.MachineName;
+        time = options.TimeProvider ?? TimeProvider.System;
         Directory = new(Settings.ClosedKept);
-        Admission = new(Settings.MaxConcurrentCreates, Settings.MaxTubes, () => Directory.Count);
-        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), TimeProvider.System, new()) { ConnectionRefused = options.ConnectionRefused };
+        Events = new(Directory, Settings.EventBuffer);
+        Admission = new(new(Settings.MaxConcurrentCreates, Settings.MaxTubes, Settings.MaxTubesPerOwner, Settings.MaxWaiting));
+        Metrics = new(Admission);
+        Holdings = new();
+        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new()) { ConnectionRefused = options.ConnectionRefused };
+        relay = Settings.IceCredentialsUrl is null ? null : new(Settings, system.Scheduler, time);
+        system.RegisterOnTermination(() =>
+        {
+            Metrics.Dispose();
+            relay?.Dispose();
+        });
     }
 
     public string Name { get; }
@@ -43,7 +52,13 @@ internal sealed class TubeRegistryNode : IExtension
 
     public TubeDirectory Directory { get; }
 
+    public RegistryEventLog Events { get; }
+
     public CreateAdmission Admission { get; }
+
+    public RegistryMetrics Metrics { get; }
+
+    public TubeHoldings Holdings { get; }
 
     public ChannelGauges Gauges => channels.Gauges;
 
@@ -52,15 +67,17 @@ internal sealed class TubeRegistryNode : IExtension
     public TubeContext ContextFor(IPeerConnectionFactory? fromContainer) => new(
         Name,
         Settings,
+        time,
         Directory,
+        Events,
         Admission,
+        Metrics,
+        Holdings,
         new(channels),
         options.PeerConnections ?? fromContainer
             ?? throw new InvalidOperationException($"The registry needs an {nameof(IPeerConnectionFactory)}: set {nameof(TubeRegistryOptions)}.{nameof(options.PeerConnections)} or add one to the service container."),
-        options.PeerConnectionConfiguration);
-
-    private static int? AtLeastOne(int? value, string name) =>
-        value is < 1 ? throw new ArgumentOutOfRangeException(name, value, "Must be at least 1.") : value;
+        options.PeerConnectionConfiguration ?? PeerConnectionConfiguration.Default,
+        relay);
 
     public sealed class Provider : ExtensionIdProvider<TubeRegistryNode>
     {

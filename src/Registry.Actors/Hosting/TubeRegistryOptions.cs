@@ -21,6 +21,27 @@ public sealed class TubeRegistryOptions
     /// <summary>Limit on tubes, at least 1 (<c>registry.admission.max-tubes</c>).</summary>
     public int? MaxTubes { get; set; }
 
+    /// <summary>Limit on tubes of one owner, at least 1, or 0 for none (<c>registry.admission.max-tubes-per-owner</c>).</summary>
+    public int? MaxTubesPerOwner { get; set; }
+
+    /// <summary>Creates that may wait for admission, 0 or more (<c>registry.admission.max-waiting</c>).</summary>
+    public int? MaxWaiting { get; set; }
+
+    /// <summary>Ends a tube when no user bytes went either way for this long (<c>registry.tube.idle-timeout</c>).</summary>
+    public TimeSpan? IdleTimeout { get; set; }
+
+    /// <summary>Ends a tube at this age (<c>registry.tube.max-age</c>).</summary>
+    public TimeSpan? MaxAge { get; set; }
+
+    /// <summary>Where credentials for the relay are fetched, an http or https URL (<c>registry.ice.credentials-url</c>).</summary>
+    public Uri? IceCredentialsUrl { get; set; }
+
+    /// <summary>
+    /// The clock of channels, limits and snapshots; null for the system's. Deadlines of states are the actor system's: a test that moves its
+    /// scheduler gives a clock that follows it.
+    /// </summary>
+    public TimeProvider? TimeProvider { get; set; }
+
     /// <summary>Targets that may be dialled, added to <c>registry.targets.allow</c>: <c>host-or-cidr:port[,port]</c>, port <c>*</c> for any, or <c>*</c> alone for every public or private address that is not loopback.</summary>
     public IList<string> AllowTargets { get; } = [];
 
@@ -32,4 +53,28 @@ public sealed class TubeRegistryOptions
     /// Called by the channel's receive loop: it must not block or throw.
     /// </summary>
     public Action<CloseReason, string>? ConnectionRefused { get; set; }
+
+    /// <summary>The settings of <c>registry.conf</c> with these options over them.</summary>
+    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    internal RegistrySettings Apply(RegistrySettings configured) => configured with
+    {
+        MaxConcurrentCreates = AtLeast(1, MaxConcurrentCreates, nameof(MaxConcurrentCreates)) ?? configured.MaxConcurrentCreates,
+        MaxTubes = AtLeast(1, MaxTubes, nameof(MaxTubes)) ?? configured.MaxTubes,
+        MaxTubesPerOwner = AtLeast(0, MaxTubesPerOwner, nameof(MaxTubesPerOwner)) ?? configured.MaxTubesPerOwner,
+        MaxWaiting = AtLeast(0, MaxWaiting, nameof(MaxWaiting)) ?? configured.MaxWaiting,
+        IdleTimeout = Positive(IdleTimeout, nameof(IdleTimeout)) ?? configured.IdleTimeout,
+        MaxAge = Positive(MaxAge, nameof(MaxAge)) ?? configured.MaxAge,
+        IceCredentialsUrl = HttpUrl(IceCredentialsUrl, nameof(IceCredentialsUrl)) ?? configured.IceCredentialsUrl,
+        ListenBeyondLoopback = ListenBeyondLoopback ?? configured.ListenBeyondLoopback,
+        AllowTargets = [.. configured.AllowTargets, .. AllowTargets],
+    };
+
+    private static int? AtLeast(int least, int? value, string name) =>
+        value < least ? throw new ArgumentOutOfRangeException(name, value, $"Must be at least {least}.") : value;
+
+    private static TimeSpan? Positive(TimeSpan? value, string name) =>
+        value <= TimeSpan.Zero ? throw new ArgumentOutOfRangeException(name, value, "Must be more than 0; leave it null for the configured limit.") : value;
+
+    private static Uri? HttpUrl(Uri? value, string name) =>
+        value is null || value is { IsAbsoluteUri: true, Scheme: "http" or "https" } ? value : throw new ArgumentException("Must be an http or https URL.", name);
 }

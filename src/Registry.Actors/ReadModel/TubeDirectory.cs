@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Registry.Actors.Signals;
 using Registry.Messages;
-using Registry.WebRtc;
 
 namespace Registry.Actors.ReadModel;
 
@@ -10,7 +9,7 @@ namespace Registry.Actors.ReadModel;
 internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
 {
     private readonly ConcurrentDictionary<TubeId, TubeEntry> tubes = new();
-    private readonly ConcurrentDictionary<ConversationId, TubeId> conversations = new();
+    private readonly ConcurrentDictionary<ConversationId, TubeEntry> conversations = new();
     private readonly ConcurrentDictionary<TubeId, TubeEntry> closed = new();
     private readonly ConcurrentQueue<TubeEntry> closedOrder = new();
     private int count;
@@ -21,6 +20,15 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
     /// <summary>Conversations that are claimed.</summary>
     public int ConversationCount => conversations.Count;
 
+    /// <summary>Ended tubes that are still readable.</summary>
+    public int ClosedCount => closed.Count;
+
+    /// <summary>The entries of the live tubes.</summary>
+    public IEnumerable<TubeEntry> Entries => tubes.Select(pair => pair.Value);
+
+    /// <summary>The claimed conversations and who has them.</summary>
+    public IEnumerable<KeyValuePair<ConversationId, TubeEntry>> Claims => conversations;
+
     public bool TryGet(TubeId tubeId, [NotNullWhen(true)] out TubeSnapshot? tube)
     {
         tube = tubes.TryGetValue(tubeId, out var entry) ? entry.Snapshot : null;
@@ -29,18 +37,15 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
 
     public bool TryGet(ConversationId conversationId, [NotNullWhen(true)] out TubeSnapshot? tube)
     {
-        tube = null;
-        return conversations.TryGetValue(conversationId, out var tubeId) && TryGet(tubeId, out tube);
+        tube = conversations.TryGetValue(conversationId, out var entry) ? entry.Snapshot : null;
+        return tube is not null;
     }
 
     public bool TryGetTraffic(TubeId tubeId, out TubeTraffic traffic)
     {
-        traffic = default;
-        if (!tubes.TryGetValue(tubeId, out var entry))
-            return false;
-        if (entry.Connection?.GetStatistics() is { } s)
-            traffic = new(s.BytesSent, s.BytesReceived, s.MessagesSent, s.MessagesReceived, s.RoundTripTime);
-        return true;
+        var found = tubes.TryGetValue(tubeId, out var entry);
+        traffic = found ? entry!.ReadTraffic() : default;
+        return found;
     }
 
     public IReadOnlyList<ConversationId> ConversationsOf(TubeId tubeId) =>
@@ -50,6 +55,33 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
     {
         foreach (var (_, entry) in tubes)
             yield return entry.Snapshot;
+    }
+
+    public TubePage List(TubeQuery query)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(query.Limit, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(query.Limit, TubeQuery.MaxLimit);
+        var after = query.Cursor?.ToString();
+        // The smallest ids after the cursor, one more than asked for: it tells whether there is a next page. The largest is on top.
+        var page = new PriorityQueue<TubeSnapshot, string>(query.Limit + 1, Descending);
+        foreach (var tube in List())
+        {
+            var id = tube.TubeId.ToString();
+            if ((after is not null && string.CompareOrdinal(id, after) <= 0) || !query.Matches(tube))
+                continue;
+            if (page.Count <= query.Limit)
+                page.Enqueue(tube, id);
+            else
+                page.EnqueueDequeue(tube, id);
+        }
+
+        var hasMore = page.Count > query.Limit;
+        if (hasMore)
+            page.Dequeue();
+        var items = new TubeSnapshot[page.Count];
+        for (var i = items.Length - 1; i >= 0; i--)
+            items[i] = page.Dequeue();
+        return new([.. items], hasMore ? items[^1].TubeId : null);
     }
 
     public bool TryGetClosed(TubeId tubeId, [NotNullWhen(true)] out TubeSnapshot? tube)
@@ -62,59 +94,51 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
     public TubeSignalBuffer? SignalsOf(TubeId tubeId) =>
         tubes.TryGetValue(tubeId, out var entry) || closed.TryGetValue(tubeId, out entry) ? entry.Signals : null;
 
-    public TubeEntry Add(TubeSnapshot snapshot, TubeSignalBuffer signals)
+    /// <summary>Whether this very entry is that of a live tube.</summary>
+    public bool Contains(TubeEntry entry) => tubes.TryGetValue(entry.TubeId, out var live) && live == entry;
+
+    /// <summary>Makes a tube findable.</summary>
+    /// <exception cref="InvalidOperationException">A live tube has this id.</exception>
+    public void Add(TubeEntry entry)
     {
-        var entry = new TubeEntry(snapshot, signals);
-        if (!tubes.TryAdd(snapshot.TubeId, entry))
-            throw new InvalidOperationException($"Tube {snapshot.TubeId} is in the directory already.");
+        if (!tubes.TryAdd(entry.TubeId, entry))
+            throw new InvalidOperationException($"Tube {entry.TubeId} is in the directory already.");
         Interlocked.Increment(ref count);
-        return entry;
     }
 
     /// <summary>Binds a conversation to a tube unless another has it.</summary>
     /// <param name="conversationId">The conversation.</param>
-    /// <param name="tubeId">The tube that wants it.</param>
-    /// <param name="holder">The tube that has it afterwards.</param>
-    public bool TryClaim(ConversationId conversationId, TubeId tubeId, out TubeId holder)
-    {
-        if (conversations.TryAdd(conversationId, tubeId))
-        {
-            holder = tubeId;
-            return true;
-        }
-
-        // It may have been freed in between; then the claim stays refused and the caller's next try succeeds.
-        holder = conversations.GetValueOrDefault(conversationId);
-        return false;
-    }
+    /// <param name="entry">The tube that wants it.</param>
+    /// <returns>The tube that has it afterwards.</returns>
+    public TubeEntry Claim(ConversationId conversationId, TubeEntry entry) => conversations.GetOrAdd(conversationId, entry);
 
     /// <summary>Frees a conversation if the tube has it.</summary>
-    public void Release(ConversationId conversationId, TubeId tubeId) => conversations.TryRemove(new(conversationId, tubeId));
+    public void Release(ConversationId conversationId, TubeEntry entry) => conversations.TryRemove(new(conversationId, entry));
 
-    /// <summary>Removes a tube and keeps it readable as closed. Its conversations must have been released.</summary>
+    /// <summary>Removes a tube and keeps it readable as closed.</summary>
     public void Remove(TubeEntry entry)
     {
-        if (!tubes.TryRemove(new(entry.Snapshot.TubeId, entry)))
+        if (!tubes.TryRemove(new(entry.TubeId, entry)))
             return;
         Interlocked.Decrement(ref count);
-        entry.Connection = null;
-        closed[entry.Snapshot.TubeId] = entry;
+        closed[entry.TubeId] = entry;
         closedOrder.Enqueue(entry);
-        while (closedOrder.Count > closedKept && closedOrder.TryDequeue(out var oldest))
-            closed.TryRemove(new(oldest.Snapshot.TubeId, oldest));
+        while (closedOrder.Count > closedKept)
+            DropOldestClosed();
     }
-}
 
-/// <summary>A tube's place in the read-model.</summary>
-internal sealed class TubeEntry(TubeSnapshot snapshot, TubeSignalBuffer signals)
-{
-    private volatile TubeSnapshot snapshot = snapshot;
-    private volatile IPeerConnection? connection;
+    /// <summary>Forgets the ended tubes that ended before a time.</summary>
+    public void DropClosedBefore(DateTimeOffset time)
+    {
+        while (closedOrder.TryPeek(out var oldest) && oldest.Snapshot.History is [.., var last] && last.At < time)
+            DropOldestClosed();
+    }
 
-    public TubeSnapshot Snapshot { get => snapshot; set => snapshot = value; }
+    private void DropOldestClosed()
+    {
+        if (closedOrder.TryDequeue(out var oldest))
+            closed.TryRemove(new(oldest.TubeId, oldest));
+    }
 
-    public TubeSignalBuffer Signals { get; } = signals;
-
-    /// <summary>Where the counters are read; null before there is a connection and after the end.</summary>
-    public IPeerConnection? Connection { get => connection; set => connection = value; }
+    private static readonly Comparer<string> Descending = Comparer<string>.Create(static (a, b) => string.CompareOrdinal(b, a));
 }

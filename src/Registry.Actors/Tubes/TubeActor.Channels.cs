@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Event;
 using Registry.Actors.Admission;
 using Registry.Actors.Channels;
+using Registry.Actors.Reconciling;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -47,52 +48,59 @@ internal sealed partial class TubeActor
         }
     }
 
-    private bool TryAddConversation(ConversationId conversation, ConversationSettings settings, [NotNullWhen(true)] out TubeChannel? channel, [NotNullWhen(false)] out Refused? refused)
+    private bool TryAddConversation(ConversationId conversation, ConversationSettings settings, PendingCreate create, [NotNullWhen(true)] out TubeChannel? channel, [NotNullWhen(false)] out Refused? refused)
     {
         channel = null;
         refused = Claim(conversation);
         if (refused is not null)
             return false;
-        if (!node.Conversations.TryOpen(settings, out var opened, out refused))
+        if (!node.Conversations.TryOpen(settings, users, out var opened, out refused))
         {
-            node.Directory.Release(conversation, id);
+            node.Directory.Release(conversation, entry);
             return false;
         }
 
-        channel = new(conversation, settings.Type, isClaimed: true, opened);
+        channel = new(conversation, settings.Type, isClaimed: true, opened) { Create = create, Held = Hold(opened) };
         channels.Add(conversation, channel);
         Publish();
         return true;
     }
+
+    private Holding Hold(IConversation conversation) => Hold(HoldingKind.Conversation, () =>
+    {
+        conversation.Dispose();
+        return ValueTask.CompletedTask;
+    });
 
     private Refused? Claim(ConversationId conversation)
     {
         if (channels.ContainsKey(conversation))
             return Exists(conversation, id);
         if (channels.Count >= node.Settings.MaxChannels)
-            return new(RefusalCode.Overloaded, $"Tube {id} has {channels.Count} conversations, which is the limit.") { TubeId = id, Limit = node.Settings.MaxChannels };
-        return node.Directory.TryClaim(conversation, id, out var holder) ? null : Exists(conversation, holder);
+            return new(RefusalCode.ChannelLimit, $"Tube {id} has {channels.Count} conversations, which is the limit.") { TubeId = id, Limit = node.Settings.MaxChannels };
+        return node.Directory.Claim(conversation, entry) is var holder && holder == entry ? null : Exists(conversation, holder.TubeId);
     }
+
+    internal static Refused NotFound(ConversationId conversation) => new(RefusalCode.ConversationNotFound, $"No tube carries conversation {conversation}.");
 
     internal static Refused Exists(ConversationId conversation, TubeId holder) =>
         new(RefusalCode.ConversationExists, $"Conversation {conversation} is live on tube {holder}. Close it first, or name that tube to use it.") { TubeId = holder };
 
-    private void OpenFurtherChannel(PendingCreate pending)
+    private void OpenFurtherChannel(PendingCreate create)
     {
-        var command = pending.Command;
+        var command = create.Command;
         if (command.Offer is not null)
         {
-            pending.Answer(new Refused(RefusalCode.InvalidRequest, $"Tube {id} is live; a further channel needs no offer. Leave offer out.") { Key = "offer", TubeId = id }, MonotonicNow());
+            Settle(create, new Refused(RefusalCode.InvalidRequest, $"Tube {id} is live; a further channel needs no offer. Leave offer out.") { Key = "offer", TubeId = id });
             return;
         }
 
-        if (!TryAddConversation(command.ConversationId, command.Settings, out var channel, out var refused))
+        if (!TryAddConversation(command.ConversationId, command.Settings, create, out var channel, out var refused))
         {
-            pending.Answer(refused, MonotonicNow());
+            Settle(create, refused);
             return;
         }
 
-        channel.Pending = pending;
         Timers.StartSingleTimer(channel.TimerKey, new ChannelDeadline(channel), node.Settings.InitializingTimeout);
         try
         {
@@ -101,6 +109,28 @@ internal sealed partial class TubeActor
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
             EndChannel(channel, new(CloseReason.ConnectionFailed, $"The channel could not be made: {e.Message}"));
+        }
+    }
+
+    private void Cancel(ConversationId conversation)
+    {
+        // With a request key the asker is expected to ask again.
+        if (channels.TryGetValue(conversation, out var channel) && channel.Create is { Command.RequestKey: null } create)
+            Cancel(create, new(RefusalCode.CreateCancelled, "The answer to the create reached nobody."));
+    }
+
+    private void Cancel(PendingCreate create, Refused why)
+    {
+        var channel = channels.Values.FirstOrDefault(c => c.Create == create);
+        if (create == first && channels.Values.All(c => c == channel || !c.IsClaimed))
+        {
+            refusal = why with { TubeId = id };
+            BeginClose(new(id, CloseReason.Client, why.Message));
+        }
+        else if (channel is not null)
+        {
+            Settle(create, why with { TubeId = id });
+            EndChannel(channel, new(CloseReason.Client, why.Message));
         }
     }
 
@@ -137,9 +167,9 @@ internal sealed partial class TubeActor
     {
         var settings = first.Command.Settings;
         if (channels.Count >= node.Settings.MaxChannels || settings is TunnelSettings { ListenEndPoint: not null }
-            || !node.Conversations.TryOpen(settings, out var conversation, out _))
+            || !node.Conversations.TryOpen(settings, users, out var conversation, out _))
             return null;
-        var channel = new TubeChannel(label, settings.Type, isClaimed: false, conversation);
+        var channel = new TubeChannel(label, settings.Type, isClaimed: false, conversation) { Held = Hold(conversation) };
         channels.Add(label, channel);
         Publish();
         return channel;
@@ -176,14 +206,16 @@ internal sealed partial class TubeActor
 
         Timers.Cancel(channel.TimerKey);
         channel.IsOpen = true;
+        peersWord = null;
+        LimitIdleness();
         Publish();
         Signal((t, n) => new ChannelOpened(t, n, Now, channel.Id.ToString()));
         if (state == TubeState.Connecting)
             Enter(TubeState.Active); // The channel's news overtook the connection's.
         if (state == TubeState.Active)
             Enter(TubeState.Ready);
-        channel.Pending?.Answer(
-            new TubeCreated(id, channel.Id, node.Node, state) { LocalListenAddress = channel.Conversation!.ListenEndPoint?.ToString() }, MonotonicNow());
+        if (channel.Create is { } create && create != first)
+            Settle(create, new TubeCreated(id, channel.Id, node.Node, state) { LocalListenAddress = channel.Conversation!.ListenEndPoint?.ToString() });
         channel.Conversation!.RunAsync(channel.DataChannel!).PipeTo(self, success: end => new ChannelRan(channel, end), failure: WorkFailed.From);
     }
 
@@ -201,7 +233,7 @@ internal sealed partial class TubeActor
     {
         if (!channels.TryGetValue(command.ConversationId, out var channel) || !channel.IsClaimed)
         {
-            Sender.Tell(new Refused(RefusalCode.ConversationNotFound, $"No tube carries conversation {command.ConversationId}."));
+            Sender.Tell(NotFound(command.ConversationId));
             return;
         }
 
@@ -226,7 +258,8 @@ internal sealed partial class TubeActor
         if (channel.Closing is not { } closing)
         {
             closing = new(CloseReason.Timeout, "The channel did not open in time.");
-            channel.Pending?.Answer(new Refused(RefusalCode.CreateTimeout, $"The channel did not open on tube {id} in time. Try again.") { TubeId = id }, MonotonicNow());
+            if (channel.Create is { } create)
+                Settle(create, new Refused(RefusalCode.CreateTimeout, $"The channel did not open on tube {id} in time. Try again.") { TubeId = id });
         }
         else
         {
@@ -242,17 +275,30 @@ internal sealed partial class TubeActor
         if (!channels.Remove(channel.Id))
             return;
         Timers.Cancel(channel.TimerKey);
-        Release("conversation", () => channel.Conversation?.Dispose());
+        _ = channel.Held?.ReleaseAsync(log);
         Release("data channel", () => channel.DataChannel?.Close());
         channel.IsOpen = false;
         if (channel.IsClaimed)
-            node.Directory.Release(channel.Id, id);
+            node.Directory.Release(channel.Id, entry);
         Publish();
         var reason = how.Reason ?? CloseReason.Unknown;
+        if (how.ByPeer)
+            peersWord = how;
         outcome ??= reason is CloseReason.Normal or CloseReason.Client or CloseReason.AdminClosed ? "normal" : $"error: {how.Text}";
         if (channel.Conversation is not null)
+        {
             Signal((t, n) => new ChannelClosed(t, n, Now, channel.Id.ToString(), outcome, reason));
-        channel.Pending?.Answer(new Refused(RefusalCode.CreateFailed, how.Text) { TubeId = id }, MonotonicNow());
+            node.Metrics.ChannelClosed(reason);
+        }
+
+        if (channel.Create is { } create)
+        {
+            if (create != first)
+                Settle(create, new Refused(RefusalCode.CreateFailed, how.Text) { TubeId = id });
+            if (create.Command.RequestKey is not null)
+                Context.Parent.Tell(new CreateEnded(create));
+        }
+
         foreach (var closer in channel.Closers)
             closer.Tell(Done.Instance);
         if (state == TubeState.Ready && !AnyOpen)

@@ -9,18 +9,23 @@ namespace Registry.Actors.Tubes;
 /// <summary>How a tube ends: by failure, by deadline, by an orderly close; and the one release.</summary>
 internal sealed partial class TubeActor
 {
+    private long? endingSince; // timestamp of the decision
+
     private void Expire()
     {
-        var deadline = TubeStates.DeadlineOf(state, node.Settings)!.Value;
+        var rule = TubeStates.RuleOf(state);
+        var text = rule.Explain(node.Settings);
         node.Admission.CountStale();
+        node.Metrics.DeadlineHit(state);
         if (state == TubeState.Initializing)
-            refusal = new(RefusalCode.CreateTimeout, $"{deadline.Text} Try again.") { TubeId = id };
-        Fail(deadline.Reason, deadline.Text);
+            refusal = new(RefusalCode.CreateTimeout, $"{text} Try again.") { TubeId = id };
+        Fail(rule.Reason, text);
     }
 
     private void Fail(CloseReason reason, string text)
     {
         end ??= new(reason, text);
+        endingSince ??= node.Time.GetTimestamp();
         Enter(TubeState.Failed);
         Context.Stop(Self);
     }
@@ -29,8 +34,9 @@ internal sealed partial class TubeActor
     {
         if (connection?.Failure is not { } failure)
         {
-            end ??= new(CloseReason.Normal, "The peer closed the connection.");
+            end ??= peersWord ?? new(CloseReason.Normal, "The peer closed the connection.");
             refusal ??= new(RefusalCode.CreateFailed, "The peer connection closed while it was being made.");
+            endingSince = node.Time.GetTimestamp();
             closedByPeer = true;
             Enter(TubeState.Closing);
             Become(Closing);
@@ -52,7 +58,7 @@ internal sealed partial class TubeActor
     // The polite part: tell the peer, let what was sent arrive, then stop. Everything it does PostStop can do at once.
     private void BeginClose(CloseTube command)
     {
-        closers.Add(Sender);
+        endingSince = node.Time.GetTimestamp();
         end ??= new(command.Reason, command.Text ?? command.Reason.Message);
         var isConnected = state is TubeState.Active or TubeState.Ready;
         Enter(TubeState.Closing);
@@ -83,33 +89,36 @@ internal sealed partial class TubeActor
         }
 
         var why = end ??= new(CloseReason.NodeStopped, "The registry stopped.");
+        endingSince ??= node.Time.GetTimestamp();
         if (state is not (TubeState.Failed or TubeState.Closing))
             Release("state", () => Enter(crash is null ? TubeState.Closing : TubeState.Failed));
         Release("tasks", stop.Cancel);
         foreach (var channel in channels.Values)
-            Release("conversation", () => channel.Conversation?.Dispose());
+            _ = channel.Held?.ReleaseAsync(log);
         foreach (var channel in channels.Values)
             Release("data channel", () => channel.DataChannel?.Close());
         Release("events", () => detach?.Invoke());
-        if (connection is not null)
-            Release("peer connection", () => _ = DisposeAsync(connection, log));
+        _ = heldConnection?.ReleaseAsync(log);
         Release("timers", Timers.CancelAll);
         Release("channels", () =>
         {
             foreach (var channel in channels.Values.ToArray())
                 EndChannel(channel, why, "tube_closed");
         });
+        _ = heldMetrics?.ReleaseAsync(log);
         Release("signals", () =>
         {
             Enter(TubeState.Closed);
             Signal((t, n) => new TubeClosed(t, n, Now, why.Reason!.Value, why.Text));
         });
         signals.Complete();
-        if (entry is not null)
-            Release("directory", () => node.Directory.Remove(entry));
-        Release("create", () => first.Answer(refusal ?? new(RefusalCode.CreateFailed, why.Text) { TubeId = id }, MonotonicNow()));
-        foreach (var closer in closers)
-            closer.Tell(Done.Instance);
+        Release("read-model", () =>
+        {
+            entry.Connection = null;
+            node.Directory.Remove(entry);
+        });
+        Release("create", () => Settle(first, refusal ?? new(RefusalCode.CreateFailed, why.Text) { TubeId = id }));
+        node.Metrics.TubeClosed(why.Reason!.Value, node.Time.GetElapsedTime(endingSince.Value));
         log.Info("Tube {TubeId} closed: {Reason}: {Text}", id, why.Reason!.Value.Name, why.Text);
     }
 
@@ -123,18 +132,6 @@ internal sealed partial class TubeActor
         catch (Exception e)
         {
             log.Error(e, "Tube {TubeId} could not release {Resource}", id, what);
-        }
-    }
-
-    private static async Task DisposeAsync(IPeerConnection connection, ILoggingAdapter log)
-    {
-        try
-        {
-            await connection.DisposeAsync();
-        }
-        catch (Exception e)
-        {
-            log.Error(e, "A peer connection failed to close");
         }
     }
 }

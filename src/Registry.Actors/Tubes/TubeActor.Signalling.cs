@@ -68,14 +68,14 @@ internal sealed partial class TubeActor
 
     private void ReadPath()
     {
-        if (connection?.SelectedCandidatePair is not { } pair)
+        if (connection?.SelectedCandidatePair is not { } pair || pair == path)
             return;
-        var text = $"{Name(pair.Local.Type)}/{Name(pair.Remote.Type)}";
-        if (text == selectedPair)
-            return;
-        selectedPair = text;
+        path = pair;
         Publish();
     }
+
+    private static string AddressOf(IceCandidate candidate) =>
+        candidate.Address.Contains(':', StringComparison.Ordinal) ? $"[{candidate.Address}]:{candidate.Port}" : $"{candidate.Address}:{candidate.Port}";
 
     // RFC 8839 §5.1.
     private static string Name(IceCandidateType type) => type switch

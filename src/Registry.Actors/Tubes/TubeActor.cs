@@ -6,6 +6,7 @@ using Akka.Event;
 using Registry.Actors.Admission;
 using Registry.Actors.Channels;
 using Registry.Actors.ReadModel;
+using Registry.Actors.Reconciling;
 using Registry.Actors.Signals;
 using Registry.Messages;
 using Registry.WebRtc;
@@ -13,14 +14,9 @@ using Registry.WebRtc;
 namespace Registry.Actors.Tubes;
 
 /// <summary>
-/// One tube: its peer connection, channels, signals and timers.
-/// <code>
-/// new → initializing → connecting → active ⇄ ready        any state: deadline, failure or crash → failed ┐
-///                                     ⇅      ⇅             any state: close → closing ───────────────────┤→ PostStop: closed
-///                                     disconnected                                                      ┘
-/// </code>
-/// <see cref="PostStop"/> is the one place that releases. Descriptions and candidates are in
-/// TubeActor.Signalling.cs, channels in TubeActor.Channels.cs, the end in TubeActor.Ending.cs.
+/// One tube: its peer connection, channels, signals and timers. It lives as <see cref="TubeStates"/> says.
+/// <see cref="PostStop"/> is the one place that releases. Descriptions and candidates are in TubeActor.Signalling.cs, channels in
+/// TubeActor.Channels.cs, the limits on idleness and age in TubeActor.Limits.cs, the end in TubeActor.Ending.cs.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "PostStop is an actor's Dispose; a source that is only cancelled holds nothing.")]
 internal sealed partial class TubeActor : UntypedActor, IWithTimers
@@ -32,37 +28,46 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     private readonly TubeId id;
     private readonly PendingCreate first;
     private readonly TubeSignalBuffer signals;
+    private readonly UserTraffic users;
+    private readonly TubeEntry entry;
     private readonly ILoggingAdapter log = Context.GetLogger();
     private readonly CancellationTokenSource stop = new();
-    private readonly HashSet<IActorRef> subscribers = [];
-    private readonly List<IActorRef> closers = [];
+    private readonly Dictionary<IActorRef, Subscription> subscribers = [];
     private readonly IActorRef self;
 
     private TubeState state = TubeState.New;
     private ImmutableArray<TubeStateEntry> history = [];
-    private TubeEntry? entry;
+    private string? offer;        // the peer's, as SDP
     private IPeerConnection? connection;
     private Action? detach;
-    private string? selectedPair;
+    private Holding? heldConnection;
+    private Holding? heldMetrics;
+    private CandidatePair? path;
     private ChannelEnd? end;      // why the tube ends, once it does
+    private ChannelEnd? peersWord; // why the peer ended the last channel; stands for the tube when the connection follows
     private bool closedByPeer;
     private Refused? refusal;     // what the first asker is told when it ends before it was answered
     private Exception? crash;
 
-    public TubeActor(TubeContext node, TubeId id, PendingCreate first)
+    public TubeActor(TubeContext node, PendingCreate first)
     {
         this.node = node;
-        this.id = id;
         this.first = first;
+        id = first.TubeId;
         self = Self;
         signals = new(id, node.Settings.SignalBuffer);
+        users = new(node.Time);
+        entry = new(Self, new(id, node.Node, TubeState.New), signals, users);
     }
+
+    /// <summary>Up to which signal an actor is told.</summary>
+    private readonly record struct Subscription(long Last);
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    private static DateTimeOffset Now => Context.System.Scheduler.Now;
+    private DateTimeOffset Now => node.Time.GetUtcNow();
 
-    public static Props Props(TubeContext node, TubeId id, PendingCreate first) => Akka.Actor.Props.Create(() => new TubeActor(node, id, first));
+    public static Props Props(TubeContext node, PendingCreate first) => Akka.Actor.Props.Create(() => new TubeActor(node, first));
 
     protected override void PreStart() => Self.Tell(Begin.Instance);
 
@@ -90,6 +95,9 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             case Begin:
                 Start();
                 break;
+            case RelayKnown relay:
+                Connect(relay);
+                break;
             case Negotiated negotiated:
                 Created(negotiated.Sdp);
                 break;
@@ -107,7 +115,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 BeginClose(close);
                 break;
             case OpenChannel open:
-                open.Pending.Answer(new Refused(RefusalCode.TubeNotReady, $"Tube {id} is still being made. Try again once its create was answered.") { TubeId = id }, MonotonicNow());
+                Settle(open.Create, new Refused(RefusalCode.TubeNotReady, $"Tube {id} is still being made. Try again once its create was answered.") { TubeId = id });
                 break;
             default:
                 Common(message);
@@ -126,7 +134,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 BeginClose(close);
                 break;
             case OpenChannel open:
-                OpenFurtherChannel(open.Pending);
+                OpenFurtherChannel(open.Create);
                 break;
             default:
                 Common(message);
@@ -144,7 +152,10 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 break;
             case ChannelRan ran when channels.ContainsValue(ran.Channel):
                 if (closedByPeer && ran.End.Reason is not null)
+                {
                     EndChannel(ran.Channel, ran.End);
+                    end = peersWord ?? end;
+                }
                 else
                     EndChannel(ran.Channel, end!.Value, "tube_closed");
                 CloseConnectionWhenChannelsEnded();
@@ -152,11 +163,10 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             case PeerConnectionClosed or PeerStateChanged { State: PeerConnectionState.Failed or PeerConnectionState.Closed }:
                 Context.Stop(Self);
                 break;
-            case CloseTube:
-                closers.Add(Sender);
+            case CloseTube or CancelCreate or Undelivered or IdleCheck or AgeReached or RelayKnown or Negotiated or NegotiationFailed:
                 break;
             case OpenChannel open:
-                open.Pending.Answer(Ending(), MonotonicNow());
+                Settle(open.Create, Ending());
                 break;
             case SetRemoteDescription or AddCandidates or AssociateConversation:
                 Sender.Tell(Ending());
@@ -194,11 +204,20 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             case PathChanged:
                 ReadPath();
                 break;
-            case RepeatCreate repeat:
-                Repeat(repeat.Command);
+            case CancelCreate cancel:
+                Cancel(cancel.Create, cancel.Why);
+                break;
+            case Undelivered undelivered:
+                Cancel(undelivered.ConversationId);
+                break;
+            case IdleCheck:
+                CheckIdle();
+                break;
+            case AgeReached:
+                EndByLimit(CloseReason.AgeLimit, $"The tube reached its age limit of {MaxAge}.");
                 break;
             case SubscribeSignals subscribe:
-                Subscribe(subscribe.AfterSequence);
+                Subscribe(subscribe);
                 break;
             case UnsubscribeSignals:
                 Unsubscribe(Sender);
@@ -222,24 +241,48 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     private void Start()
     {
         var command = first.Command;
-        entry = node.Directory.Add(new(id, node.Node, TubeState.New), signals);
+        node.Directory.Add(entry);
+        var registration = node.Metrics.Register(entry);
+        heldMetrics = Hold(HoldingKind.Metrics, () =>
+        {
+            registration.Dispose();
+            return ValueTask.CompletedTask;
+        });
         Enter(TubeState.New);
         Enter(TubeState.Initializing);
-        string? offer = null;
+        LimitAge();
         if (command.Offer is not null && !SdpText.TryDecode(command.Offer, "offer", out offer, out refusal)
-            || !TryAddConversation(command.ConversationId, command.Settings, out var channel, out refusal))
+            || !TryAddConversation(command.ConversationId, command.Settings, first, out _, out refusal))
         {
             Fail(CloseReason.ConfigurationError, refusal!.Message);
             return;
         }
 
-        connection = node.Connections.CreatePeerConnection(node.ConnectionConfiguration);
-        entry.Connection = connection;
-        Attach(connection, command.TrickleIce);
-        if (offer is null)
-            Use(channel, connection.CreateDataChannel(channel.Id.ToString()));
-        TubeNegotiation.RunAsync(connection, offer, command.TrickleIce, stop.Token).PipeTo(self, failure: WorkFailed.From);
+        if (node.Relay is { } relay)
+            relay.FetchAsync(stop.Token).PipeTo(self, success: r => new RelayKnown(r.Servers, r.Refusal), failure: WorkFailed.From);
+        else
+            Connect(new([], null));
     }
+
+    private void Connect(RelayKnown relay)
+    {
+        if (relay.Refusal is not null)
+        {
+            refusal = relay.Refusal with { TubeId = id };
+            Fail(CloseReason.ConnectionFailed, refusal.Message);
+            return;
+        }
+
+        var made = connection = node.Connections.CreatePeerConnection(node.ConnectionConfiguration with { IceServers = [.. node.ConnectionConfiguration.IceServers, .. relay.Servers] });
+        heldConnection = Hold(HoldingKind.PeerConnection, made.DisposeAsync);
+        entry.Connection = connection;
+        Attach(connection, first.Command.TrickleIce);
+        if (offer is null && FirstChannel is { } channel)
+            Use(channel, connection.CreateDataChannel(channel.Id.ToString()));
+        TubeNegotiation.RunAsync(connection, offer, first.Command.TrickleIce, stop.Token).PipeTo(self, failure: WorkFailed.From);
+    }
+
+    private Holding Hold(HoldingKind kind, Func<ValueTask> release) => node.Holdings.Add(self, kind, release);
 
     // Foreign threads only ever tell.
     private void Attach(IPeerConnection peer, bool trickle)
@@ -270,43 +313,43 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         var command = first.Command;
         log.Info("Tube {TubeId} made for conversation {ConversationId}", id, command.ConversationId);
         var encoded = SdpText.Encode(sdp);
-        first.Answer(
-            new TubeCreated(id, command.ConversationId, node.Node, state)
-            {
-                Offer = command.Offer is null ? encoded : null,
-                Answer = command.Offer is null ? null : encoded,
-                LocalListenAddress = FirstChannel?.Conversation?.ListenEndPoint?.ToString(),
-            },
-            MonotonicNow());
+        Settle(first, new TubeCreated(id, command.ConversationId, node.Node, state)
+        {
+            Offer = command.Offer is null ? encoded : null,
+            Answer = command.Offer is null ? null : encoded,
+            LocalListenAddress = FirstChannel?.Conversation?.ListenEndPoint?.ToString(),
+        });
         Follow(connection!.ConnectionState);
     }
 
-    private void Repeat(CreateTube command)
-    {
-        if (command.ConversationId == first.Command.ConversationId)
-            first.Join(Sender);
-        else
-            Sender.Tell(new Refused(RefusalCode.InvalidRequest,
-                $"requestKey belongs to a create for another conversation, tube {id}. Use a fresh key for each create.")
-            { Key = "requestKey", TubeId = id });
-    }
+    // The registry answers the askers; it ignores a second word on the same create.
+    private static void Settle(PendingCreate create, RegistryReply reply) => Context.Parent.Tell(new CreateSettled(create, reply));
 
     // ------------------------------------------------------------------ signals
 
     private void Signal(TubeSignalBuffer.Factory create)
     {
         var signal = signals.Publish(create);
-        foreach (var subscriber in subscribers)
-            subscriber.Tell(signal);
+        node.Events.Publish(signal);
+        foreach (var (subscriber, subscription) in subscribers)
+            if (signal.Sequence <= subscription.Last)
+                subscriber.Tell(signal);
     }
 
-    private void Subscribe(long afterSequence)
+    private void Subscribe(SubscribeSignals command)
     {
+        if (command.Window < 1)
+        {
+            Sender.Tell(new Refused(RefusalCode.InvalidRequest, $"window is {command.Window}; it must be at least 1, or left out for no bound.") { Key = "window", TubeId = id });
+            return;
+        }
+
         Sender.Tell(Done.Instance);
-        foreach (var signal in signals.After(afterSequence))
+        foreach (var signal in signals.After(command.AfterSequence, command.Window ?? int.MaxValue))
             Sender.Tell(signal);
-        if (subscribers.Add(Sender))
+        if (!subscribers.ContainsKey(Sender))
             Context.Watch(Sender);
+        subscribers[Sender] = new(command.Window is { } window ? Math.Max(0, command.AfterSequence) + window : long.MaxValue);
     }
 
     private void Unsubscribe(IActorRef subscriber)
@@ -319,23 +362,24 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
 
     private void Enter(TubeState next)
     {
+        if (state != next && !TubeStates.RuleOf(state).Next.Contains(next))
+            throw new InvalidOperationException($"A tube cannot go from {state.Text} to {next.Text}.");
         state = next;
+        node.Metrics.Entered(next);
         if (history.Length == MaxHistory)
             history = history.RemoveAt(0);
         history = history.Add(new(next, Now));
         Publish();
         if (next is not (TubeState.New or TubeState.Closed))
             Signal((t, n) => new ConnectionStateChanged(t, n, Now, next));
-        if (TubeStates.DeadlineOf(next, node.Settings) is { } deadline)
-            Timers.StartSingleTimer(DeadlineTimer, new StateDeadline(next), deadline.After);
+        if (TubeStates.RuleOf(next).Deadline is { } deadline)
+            Timers.StartSingleTimer(DeadlineTimer, new StateDeadline(next), deadline(node.Settings));
         else
             Timers.Cancel(DeadlineTimer);
     }
 
     private void Publish()
     {
-        if (entry is null)
-            return;
         var isEnded = state is TubeState.Failed or TubeState.Closing or TubeState.Closed;
         entry.Snapshot = new(id, node.Node, state)
         {
@@ -343,13 +387,14 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             IsOfferer = first.Command.Offer is null,
             Conversations = [.. channels.Values.Select(c => c.Snapshot)],
             History = history,
-            SelectedPair = selectedPair,
+            SelectedPair = path is null ? null : $"{Name(path.Local.Type)}/{Name(path.Remote.Type)}",
+            LocalAddress = path is null ? null : AddressOf(path.Local),
+            RemoteAddress = path is null ? null : AddressOf(path.Remote),
+            Traffic = entry.ReadTraffic(),
             CloseReason = isEnded ? end?.Reason : null,
             CloseText = isEnded ? end?.Text : null,
         };
     }
-
-    private static TimeSpan MonotonicNow() => Context.System.Scheduler.MonotonicClock;
 
     private Refused Ending() => new(RefusalCode.TubeClosing, $"Tube {id} is ending.") { TubeId = id };
 }

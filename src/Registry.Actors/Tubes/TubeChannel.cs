@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Registry.Actors.Admission;
 using Registry.Actors.Channels;
+using Registry.Actors.Reconciling;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -20,13 +21,16 @@ internal sealed class TubeChannel(ConversationId id, string type, bool isClaimed
     /// <summary>What it does; null for a conversation that was only associated and has no channel.</summary>
     public IConversation? Conversation { get; } = conversation;
 
+    /// <summary>The note of what the conversation holds.</summary>
+    public Holding? Held { get; init; }
+
     public IDataChannel? DataChannel { get; set; }
 
     /// <summary>Whether the data channel carries data.</summary>
     public bool IsOpen { get; set; }
 
-    /// <summary>The create that waits for this channel to open, beyond the tube's first.</summary>
-    public PendingCreate? Pending { get; set; }
+    /// <summary>The create that made it; null when the peer or an association did.</summary>
+    public PendingCreate? Create { get; init; }
 
     /// <summary>Who waits for its end.</summary>
     public List<IActorRef> Closers { get; } = [];

@@ -1,6 +1,10 @@
 using Registry.Actors.Admission;
 using Registry.Actors.Channels;
+using Registry.Actors.Metrics;
 using Registry.Actors.ReadModel;
+using Registry.Actors.Reconciling;
+using Registry.Actors.Relay;
+using Registry.Actors.Signals;
 using Registry.WebRtc;
 
 namespace Registry.Actors.Tubes;
@@ -9,8 +13,13 @@ namespace Registry.Actors.Tubes;
 internal sealed record TubeContext(
     string Node,
     RegistrySettings Settings,
+    TimeProvider Time,
     TubeDirectory Directory,
+    RegistryEventLog Events,
     CreateAdmission Admission,
+    RegistryMetrics Metrics,
+    TubeHoldings Holdings,
     ConversationFactory Conversations,
     IPeerConnectionFactory Connections,
-    PeerConnectionConfiguration? ConnectionConfiguration);
+    PeerConnectionConfiguration ConnectionConfiguration,
+    RelayCredentials? Relay);

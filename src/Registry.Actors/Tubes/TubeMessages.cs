@@ -16,11 +16,29 @@ internal sealed record Begin : TubeMessage
     public static readonly Begin Instance = new();
 }
 
-/// <summary>A create for this live tube: open one more channel. Sent by the registry, which must hear when nobody takes it.</summary>
-internal sealed record OpenChannel(PendingCreate Pending) : INoSerializationVerificationNeeded;
+/// <summary>A create for this live tube: open one more channel.</summary>
+internal sealed record OpenChannel(PendingCreate Create) : TubeMessage;
 
-/// <summary>The create that made this tube was asked for again by the sender.</summary>
-internal sealed record RepeatCreate(CreateTube Command) : INoSerializationVerificationNeeded;
+/// <summary>Nobody wants what a create makes or made.</summary>
+internal sealed record CancelCreate(PendingCreate Create, Refused Why) : TubeMessage;
+
+/// <summary>The answer to the create of this conversation reached nobody.</summary>
+internal sealed record Undelivered(ConversationId ConversationId) : TubeMessage;
+
+/// <summary>The relay's servers, or why there are none.</summary>
+internal sealed record RelayKnown(IReadOnlyList<IceServer> Servers, Refused? Refusal) : TubeMessage;
+
+/// <summary>Look whether user bytes went through lately.</summary>
+internal sealed record IdleCheck : TubeMessage
+{
+    public static readonly IdleCheck Instance = new();
+}
+
+/// <summary>The tube is as old as it may become.</summary>
+internal sealed record AgeReached : TubeMessage
+{
+    public static readonly AgeReached Instance = new();
+}
 
 /// <summary>A close of one of this tube's conversations.</summary>
 internal sealed record CloseChannel(CloseConversation Command) : INoSerializationVerificationNeeded;

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using Microsoft.AspNetCore.Http.Features;
 using Registry.Messages;
 
 namespace Registry.Host.Api;
@@ -7,6 +8,8 @@ namespace Registry.Host.Api;
 /// <summary>Reads what stands in paths and queries. What is wrong is named.</summary>
 internal static class Arguments
 {
+    private const long MaxDurationMs = 366L * 24 * 60 * 60 * 1000;
+
     public static bool TryTubeId(string? text, out TubeId id, [NotNullWhen(false)] out Problem? problem, string field = "tubeId")
     {
         problem = TubeId.TryParse(text, out id)
@@ -38,5 +41,26 @@ internal static class Arguments
         else
             problem = Problem.InvalidRequest("reason", $"'reason' must be a close reason's number or name, such as {(int)CloseReason.AdminClosed} or {nameof(CloseReason.AdminClosed)}.");
         return problem is null;
+    }
+
+    /// <summary>Reads a duration in milliseconds, which may be left out.</summary>
+    public static bool TryDuration(long? milliseconds, string field, out TimeSpan? duration, [NotNullWhen(false)] out Problem? problem)
+    {
+        problem = milliseconds is null or > 0 and <= MaxDurationMs
+            ? null
+            : Problem.InvalidRequest(field, $"'{field}' must be a number of milliseconds from 1 to {MaxDurationMs}.");
+        duration = problem is null && milliseconds is { } ms ? TimeSpan.FromMilliseconds(ms) : null;
+        return problem is null;
+    }
+
+    /// <summary>
+    /// The path's last segment as it was meant. A conversation id may hold a slash, which the server leaves encoded in the path while it decodes
+    /// everything else; only the raw target tells an encoded slash from an encoded percent sign.
+    /// </summary>
+    public static string LastSegment(HttpContext context)
+    {
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var path = target.AsSpan(0, target.IndexOf('?', StringComparison.Ordinal) is >= 0 and var query ? query : target.Length).TrimEnd('/');
+        return Uri.UnescapeDataString(path[(path.LastIndexOf('/') + 1)..]);
     }
 }

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http.Features;
 using Registry.Actors;
 using Registry.Messages;
 
@@ -15,7 +14,7 @@ internal static class ConversationEndpoints
 
     private static IResult Read(HttpContext context, ITubeRegistry registry)
     {
-        var conversationId = IdOf(context);
+        var conversationId = Arguments.LastSegment(context);
         if (!Arguments.TryConversationId(conversationId, out var id, out var problem))
             return problem;
         if (!registry.Directory.TryGet(id, out var tube) || tube.Conversations.FirstOrDefault(conversation => conversation.ConversationId == id) is not { } found)
@@ -27,17 +26,8 @@ internal static class ConversationEndpoints
 
     private static async Task<IResult> CloseAsync(HttpContext context, string? reason, ITubeRegistry registry, CancellationToken cancellationToken)
     {
-        if (!Arguments.TryConversationId(IdOf(context), out var id, out var problem) || !Arguments.TryCloseReason(reason, out var closeReason, out problem))
+        if (!Arguments.TryConversationId(Arguments.LastSegment(context), out var id, out var problem) || !Arguments.TryCloseReason(reason, out var closeReason, out problem))
             return problem;
         return Replies.Translate(await registry.CloseConversationAsync(new(id, closeReason), cancellationToken));
-    }
-
-    // An id may hold a slash, which the server leaves encoded in the path while it decodes everything else; only the raw target tells
-    // an encoded slash from an encoded percent sign.
-    private static string IdOf(HttpContext context)
-    {
-        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        var path = target.AsSpan(0, target.IndexOf('?', StringComparison.Ordinal) is >= 0 and var query ? query : target.Length).TrimEnd('/');
-        return Uri.UnescapeDataString(path[(path.LastIndexOf('/') + 1)..]);
     }
 }

@@ -15,8 +15,31 @@ internal sealed record CreateTubeBody
     public string? Offer { get; init; }
     /// <summary>Id chosen by the caller, or a live tube to open one more channel on.</summary>
     public string? TubeId { get; init; }
-    /// <summary>A repeated create with the key of a live tube is answered with that tube.</summary>
+    /// <summary>A repeated create with the key of a live conversation is answered as the first was.</summary>
     public string? RequestKey { get; init; }
+    /// <summary>On whose behalf; counts against that owner's limit.</summary>
+    public string? Owner { get; init; }
+    /// <summary>How long to wait for admission when the node is at a limit, in milliseconds; left out for a refusal at once.</summary>
+    public long? MaxWaitMs { get; init; }
+    /// <summary>How long the caller waits for the answer, in milliseconds; the create is cancelled after that.</summary>
+    public long? TimeoutMs { get; init; }
+    /// <summary>Ends the tube when no user bytes went either way for so many milliseconds.</summary>
+    public long? IdleTimeoutMs { get; init; }
+    /// <summary>Ends the tube at this age, in milliseconds.</summary>
+    public long? MaxAgeMs { get; init; }
+}
+
+/// <summary>Body of <c>PUT /v1/capacity/limits</c>; what is left out stays as it is.</summary>
+internal sealed record LimitsBody
+{
+    /// <summary>Creates in flight, at least 1.</summary>
+    public int? MaxConcurrentCreates { get; init; }
+    /// <summary>Tubes, at least 1.</summary>
+    public int? MaxTubes { get; init; }
+    /// <summary>Tubes of one owner, at least 1, or 0 for no limit.</summary>
+    public int? MaxTubesPerOwner { get; init; }
+    /// <summary>Creates that may wait for admission, 0 or more.</summary>
+    public int? MaxWaiting { get; init; }
 }
 
 /// <summary>Body of <c>PUT /v1/tubes/{id}/remote-description</c>.</summary>

@@ -39,8 +39,15 @@ internal sealed record TubeStateBody(string State, DateTimeOffset At);
 /// <summary>A tube's counters of user bytes and messages.</summary>
 internal sealed record TrafficBody(long BytesSent, long BytesReceived, long MessagesSent, long MessagesReceived, double? RoundTripMs)
 {
+    public DateTimeOffset? LastSentAt { get; init; }
+    public DateTimeOffset? LastReceivedAt { get; init; }
+
     public static TrafficBody Of(TubeTraffic traffic) =>
-        new(traffic.BytesSent, traffic.BytesReceived, traffic.MessagesSent, traffic.MessagesReceived, traffic.RoundTripTime?.TotalMilliseconds);
+        new(traffic.BytesSent, traffic.BytesReceived, traffic.MessagesSent, traffic.MessagesReceived, traffic.RoundTripTime?.TotalMilliseconds)
+        {
+            LastSentAt = traffic.LastSentAt,
+            LastReceivedAt = traffic.LastReceivedAt,
+        };
 }
 
 /// <summary>A tube.</summary>
@@ -50,17 +57,21 @@ internal sealed record TubeBody(string TubeId, string Node, string State, bool I
     public required IReadOnlyList<TubeConversationBody> Conversations { get; init; }
     public required IReadOnlyList<TubeStateBody> History { get; init; }
     public string? SelectedPair { get; init; }
+    public string? LocalAddress { get; init; }
+    public string? RemoteAddress { get; init; }
     public TrafficBody? Traffic { get; init; }
     public CloseReasonBody? CloseReason { get; init; }
     public string? CloseText { get; init; }
 
-    public static TubeBody Of(TubeSnapshot tube, TubeTraffic? traffic) => new(tube.TubeId.ToString(), tube.Node, tube.State.Text, tube.IsOfferer, tube.CreatedAt)
+    public static TubeBody Of(TubeSnapshot tube, TubeTraffic traffic) => new(tube.TubeId.ToString(), tube.Node, tube.State.Text, tube.IsOfferer, tube.CreatedAt)
     {
         Owner = tube.Owner,
         Conversations = [.. tube.Conversations.Select(TubeConversationBody.Of)],
         History = [.. tube.History.Select(entry => new TubeStateBody(entry.State.Text, entry.At))],
         SelectedPair = tube.SelectedPair,
-        Traffic = traffic is { } counted ? TrafficBody.Of(counted) : null,
+        LocalAddress = tube.LocalAddress,
+        RemoteAddress = tube.RemoteAddress,
+        Traffic = TrafficBody.Of(traffic),
         CloseReason = tube.CloseReason is { } reason ? CloseReasonBody.Of(reason) : null,
         CloseText = tube.CloseText,
     };

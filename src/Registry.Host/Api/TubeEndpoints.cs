@@ -14,6 +14,7 @@ internal static class TubeEndpoints
         v1.MapDelete("/tubes/{tubeId}", CloseAsync);
         v1.MapPut("/tubes/{tubeId}/remote-description", SetRemoteDescriptionAsync);
         v1.MapPost("/tubes/{tubeId}/candidates", AddCandidatesAsync);
+        v1.MapPut("/tubes/{tubeId}/conversations/{conversationId}", AssociateAsync);
     }
 
     private static async Task<IResult> CreateAsync(HttpRequest request, ITubeRegistry registry)
@@ -44,6 +45,9 @@ internal static class TubeEndpoints
             problem = Problem.InvalidRequest("settings", "'settings' is missing; give an object such as {\"conversationType\": \"echo\"}.");
         else if (!ConversationSettingsReader.TryRead(body.Settings, out var settings, out var refusal))
             problem = Problem.Of(refusal);
+        else if (!Arguments.TryDuration(body.MaxWaitMs, "maxWaitMs", out var maxWait, out wrong) || !Arguments.TryDuration(body.TimeoutMs, "timeoutMs", out var timeout, out wrong)
+            || !Arguments.TryDuration(body.IdleTimeoutMs, "idleTimeoutMs", out var idleTimeout, out wrong) || !Arguments.TryDuration(body.MaxAgeMs, "maxAgeMs", out var maxAge, out wrong))
+            problem = wrong;
         else
         {
             if (body.TubeId is not null)
@@ -54,6 +58,11 @@ internal static class TubeEndpoints
                 Offer = body.Offer,
                 TubeId = tubeId,
                 RequestKey = body.RequestKey,
+                Owner = body.Owner,
+                MaxWait = maxWait,
+                Timeout = timeout,
+                IdleTimeout = idleTimeout,
+                MaxAge = maxAge,
             };
         }
         return problem is null;
@@ -66,7 +75,7 @@ internal static class TubeEndpoints
         var directory = registry.Directory;
         if (!directory.TryGet(id, out var tube) && !directory.TryGetClosed(id, out tube))
             return Problem.TubeNotFound(tubeId);
-        return Results.Json(TubeBody.Of(tube, directory.TryGetTraffic(id, out var traffic) ? traffic : null), ApiJson.Options);
+        return Results.Json(TubeBody.Of(tube, directory.TryGetTraffic(id, out var traffic) ? traffic : tube.Traffic), ApiJson.Options);
     }
 
     private static async Task<IResult> CloseAsync(string tubeId, string? reason, ITubeRegistry registry, CancellationToken cancellationToken)
@@ -101,5 +110,12 @@ internal static class TubeEndpoints
         if (body.Value.Candidates is not { } candidates || candidates.Contains(null))
             return Problem.InvalidRequest("candidates", "'candidates' must be a list of candidate lines; an empty line means that there are no more.");
         return Replies.Translate(await registry.AddCandidatesAsync(new(id, candidates), request.HttpContext.RequestAborted));
+    }
+
+    private static async Task<IResult> AssociateAsync(string tubeId, HttpContext context, ITubeRegistry registry)
+    {
+        if (!Arguments.TryTubeId(tubeId, out var id, out var problem) || !Arguments.TryConversationId(Arguments.LastSegment(context), out var conversation, out problem))
+            return problem;
+        return Replies.Translate(await registry.AssociateAsync(new(id, conversation), context.RequestAborted));
     }
 }

@@ -93,7 +93,7 @@ internal sealed class Gateway : IAsyncDisposable
         application.MapDashboard();
         var v1 = application.MapGroup("/v1");
         v1.MapTubes();
-        v1.MapSignals();
+        v1.MapEvents();
         v1.MapConversations();
         return application;
     }

@@ -215,7 +215,7 @@ public sealed class PeerSpecs
             {
                 Resolve = (_, _) => throw new SocketException((int)SocketError.HostNotFound),
             };
-            new ConversationFactory(services).TryOpen(settings, out var conversation, out _).ShouldBeTrue();
+            new ConversationFactory(services).TryOpen(settings, new(services.Time), out var conversation, out _).ShouldBeTrue();
             Conversation = conversation;
             (Channel, var theirs) = ScriptedDataChannel.Pair(window);
             run = conversation.RunAsync(theirs);

@@ -19,9 +19,10 @@ internal sealed class TunnelFixture : IAsyncDisposable
     {
         var settings = RegistrySettings.From(ConfigurationFactory.ParseString(hocon));
         Services = new(settings, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges);
+        (NearUsers, FarUsers) = (new(Services.Time), new(Services.Time));
         var factory = new ConversationFactory(Services);
-        factory.TryOpen(TunnelSettings.Listen(new(IPAddress.Loopback, 0)), out var near, out _).ShouldBeTrue();
-        factory.TryOpen(TunnelSettings.Dial(host ?? target.Address.ToString(), target.Port), out var far, out _).ShouldBeTrue();
+        factory.TryOpen(TunnelSettings.Listen(new(IPAddress.Loopback, 0)), NearUsers, out var near, out _).ShouldBeTrue();
+        factory.TryOpen(TunnelSettings.Dial(host ?? target.Address.ToString(), target.Port), FarUsers, out var far, out _).ShouldBeTrue();
         (Near, Far) = (near, far);
         (NearChannel, FarChannel) = ScriptedDataChannel.Pair(window);
         if (!run)
@@ -32,6 +33,8 @@ internal sealed class TunnelFixture : IAsyncDisposable
 
     public ChannelGauges Gauges { get; } = new();
     public ChannelServices Services { get; }
+    public UserTraffic NearUsers { get; }
+    public UserTraffic FarUsers { get; }
     public IConversation Near { get; }
     public IConversation Far { get; }
     public ScriptedDataChannel NearChannel { get; }

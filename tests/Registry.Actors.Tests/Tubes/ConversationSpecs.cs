@@ -177,7 +177,7 @@ public sealed class ConversationSpecs(ITestOutputHelper output) : RegistrySpec(o
         await Registry.CloseTubeAsync(new(near.TubeId, CloseReason.Client));
         await NothingLeftAsync();
         Registry.Directory.TryGetClosed(far.TubeId, out var closed).ShouldBeTrue();
-        closed.CloseReason.ShouldBe(CloseReason.Normal);
+        closed.CloseReason.ShouldBe(CloseReason.Client);
         (await SignalsAsync(far.TubeId)).OfType<ChannelClosed>().First(c => c.ChannelId == "t-near").Reason.ShouldBe(CloseReason.Client);
     }
 }

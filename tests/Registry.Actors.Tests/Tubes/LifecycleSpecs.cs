@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Registry.Actors.Reconciling;
 using Registry.Messages;
 using Registry.WebRtc;
 using Xunit.Abstractions;
@@ -205,7 +206,14 @@ public sealed class LifecycleSpecs(ITestOutputHelper output) : RegistrySpec(outp
 
         (await Registry.CloseTubeAsync(new(created.TubeId))).ShouldBeOfType<Done>();
 
+        Registry.Directory.Count.ShouldBe(0);
+        Node.Gauges.Listeners.ShouldBe(0);
+        Node.Holdings.All.Single().Kind.ShouldBe(HoldingKind.PeerConnection);
+        // What a tube could not give back is tried again by the reconciler, and shows as a finding.
+        Clock.Advance(TimeSpan.FromSeconds(30));
+        Clock.Advance(TimeSpan.FromSeconds(30));
         await NothingLeftAsync();
+        Registry.Capacity.ReconcilerFindings.ShouldBe(1);
     }
 
     [Fact]

@@ -23,8 +23,9 @@ public abstract class RegistrySpec : TestKit
         """);
 
     private protected RegistrySpec(ITestOutputHelper output, string hocon = "", Action<TubeRegistryOptions>? configure = null)
-        : base(Setup(hocon, configure, out var peers), null, output)
+        : base(Setup(hocon, configure, out var peers, out var time), null, output)
     {
+        time.Follow(Sys.Scheduler);
         Peers = peers;
         Node = TubeRegistryNode.Get(Sys);
         Actor = Sys.ActorOf(RegistryActor.Props(Node.ContextFor(null)), RegistryActor.ActorName);
@@ -87,17 +88,19 @@ public abstract class RegistrySpec : TestKit
         Node.Directory.ConversationCount.ShouldBe(0);
         Peers.OpenConnections.ShouldBe(0);
         Peers.Connections.ShouldAllBe(c => !c.HasListeners);
-        Registry.Capacity.ActiveCreates.ShouldBe(0);
+        (Registry.Capacity.ActiveCreates, Registry.Capacity.Tubes, Registry.Capacity.Waiting, Node.Admission.Owners).ShouldBe((0, 0, 0, 0));
+        Node.Holdings.All.ShouldBeEmpty();
+        Node.Metrics.Registrations.ShouldBe(0);
         Node.Gauges.Connections.ShouldBe(0);
         Node.Gauges.Sockets.ShouldBe(0);
         Node.Gauges.Listeners.ShouldBe(0);
         ((ActorRefWithCell)Actor).Children.ShouldBeEmpty();
     });
 
-    private static ActorSystemSetup Setup(string hocon, Action<TubeRegistryOptions>? configure, out ScriptedPeerConnectionFactory peers)
+    private static ActorSystemSetup Setup(string hocon, Action<TubeRegistryOptions>? configure, out ScriptedPeerConnectionFactory peers, out SchedulerTime time)
     {
         var factory = peers = new();
-        var options = new TubeRegistryOptions { PeerConnections = factory, Node = "here" };
+        var options = new TubeRegistryOptions { PeerConnections = factory, Node = "here", TimeProvider = time = new() };
         configure?.Invoke(options);
         var config = ConfigurationFactory.ParseString(hocon).WithFallback(VirtualTime).WithFallback(DefaultConfig);
         return ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(config), new TubeRegistrySetup(options));

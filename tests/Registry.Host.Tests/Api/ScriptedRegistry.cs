@@ -15,6 +15,7 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
     public List<IRegistryCommand> Commands { get; } = [];
     public Dictionary<TubeId, TubeSnapshot> Tubes { get; } = [];
     public Dictionary<TubeId, TubeSnapshot> ClosedTubes { get; } = [];
+    public List<RegistryEvent> Changes { get; } = [];
     public long AskedAfter { get; private set; } = -1;
     public TaskCompletionSource Released { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -39,6 +40,14 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
     public Task<RegistryReply> CloseConversationAsync(CloseConversation command, CancellationToken cancellationToken = default) => Ask(command);
     public Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken = default) => Ask(command);
 
+    public Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default) => Ask(command);
+
+    public IAsyncEnumerable<RegistryEvent> WatchAsync(long? afterSequence = null, CancellationToken cancellationToken = default)
+    {
+        AskedAfter = afterSequence ?? -1;
+        return Changes.ToAsyncEnumerable();
+    }
+
     public IAsyncEnumerable<TubeSignal>? Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default)
     {
         AskedAfter = afterSequence;
@@ -62,6 +71,8 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
     public IReadOnlyList<ConversationId> ConversationsOf(TubeId tubeId) => [.. Tubes[tubeId].Conversations.Select(conversation => conversation.ConversationId)];
 
     public IEnumerable<TubeSnapshot> List() => Tubes.Values;
+
+    public TubePage List(TubeQuery query) => new([.. Tubes.Values.Where(query.Matches).Where(t => query.Cursor is null || string.CompareOrdinal(t.TubeId.ToString(), query.Cursor.ToString()) > 0).OrderBy(t => t.TubeId.ToString(), StringComparer.Ordinal)], null);
 
     public bool TryGetClosed(TubeId tubeId, [NotNullWhen(true)] out TubeSnapshot? tube) => ClosedTubes.TryGetValue(tubeId, out tube);
 

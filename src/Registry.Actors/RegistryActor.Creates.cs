@@ -1,0 +1,333 @@
+using Akka.Actor;
+using Akka.Event;
+using Registry.Actors.Admission;
+using Registry.Actors.Tubes;
+using Registry.Messages;
+
+namespace Registry.Actors;
+
+/// <summary>How creates come in: checked, admitted at once or after a wait, handed to a tube, answered once.</summary>
+public sealed partial class RegistryActor
+{
+    private const int MaxTextLength = 128;
+
+    // Beyond a year a limit is none, and timers have an end.
+    private static readonly TimeSpan LongestTime = TimeSpan.FromDays(366);
+
+    private readonly WaitingRoom waiting = new();
+    private readonly Dictionary<(string? Owner, string Key), PendingCreate> requestKeys = [];
+    private readonly Dictionary<IActorRef, HashSet<PendingCreate>> asking = [];
+    private bool refusing;
+
+    private void HandleCreateMessage(CreateMessage message)
+    {
+        switch (message)
+        {
+            case AskedCreate asked:
+                Create(asked.Command, asked.Call);
+                break;
+            case CreateSettled settled:
+                Settle(settled.Create, settled.Reply);
+                ServeWaiting();
+                break;
+            case CreateEnded ended:
+                Forget(ended.Create);
+                break;
+            case AbandonCreate { Call: { Create: { } create, Asker: { } asker } }:
+                Abandon(create, asker);
+                break;
+            case CreateOverdue overdue:
+                Expire(overdue.Create);
+                break;
+        }
+    }
+
+    private void Create(CreateTube command, CreateCall? call)
+    {
+        if (Check(command) is { } invalid)
+        {
+            Sender.Tell(invalid);
+            return;
+        }
+
+        if (command.RequestKey is { } key && requestKeys.TryGetValue((command.Owner, key), out var same))
+        {
+            Repeat(same, command, call);
+            return;
+        }
+
+        var create = new PendingCreate(command, command.TubeId ?? TubeId.NewId(), node.Time.GetTimestamp());
+        if (TryAdmit(create) is not { } refused)
+        {
+            Take(create, call);
+            Start(create);
+        }
+        else if (refused.Code == RefusalCode.Overloaded && command.MaxWait is { } wait && waiting.TryAdd(create, node.Admission.Limits.MaxWaiting, out var displaced))
+        {
+            Take(create, call);
+            Timers.StartSingleTimer(create, new CreateOverdue(create), command.Timeout is { } timeout && timeout < wait ? timeout : wait);
+            if (displaced is not null)
+                Reject(displaced, refused);
+            node.Admission.CountWaiting(waiting.Count);
+        }
+        else
+        {
+            CountRefusal(refused);
+            Sender.Tell(refused);
+        }
+    }
+
+    /// <summary>A place for the create, or why there is none.</summary>
+    private Refused? TryAdmit(PendingCreate create)
+    {
+        var command = create.Command;
+        if (node.Directory.TryGet(command.ConversationId, out var holder))
+            return TubeActor.Exists(command.ConversationId, holder.TubeId);
+        if (node.Admission.TryEnter(command.Owner, needsTube: !tubes.ContainsKey(create.TubeId)) is { } refused)
+            return refused;
+        create.AdmittedAt = node.Time.GetTimestamp();
+        return null;
+    }
+
+    // From here on the create is someone's: it will be answered, and ends when everyone who asked has gone.
+    private void Take(PendingCreate create, CreateCall? call)
+    {
+        Join(create, call);
+        if (create.Command.RequestKey is not null)
+            requestKeys.Add(KeyOf(create), create);
+    }
+
+    private void Join(PendingCreate create, CreateCall? call)
+    {
+        create.Askers.Add(Sender);
+        if (call is not null)
+            (call.Create, call.Asker) = (create, Sender);
+        if (create.Reply is not null)
+            return;
+        if (!asking.TryGetValue(Sender, out var creates))
+        {
+            asking.Add(Sender, creates = []);
+            Context.Watch(Sender);
+        }
+
+        creates.Add(create);
+    }
+
+    private void Repeat(PendingCreate same, CreateTube command, CreateCall? call)
+    {
+        if (command.ConversationId != same.Command.ConversationId)
+        {
+            Sender.Tell(new Refused(RefusalCode.InvalidRequest,
+                $"requestKey belongs to a create for another conversation, tube {same.TubeId}. Use a fresh key for each create.")
+            { Key = "requestKey", TubeId = same.TubeId });
+            return;
+        }
+
+        Join(same, call);
+        if (same.Reply is { } reply)
+            Sender.Tell(reply);
+    }
+
+    private void Start(PendingCreate create)
+    {
+        if (create.Command.Timeout is { } timeout)
+            Timers.StartSingleTimer(create, new CreateOverdue(create), Positive(timeout - node.Time.GetElapsedTime(create.AskedAt)));
+        if (tubes.TryGetValue(create.TubeId, out var live))
+        {
+            live.Actor.Tell(new OpenChannel(create));
+        }
+        else
+        {
+            live = new(Context.ActorOf(TubeActor.Props(node, create), create.TubeId.ToString()), create.Command.Owner);
+            Context.WatchWith(live.Actor, new TubeStopped(create.TubeId));
+            tubes.Add(create.TubeId, live);
+        }
+
+        live.Unsettled.Add(create);
+        if (create.Command.RequestKey is not null)
+            live.Keyed.Add(create);
+    }
+
+    private void ServeWaiting()
+    {
+        while (waiting.Next is { } next)
+        {
+            var refused = TryAdmit(next);
+            if (refused?.Code == RefusalCode.Overloaded)
+                break;
+            waiting.TakeNext();
+            Timers.Cancel(next);
+            if (refused is null)
+                Start(next);
+            else
+                Reject(next, refused);
+        }
+
+        node.Admission.CountWaiting(waiting.Count);
+        // Not at the limit itself, or a node that works at its limit would log each create.
+        if (refusing && node.Admission.Read() is { CanAcceptMore: true, LoadPercentage: <= 90 })
+        {
+            refusing = false;
+            log.Info("Accepting creates again");
+        }
+    }
+
+    /// <summary>A create that was admitted has its answer.</summary>
+    private void Settle(PendingCreate create, RegistryReply reply)
+    {
+        if (create.Reply is not null)
+            return;
+        var taken = node.Time.GetElapsedTime(create.AdmittedAt!.Value);
+        node.Admission.Leave(taken, reply is TubeCreated);
+        node.Metrics.CreateEnded(reply is Refused refused ? refused.Code.Text : "created", taken);
+        if (tubes.TryGetValue(create.TubeId, out var child))
+            child.Unsettled.Remove(create);
+        Answer(create, reply);
+    }
+
+    /// <summary>A create is refused that was not admitted.</summary>
+    private void Reject(PendingCreate create, Refused refused)
+    {
+        CountRefusal(refused);
+        Answer(create, refused);
+    }
+
+    private void Answer(PendingCreate create, RegistryReply reply)
+    {
+        create.Reply = reply;
+        Timers.Cancel(create);
+        foreach (var asker in create.Askers)
+        {
+            asker.Tell(reply);
+            StopWatching(asker, create);
+        }
+
+        if (reply is Refused)
+            Forget(create);
+    }
+
+    private void StopWatching(IActorRef asker, PendingCreate create)
+    {
+        if (!asking.TryGetValue(asker, out var creates) || !creates.Remove(create) || creates.Count > 0)
+            return;
+        asking.Remove(asker);
+        Context.Unwatch(asker);
+    }
+
+    private void Forget(PendingCreate create)
+    {
+        if (create.Command.RequestKey is null)
+            return;
+        requestKeys.Remove(KeyOf(create));
+        if (tubes.TryGetValue(create.TubeId, out var child))
+            child.Keyed.Remove(create);
+    }
+
+    private void AskerEnded(IActorRef asker)
+    {
+        if (asking.TryGetValue(asker, out var creates))
+            foreach (var create in creates.ToArray())
+                Abandon(create, asker);
+    }
+
+    private void Abandon(PendingCreate create, IActorRef asker)
+    {
+        StopWatching(asker, create);
+        if (create.Askers.Remove(asker) && create.Askers.Count == 0)
+            Cancel(create, new(RefusalCode.CreateCancelled, "The create was cancelled because its asker gave up."));
+    }
+
+    private void Expire(PendingCreate create)
+    {
+        if (create.Reply is not null)
+            return;
+        var command = create.Command;
+        Cancel(create, create.AdmittedAt is null
+            ? new(RefusalCode.Overloaded, $"No place became free while the create waited. Try again in {RegistryCapacity.DelayFor(100).TotalSeconds:0} s.")
+            {
+                ActiveCreates = node.Admission.Read().ActiveCreates,
+                Limit = node.Admission.Limits.MaxConcurrentCreates,
+                RetryAfter = RegistryCapacity.DelayFor(100),
+            }
+            : new(RefusalCode.CreateTimeout, $"The create did not finish within {command.Timeout!.Value.TotalSeconds:0.###} s, the time its asker gave. Try again.") { TubeId = create.TubeId });
+    }
+
+    /// <summary>Ends a create wherever it is; what it made goes with it.</summary>
+    private void Cancel(PendingCreate create, Refused why)
+    {
+        if (waiting.Remove(create))
+        {
+            node.Admission.CountWaiting(waiting.Count);
+            Reject(create, why);
+        }
+        else if (create.Reply is not Refused && tubes.TryGetValue(create.TubeId, out var child))
+        {
+            child.Actor.Tell(new CancelCreate(create, why));
+        }
+    }
+
+    private void Change(ChangeLimits change)
+    {
+        var (limits, refused) = Check(change, node.Admission.Limits);
+        if (refused is not null)
+        {
+            Sender.Tell(refused);
+            return;
+        }
+
+        node.Admission.Limits = limits;
+        log.Info(
+            "Limits changed: max concurrent creates: {MaxConcurrentCreates}, max tubes: {MaxTubes}, per owner: {MaxTubesPerOwner}, max waiting: {MaxWaiting}",
+            limits.MaxConcurrentCreates, limits.MaxTubes, limits.MaxTubesPerOwner, limits.MaxWaiting);
+        ServeWaiting();
+        Sender.Tell(new CapacityRead(node.Admission.Read()));
+    }
+
+    private static (RegistryLimits Limits, Refused? Refused) Check(ChangeLimits change, RegistryLimits now)
+    {
+        var refused = TooSmall(change.MaxConcurrentCreates, 1, "maxConcurrentCreates") ?? TooSmall(change.MaxTubes, 1, "maxTubes")
+            ?? TooSmall(change.MaxTubesPerOwner, 0, "maxTubesPerOwner") ?? TooSmall(change.MaxWaiting, 0, "maxWaiting");
+        return (new(
+            change.MaxConcurrentCreates ?? now.MaxConcurrentCreates,
+            change.MaxTubes ?? now.MaxTubes,
+            change.MaxTubesPerOwner ?? now.MaxTubesPerOwner,
+            change.MaxWaiting ?? now.MaxWaiting), refused);
+    }
+
+    private static Refused? TooSmall(int? value, int least, string key) =>
+        value < least ? new(RefusalCode.InvalidRequest, $"{key} is {value}; it must be at least {least}.") { Key = key } : null;
+
+    private static Refused? Check(CreateTube command)
+    {
+        if (string.IsNullOrEmpty(command.ConversationId.ToString()))
+            return new(RefusalCode.InvalidRequest, "conversationId is missing.") { Key = "conversationId" };
+        return WrongText(command.RequestKey, "requestKey") ?? WrongText(command.Owner, "owner")
+            ?? WrongTime(command.MaxWait, "maxWait") ?? WrongTime(command.Timeout, "timeout")
+            ?? WrongTime(command.IdleTimeout, "idleTimeout") ?? WrongTime(command.MaxAge, "maxAge");
+    }
+
+    private static Refused? WrongText(string? text, string key) => text is { Length: 0 or > MaxTextLength }
+        ? new(RefusalCode.InvalidRequest, $"{key} must have 1 to {MaxTextLength} characters.") { Key = key }
+        : null;
+
+    private static Refused? WrongTime(TimeSpan? time, string key) => time <= TimeSpan.Zero || time > LongestTime
+        ? new(RefusalCode.InvalidRequest, $"{key} must be more than 0 and at most {LongestTime.TotalDays} days.") { Key = key }
+        : null;
+
+    // One line at the crossing; the counters tell how many followed.
+    private void CountRefusal(Refused refused)
+    {
+        node.Metrics.Refused(refused.Code);
+        if (refused.Code is not (RefusalCode.Overloaded or RefusalCode.OwnerLimit))
+            return;
+        node.Admission.CountRejected();
+        if (refusing || refused.Code != RefusalCode.Overloaded)
+            return;
+        refusing = true;
+        log.Warning("Refusing creates: {Message}", refused.Message);
+    }
+
+    private static TimeSpan Positive(TimeSpan span) => span > TimeSpan.Zero ? span : TimeSpan.FromTicks(1);
+
+    private static (string? Owner, string Key) KeyOf(PendingCreate create) => (create.Command.Owner, create.Command.RequestKey!);
+}
