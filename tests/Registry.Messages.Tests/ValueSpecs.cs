@@ -1,6 +1,4 @@
-using Registry.Messages;
-
-namespace Registry.Actors.Tests.Messages;
+namespace Registry.Messages.Tests;
 
 public sealed class ValueSpecs
 {
@@ -42,7 +40,7 @@ public sealed class ValueSpecs
     public void Close_reasons_are_the_closed_list()
     {
         var known = Enum.GetValues<CloseReason>();
-        known.Select(r => (int)r.Code).ShouldBe(Enumerable.Range(0, 24).Where(c => c != 3).Concat([64, 65, 66]));
+        known.Select(r => (int)r.Code).ShouldBe([.. Enumerable.Range(0, 24).Where(c => c != 3), 64, 65, 66]);
         known.Where(r => r.IsCritical).Select(r => (int)r.Code).ShouldBe([1, 13, 14, 17, 18, 19, 21]);
         known.Where(r => r.IsRetryable).Select(r => (int)r.Code).ShouldBe([2, 4, 9, 10, 16, 64, 65, 66]);
         foreach (var reason in known)

@@ -1,8 +1,7 @@
 using System.Net;
 using System.Text.Json;
-using Registry.Messages;
 
-namespace Registry.Actors.Tests.Messages;
+namespace Registry.Messages.Tests;
 
 public sealed class ConversationSettingsSpecs
 {

@@ -1,0 +1,167 @@
+using System.Net;
+using System.Net.Sockets;
+using Google.Protobuf;
+
+namespace Registry.Messages.Wire;
+
+public static partial class RegistryCodec
+{
+    private static V1.CreateTube Write(CreateTube command)
+    {
+        var wire = new V1.CreateTube
+        {
+            ConversationId = command.ConversationId.ToString(),
+            Settings = Write(command.Settings),
+            TrickleIce = command.TrickleIce,
+        };
+        if (command.Offer is { } offer)
+            wire.Offer = offer;
+        if (command.TubeId is { } tube)
+            wire.TubeId = tube.ToString();
+        if (command.RequestKey is { } key)
+            wire.RequestKey = key;
+        if (command.Owner is { } owner)
+            wire.Owner = owner;
+        if (command.MaxWait is { } wait)
+            wire.MaxWaitTicks = wait.Ticks;
+        if (command.Timeout is { } timeout)
+            wire.TimeoutTicks = timeout.Ticks;
+        if (command.IdleTimeout is { } idle)
+            wire.IdleTimeoutTicks = idle.Ticks;
+        if (command.MaxAge is { } age)
+            wire.MaxAgeTicks = age.Ticks;
+        return wire;
+    }
+
+    private static CreateTube Read(V1.CreateTube wire) => new(Conversation(wire.ConversationId), Read(Required(wire.Settings, "settings")))
+    {
+        TrickleIce = wire.TrickleIce,
+        Offer = wire.HasOffer ? wire.Offer : null,
+        TubeId = wire.HasTubeId ? Tube(wire.TubeId) : null,
+        RequestKey = wire.HasRequestKey ? wire.RequestKey : null,
+        Owner = wire.HasOwner ? wire.Owner : null,
+        MaxWait = wire.HasMaxWaitTicks ? new(wire.MaxWaitTicks) : null,
+        Timeout = wire.HasTimeoutTicks ? new(wire.TimeoutTicks) : null,
+        IdleTimeout = wire.HasIdleTimeoutTicks ? new(wire.IdleTimeoutTicks) : null,
+        MaxAge = wire.HasMaxAgeTicks ? new(wire.MaxAgeTicks) : null,
+    };
+
+    private static V1.ConversationSettings Write(ConversationSettings settings) => settings switch
+    {
+        TunnelSettings { ListenEndPoint: { } endPoint } => new() { TunnelListen = Write(endPoint) },
+        TunnelSettings { TargetHost: { } host } tunnel => new() { TunnelDial = new() { Host = host, Port = (uint)tunnel.TargetPort } },
+        EchoSettings => new() { Echo = new() },
+        _ => throw new FormatException($"{settings.GetType().Name} has no wire form."),
+    };
+
+    private static ConversationSettings Read(V1.ConversationSettings wire) => wire.KindCase switch
+    {
+        V1.ConversationSettings.KindOneofCase.TunnelListen => TunnelSettings.Listen(Read(wire.TunnelListen)),
+        V1.ConversationSettings.KindOneofCase.TunnelDial => Read(wire.TunnelDial),
+        V1.ConversationSettings.KindOneofCase.Echo => new EchoSettings(),
+        _ => throw new FormatException("settings are of no kind that this version knows."),
+    };
+
+    private static V1.TunnelListen Write(IPEndPoint endPoint) => new()
+    {
+        Address = ByteString.CopyFrom(endPoint.Address.GetAddressBytes()),
+        Port = (uint)endPoint.Port,
+        ScopeId = endPoint.AddressFamily == AddressFamily.InterNetworkV6 ? (uint)endPoint.Address.ScopeId : 0,
+    };
+
+    private static IPEndPoint Read(V1.TunnelListen wire)
+    {
+        if (wire.Port > IPEndPoint.MaxPort)
+            throw new FormatException($"port {wire.Port} is above {IPEndPoint.MaxPort}.");
+        return wire.Address.Length switch
+        {
+            4 => new(new IPAddress(wire.Address.Span), (int)wire.Port),
+            16 => new(new IPAddress(wire.Address.Span, wire.ScopeId), (int)wire.Port),
+            _ => throw new FormatException($"address has {wire.Address.Length} bytes; an IP address has 4 or 16."),
+        };
+    }
+
+    private static TunnelSettings Read(V1.TunnelDial wire) => TunnelSettings.IsHost(wire.Host) && wire.Port is >= 1 and <= IPEndPoint.MaxPort
+        ? TunnelSettings.Dial(wire.Host, (int)wire.Port)
+        : throw new FormatException("tunnel_dial is not a host name or IP address with a port from 1 to 65535.");
+
+    private static V1.SetRemoteDescription Write(SetRemoteDescription command) => new()
+    {
+        TubeId = command.TubeId.ToString(),
+        Type = DescriptionTypes.Write(command.Type),
+        Sdp = command.Sdp,
+    };
+
+    private static SetRemoteDescription Read(V1.SetRemoteDescription wire) => new(Tube(wire.TubeId), DescriptionTypes.Read(wire.Type), wire.Sdp);
+
+    private static V1.AddCandidates Write(AddCandidates command) => new() { TubeId = command.TubeId.ToString(), Candidates = { command.Candidates } };
+
+    private static AddCandidates Read(V1.AddCandidates wire) => new(Tube(wire.TubeId), [.. wire.Candidates]);
+
+    private static V1.CloseTube Write(CloseTube command)
+    {
+        var wire = new V1.CloseTube { TubeId = command.TubeId.ToString(), Reason = command.Reason.Code };
+        if (command.Text is { } text)
+            wire.Text = text;
+        return wire;
+    }
+
+    private static CloseTube Read(V1.CloseTube wire) => new(Tube(wire.TubeId), CloseReason.FromCode(wire.Reason), wire.HasText ? wire.Text : null);
+
+    private static V1.CloseConversation Write(CloseConversation command)
+    {
+        var wire = new V1.CloseConversation { ConversationId = command.ConversationId.ToString(), Reason = command.Reason.Code };
+        if (command.Text is { } text)
+            wire.Text = text;
+        return wire;
+    }
+
+    private static CloseConversation Read(V1.CloseConversation wire) =>
+        new(Conversation(wire.ConversationId), CloseReason.FromCode(wire.Reason), wire.HasText ? wire.Text : null);
+
+    private static V1.AssociateConversation Write(AssociateConversation command) =>
+        new() { TubeId = command.TubeId.ToString(), ConversationId = command.ConversationId.ToString() };
+
+    private static AssociateConversation Read(V1.AssociateConversation wire) => new(Tube(wire.TubeId), Conversation(wire.ConversationId));
+
+    private static V1.SubscribeSignals Write(SubscribeSignals command)
+    {
+        var wire = new V1.SubscribeSignals { TubeId = command.TubeId.ToString(), AfterSequence = command.AfterSequence };
+        if (command.Window is { } window)
+            wire.Window = window;
+        return wire;
+    }
+
+    private static SubscribeSignals Read(V1.SubscribeSignals wire) =>
+        new(Tube(wire.TubeId), wire.AfterSequence) { Window = wire.HasWindow ? wire.Window : null };
+
+    private static V1.UnsubscribeSignals Write(UnsubscribeSignals command) => new() { TubeId = command.TubeId.ToString() };
+
+    private static UnsubscribeSignals Read(V1.UnsubscribeSignals wire) => new(Tube(wire.TubeId));
+
+    private static V1.GetTube Write(GetTube command) => new() { TubeId = command.TubeId.ToString() };
+
+    private static GetTube Read(V1.GetTube wire) => new(Tube(wire.TubeId));
+
+    private static V1.ChangeLimits Write(ChangeLimits command)
+    {
+        var wire = new V1.ChangeLimits();
+        if (command.MaxConcurrentCreates is { } creates)
+            wire.MaxConcurrentCreates = creates;
+        if (command.MaxTubes is { } tubes)
+            wire.MaxTubes = tubes;
+        if (command.MaxTubesPerOwner is { } perOwner)
+            wire.MaxTubesPerOwner = perOwner;
+        if (command.MaxWaiting is { } waiting)
+            wire.MaxWaiting = waiting;
+        return wire;
+    }
+
+    private static ChangeLimits Read(V1.ChangeLimits wire) => new()
+    {
+        MaxConcurrentCreates = wire.HasMaxConcurrentCreates ? wire.MaxConcurrentCreates : null,
+        MaxTubes = wire.HasMaxTubes ? wire.MaxTubes : null,
+        MaxTubesPerOwner = wire.HasMaxTubesPerOwner ? wire.MaxTubesPerOwner : null,
+        MaxWaiting = wire.HasMaxWaiting ? wire.MaxWaiting : null,
+    };
+}

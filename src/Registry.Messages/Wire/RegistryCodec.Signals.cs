@@ -1,0 +1,50 @@
+namespace Registry.Messages.Wire;
+
+public static partial class RegistryCodec
+{
+    private static V1.IceCandidateFound Write(IceCandidateFound signal) =>
+        new() { TubeId = signal.TubeId.ToString(), Sequence = signal.Sequence, UtcTicks = signal.Time.UtcTicks, Candidate = signal.Candidate };
+
+    private static IceCandidateFound Read(V1.IceCandidateFound wire) => new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), wire.Candidate);
+
+    private static V1.ConnectionStateChanged Write(ConnectionStateChanged signal) =>
+        new() { TubeId = signal.TubeId.ToString(), Sequence = signal.Sequence, UtcTicks = signal.Time.UtcTicks, State = TubeStates.Write(signal.State) };
+
+    private static ConnectionStateChanged Read(V1.ConnectionStateChanged wire) =>
+        new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), TubeStates.Read(wire.State));
+
+    private static V1.ChannelOpened Write(ChannelOpened signal) =>
+        new() { TubeId = signal.TubeId.ToString(), Sequence = signal.Sequence, UtcTicks = signal.Time.UtcTicks, ChannelId = signal.ChannelId };
+
+    private static ChannelOpened Read(V1.ChannelOpened wire) => new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), wire.ChannelId);
+
+    private static V1.ChannelClosed Write(ChannelClosed signal) => new()
+    {
+        TubeId = signal.TubeId.ToString(),
+        Sequence = signal.Sequence,
+        UtcTicks = signal.Time.UtcTicks,
+        ChannelId = signal.ChannelId,
+        Outcome = signal.Outcome,
+        Reason = signal.Reason.Code,
+    };
+
+    private static ChannelClosed Read(V1.ChannelClosed wire) =>
+        new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), wire.ChannelId, wire.Outcome, CloseReason.FromCode(wire.Reason));
+
+    private static V1.TubeClosed Write(TubeClosed signal) => new()
+    {
+        TubeId = signal.TubeId.ToString(),
+        Sequence = signal.Sequence,
+        UtcTicks = signal.Time.UtcTicks,
+        Reason = signal.Reason.Code,
+        Text = signal.Text,
+    };
+
+    private static TubeClosed Read(V1.TubeClosed wire) =>
+        new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), CloseReason.FromCode(wire.Reason), wire.Text);
+
+    private static V1.SignalsMissed Write(SignalsMissed signal) =>
+        new() { TubeId = signal.TubeId.ToString(), Sequence = signal.Sequence, UtcTicks = signal.Time.UtcTicks, First = signal.First };
+
+    private static SignalsMissed Read(V1.SignalsMissed wire) => new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), wire.First);
+}

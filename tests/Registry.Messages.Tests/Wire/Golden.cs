@@ -1,0 +1,131 @@
+using System.Net;
+using Registry.Messages.Wire;
+
+namespace Registry.Messages.Tests.Wire;
+
+/// <summary>What each message looks like on the wire, for ever: a row is only added, and changed only when its message gained a field.</summary>
+internal static class Golden
+{
+    private static readonly TubeId Tube = new("tube-1");
+    private static readonly ConversationId Conversation = new("Sitzung 7");
+    private static readonly DateTimeOffset Time = new DateTimeOffset(2026, 11, 24, 22, 15, 55, TimeSpan.Zero).AddTicks(1234567);
+
+    private static readonly TubeSnapshot Snapshot = new(Tube, "node-1", TubeState.Failed)
+    {
+        Owner = "team-a",
+        IsOfferer = true,
+        Conversations = [new(Conversation, "tunnel", true) { LocalListenAddress = "127.0.0.1:40000" }],
+        History = [new(TubeState.Initializing, Time), new(TubeState.Failed, Time.AddSeconds(1))],
+        SelectedPair = "host/srflx",
+        LocalAddress = "10.0.0.1:5000",
+        RemoteAddress = "[2001:db8::1]:6000",
+        Traffic = new(1, 2, 3, 4, TimeSpan.FromMilliseconds(1.5)) { LastSentAt = Time.AddTicks(1), LastReceivedAt = Time.AddTicks(2) },
+        CloseReason = CloseReason.ConnectionLost,
+        CloseText = "no answer",
+    };
+
+    private static readonly CreateTube Create = new(Conversation, TunnelSettings.Listen(new(IPAddress.Parse("fe80::1%3"), 8080)))
+    {
+        TrickleIce = true,
+        Offer = "dj0wDQo=",
+        TubeId = Tube,
+        RequestKey = "key-1",
+        Owner = "team-a",
+        MaxWait = TimeSpan.FromTicks(1),
+        Timeout = TimeSpan.FromTicks(2),
+        IdleTimeout = TimeSpan.FromTicks(3),
+        MaxAge = TimeSpan.FromDays(1),
+    };
+
+    private static readonly RegistryCapacity Capacity = new()
+    {
+        CanAcceptMore = true,
+        ActiveCreates = 1,
+        MaxConcurrentCreates = 2,
+        Waiting = 3,
+        MaxWaiting = 4,
+        LoadPercentage = 5,
+        SuggestedDelayMs = 6,
+        AvgCreateTimeMs = 7.5,
+        TotalCreates = 8,
+        TotalFailures = 9,
+        TotalRejected = 10,
+        Tubes = 11,
+        MaxTubes = 12,
+        MaxTubesPerOwner = 13,
+        StaleTubesRemoved = 14,
+        CloseTimeouts = 15,
+        ReconcilerFindings = 16,
+    };
+
+    private static readonly Refused Refusal = new(RefusalCode.OwnerLimit, "Close a tube.")
+    {
+        Key = "owner",
+        TubeId = Tube,
+        ActiveCreates = 1,
+        Limit = 2,
+        RetryAfter = TimeSpan.FromSeconds(3),
+    };
+
+    public static readonly IReadOnlyList<(string Manifest, IRegistryProtocol Message, string Hex)> Table =
+    [
+        ("CT", Create,
+            "0A095369747A756E67203712190A170A10FE80000000000000000000000000000110903F180318012208646A307744516F3D2A06747562652D313205"
+            + "6B65792D313A067465616D2D61400148025003588080A7D39219"),
+        ("CT", Create with { Settings = TunnelSettings.Dial("db.internal", 5432) },
+            "0A095369747A756E672037121212100A0B64622E696E7465726E616C10B82A18012208646A307744516F3D2A06747562652D3132056B65792D313A06"
+            + "7465616D2D61400148025003588080A7D39219"),
+        ("CT", new CreateTube(Conversation, new EchoSettings()) { TrickleIce = false }, "0A095369747A756E67203712021A00"),
+        ("SRD", new SetRemoteDescription(Tube, DescriptionType.Answer, "dj0wDQo="), "0A06747562652D3110021A08646A307744516F3D"),
+        ("AC", new AddCandidates(Tube, ["candidate:1 1 udp 1 10.0.0.1 5000 typ host", ""]),
+            "0A06747562652D31122A63616E6469646174653A3120312075647020312031302E302E302E3120353030302074797020686F73741200"),
+        ("CLT", new CloseTube(Tube, CloseReason.Client, "done"), "0A06747562652D3110051A04646F6E65"),
+        ("CLC", new CloseConversation(Conversation, CloseReason.IdleTimeout, "idle"), "0A095369747A756E67203710411A0469646C65"),
+        ("ASC", new AssociateConversation(Tube, Conversation), "0A06747562652D3112095369747A756E672037"),
+        ("SUB", new SubscribeSignals(Tube, 300) { Window = 64 }, "0A06747562652D3110AC021840"),
+        ("UNS", new UnsubscribeSignals(Tube), "0A06747562652D31"),
+        ("GT", new GetTube(Tube), "0A06747562652D31"),
+        ("GC", GetCapacity.Instance, ""),
+        ("CHL", new ChangeLimits { MaxConcurrentCreates = 1, MaxTubes = 2, MaxTubesPerOwner = 3, MaxWaiting = 4 }, "0801100218032004"),
+        ("DN", Done.Instance, ""),
+        ("TC", new TubeCreated(Tube, Conversation, "node-1", TubeState.Connecting) { Offer = "dj0wDQo=", Answer = "dj0xDQo=", LocalListenAddress = "[::1]:80" },
+            "0A06747562652D3112095369747A756E6720371A066E6F64652D3120032A08646A307744516F3D3208646A307844516F3D3A085B3A3A315D3A3830"),
+        ("TF", new TubeFound(Snapshot),
+            "0ABD010A06747562652D3112066E6F64652D31180722067465616D2D61280132260A095369747A756E672037120674756E6E656C1801220F3132372E"
+            + "302E302E313A34303030303A0C08021087ECE59188CFD2EF083A0C0807108799C89688CFD2EF08420A686F73742F7372666C784A0D31302E302E302E"
+            + "313A3530303052125B323030313A6462383A3A315D3A363030305A1F08011002180320042898753088ECE59188CFD2EF083889ECE59188CFD2EF0860"
+            + "096A096E6F20616E73776572"),
+        ("CR", new CapacityRead(Capacity), "0A2B0801100118022003280430053806410000000000001E4048085009580A600B680C700D780E80010F880110"),
+        ("RF", Refusal, "0809120D436C6F7365206120747562652E1A056F776E65722206747562652D3128013002388087A70E"),
+        ("ICF", new IceCandidateFound(Tube, 1, Time, "candidate:1"), "0A06747562652D3110011887ECE59188CFD2EF08220B63616E6469646174653A31"),
+        ("CSC", new ConnectionStateChanged(Tube, 2, Time, TubeState.Ready), "0A06747562652D3110021887ECE59188CFD2EF082005"),
+        ("CHO", new ChannelOpened(Tube, 3, Time, "Sitzung 7"), "0A06747562652D3110031887ECE59188CFD2EF0822095369747A756E672037"),
+        ("CHC", new ChannelClosed(Tube, 4, Time, "Sitzung 7", "tube_closed", CloseReason.UpstreamClosed),
+            "0A06747562652D3110041887ECE59188CFD2EF0822095369747A756E6720372A0B747562655F636C6F7365643014"),
+        ("TCL", new TubeClosed(Tube, 5, Time, CloseReason.AgeLimit, "too old"), "0A06747562652D3110051887ECE59188CFD2EF0820422A07746F6F206F6C64"),
+        ("SM", new SignalsMissed(Tube, 9, Time, 6), "0A06747562652D3110091887ECE59188CFD2EF082006"),
+    ];
+
+    public static TheoryData<int> Rows => [.. Enumerable.Range(0, Table.Count)];
+
+    /// <summary>Equality of content: a record with a collection is equal only to one that shares it.</summary>
+    public static void ShouldMatch(this IRegistryProtocol actual, IRegistryProtocol expected)
+    {
+        if (actual is AddCandidates added && expected is AddCandidates addedBefore)
+        {
+            added.Candidates.ShouldBe(addedBefore.Candidates);
+            actual = added with { Candidates = addedBefore.Candidates };
+        }
+
+        if (actual is TubeFound { Snapshot: var tube } && expected is TubeFound { Snapshot: var tubeBefore })
+        {
+            tube.Conversations.ShouldBe(tubeBefore.Conversations);
+            tube.History.ShouldBe(tubeBefore.History);
+            actual = new TubeFound(tube with { Conversations = tubeBefore.Conversations, History = tubeBefore.History });
+        }
+
+        actual.ShouldBe(expected);
+    }
+
+    public static IRegistryProtocol ReadAgain(this IRegistryProtocol message) => RegistryCodec.Decode(RegistryCodec.ManifestOf(message), RegistryCodec.Encode(message));
+}
