@@ -24,7 +24,7 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
     internal RegistryActor(TubeContext node)
     {
         this.node = node;
-        reconciler = new(node, log);
+        reconciler = new(node, Context.Stop, log);
     }
 
     /// <summary>Set by Akka.</summary>

@@ -25,6 +25,7 @@ public static class TubeRegistryHostingExtensions
         configure?.Invoke(options);
         return builder
             .AddSetup(new TubeRegistrySetup(options))
+            .WithRegistryProtocol()
             .WithActors((system, registry, resolver) =>
             {
                 var context = TubeRegistryNode.Get(system).ContextFor(resolver.GetService<IPeerConnectionFactory>());

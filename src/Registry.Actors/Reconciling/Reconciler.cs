@@ -11,7 +11,7 @@ namespace Registry.Actors.Reconciling;
 /// Compares what the registry believes with what exists: read-model, tube actors, peer connections, conversations and metric
 /// registrations. What differs may be on its way; what still differs a round later is a defect, and is logged, counted and repaired.
 /// </summary>
-internal sealed class Reconciler(TubeContext node, ILoggingAdapter log)
+internal sealed class Reconciler(TubeContext node, Action<IActorRef> stop, ILoggingAdapter log)
 {
     private HashSet<Difference> suspected = [];
 
@@ -45,7 +45,7 @@ internal sealed class Reconciler(TubeContext node, ILoggingAdapter log)
         }
 
         foreach (var actor in actors.Where(a => !listed.Contains(a)))
-            yield return (new(DifferenceKind.ActorWithoutEntry, actor), () => actor.Tell(PoisonPill.Instance));
+            yield return (new(DifferenceKind.ActorWithoutEntry, actor), () => stop(actor));
         foreach (var (conversation, entry) in node.Directory.Claims)
             if (!node.Directory.Contains(entry))
                 yield return (new(DifferenceKind.ConversationWithoutTube, conversation), () => node.Directory.Release(conversation, entry));

@@ -225,7 +225,11 @@ internal sealed partial class TubeActor
             return;
         // A channel that vanished with its connection ends with the tube and for the tube's reason, which is on its way.
         if (how.Reason is null && channel.Closing is null && connection!.ConnectionState is PeerConnectionState.Failed or PeerConnectionState.Closed)
+        {
+            channel.IsOpen = false; // An orderly end must not wait for what has come already.
             return;
+        }
+
         EndChannel(channel, channel.Closing ?? (how.Reason is null ? new(CloseReason.Normal, "The peer closed the channel.") : how));
     }
 

@@ -222,7 +222,7 @@ public sealed class LifecycleSpecs(ITestOutputHelper output) : RegistrySpec(outp
         var (near, far) = await PairAsync();
         var signals = Registry.Signals(near.TubeId)!;
 
-        await Actor.GracefulStop(TimeSpan.FromSeconds(10));
+        await StopAsync();
 
         var told = await CollectAsync(signals);
         told[^1].ShouldBeOfType<TubeClosed>().Reason.ShouldBe(CloseReason.NodeStopped);

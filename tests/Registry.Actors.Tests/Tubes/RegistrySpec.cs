@@ -18,6 +18,7 @@ public abstract class RegistrySpec : TestKit
 {
     private static readonly Config VirtualTime = ConfigurationFactory.ParseString("""
         akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit"
+        akka.actor.serialize-messages = on
         akka.loglevel = OFF
         akka.stdout-loglevel = OFF
         """);
@@ -81,6 +82,15 @@ public abstract class RegistrySpec : TestKit
         return list;
     }
 
+    /// <summary>Stops the registry as its system's end does.</summary>
+    private protected async Task StopAsync()
+    {
+        var watcher = CreateTestProbe();
+        await watcher.WatchAsync(Actor);
+        Sys.Stop(Actor);
+        await watcher.ExpectTerminatedAsync(Actor);
+    }
+
     /// <summary>Everything is back to nothing: tubes, conversations, actors, peer connections, creates in flight, sockets.</summary>
     private protected Task NothingLeftAsync() => AwaitAssertAsync(() =>
     {
@@ -103,6 +113,6 @@ public abstract class RegistrySpec : TestKit
         var options = new TubeRegistryOptions { PeerConnections = factory, Node = "here", TimeProvider = time = new() };
         configure?.Invoke(options);
         var config = ConfigurationFactory.ParseString(hocon).WithFallback(VirtualTime).WithFallback(DefaultConfig);
-        return ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(config), new TubeRegistrySetup(options));
+        return ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(config), new TubeRegistrySetup(options), RegistryProtocolSerialization.Setup);
     }
 }
