@@ -57,7 +57,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         self = Self;
         signals = new(id, node.Settings.SignalBuffer);
         users = new(node.Time);
-        entry = new(Self, new(id, node.Node, TubeState.New), signals, users);
+        entry = new(Self, new(id, node.Node, TubeState.New) { Owner = first.Command.Owner, IsOfferer = first.Command.Offer is null }, signals, users);
     }
 
     /// <summary>Up to which signal an actor is told.</summary>
@@ -381,10 +381,9 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     private void Publish()
     {
         var isEnded = state is TubeState.Failed or TubeState.Closing or TubeState.Closed;
-        entry.Snapshot = new(id, node.Node, state)
+        entry.Snapshot = entry.Snapshot with
         {
-            Owner = first.Command.Owner,
-            IsOfferer = first.Command.Offer is null,
+            State = state,
             Conversations = [.. channels.Values.Select(c => c.Snapshot)],
             History = history,
             SelectedPair = path is null ? null : $"{Name(path.Local.Type)}/{Name(path.Remote.Type)}",

@@ -143,6 +143,13 @@ internal sealed class ScriptedPeerConnection : IPeerConnection
         ConnectionStateChanged?.Invoke(PeerConnectionState.Failed);
     }
 
+    /// <summary>Fails without a word to its listeners.</summary>
+    public void FailSilently()
+    {
+        Failure = new(PeerConnectionFailureKind.ConsentExpired, "scripted, and not told");
+        ConnectionState = PeerConnectionState.Failed;
+    }
+
     private void Announce(ScriptedDataChannel channel, ScriptedPeerConnection peer)
     {
         if (!factory.OpenChannels)

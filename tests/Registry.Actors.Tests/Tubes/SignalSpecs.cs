@@ -61,6 +61,39 @@ public sealed class SignalSpecs(ITestOutputHelper output) : RegistrySpec(output)
     }
 
     [Fact]
+    public async Task A_window_bounds_what_a_slow_actor_can_pile_up()
+    {
+        var created = await CreatedAsync(Create("c")); // 2 states and 2 candidates
+        var probe = CreateTestProbe();
+        Actor.Tell(new SubscribeSignals(created.TubeId) { Window = 3 }, probe);
+        await probe.ExpectMsgAsync<Done>();
+        for (var i = 1; i <= 3; i++)
+            (await probe.ExpectMsgAsync<TubeSignal>()).Sequence.ShouldBe(i);
+        await Registry.AssociateAsync(new(created.TubeId, new("other")));
+        probe.HasMessages.ShouldBeFalse();
+
+        Actor.Tell(new SubscribeSignals(created.TubeId, 3) { Window = 3 }, probe);
+        await probe.ExpectMsgAsync<Done>();
+        (await probe.ExpectMsgAsync<TubeSignal>()).Sequence.ShouldBe(4);
+        await Registry.CloseTubeAsync(new(created.TubeId));
+        (await probe.ExpectMsgAsync<TubeSignal>()).Sequence.ShouldBe(5);
+        (await probe.ExpectMsgAsync<TubeSignal>()).Sequence.ShouldBe(6);
+        probe.HasMessages.ShouldBeFalse();
+
+        Actor.Tell(new SubscribeSignals(created.TubeId, 6) { Window = 3 }, probe);
+        await probe.ExpectMsgAsync<Done>();
+        (await probe.ExpectMsgAsync<TubeClosed>()).Sequence.ShouldBe(7);
+    }
+
+    [Fact]
+    public async Task A_window_of_nothing_is_refused()
+    {
+        var created = await CreatedAsync(Create("c"));
+
+        (await Actor.Ask<RegistryReply>(new SubscribeSignals(created.TubeId) { Window = 0 }, TimeSpan.FromSeconds(10))).ShouldBeOfType<Refused>().Key.ShouldBe("window");
+    }
+
+    [Fact]
     public async Task A_reader_that_comes_too_late_is_told_what_it_missed()
     {
         var id = new TubeId("t");

@@ -1,0 +1,195 @@
+using Akka.Actor;
+using Registry.Messages;
+using Xunit.Abstractions;
+
+namespace Registry.Actors.Tests.Tubes;
+
+/// <summary>A create whose asker has gone away is cancelled, wherever it is, and nothing of it stays.</summary>
+public sealed class CancelSpecs(ITestOutputHelper output) : RegistrySpec(output)
+{
+    [Theory]
+    [InlineData("CreateOffer")]
+    [InlineData("SetLocalDescription")]
+    [InlineData("Gather")]
+    public async Task A_create_that_is_cancelled_at_any_step_is_closed_again(string step)
+    {
+        Peers.Hold(step);
+        using var cancel = new CancellationTokenSource();
+        var creating = Registry.CreateAsync(Create("c", Listen) with { TrickleIce = false, TubeId = new("t") }, cancel.Token);
+        await AwaitAssertAsync(() => Peers.Connections.Count.ShouldBe(1));
+
+        await cancel.CancelAsync();
+
+        await Should.ThrowAsync<OperationCanceledException>(creating);
+        await NothingLeftAsync();
+        Registry.Directory.TryGetClosed(new("t"), out var closed).ShouldBeTrue();
+        closed.CloseReason.ShouldBe(CloseReason.Client);
+    }
+
+    [Fact]
+    public async Task An_ask_that_times_out_cancels_its_create()
+    {
+        Peers.Hold("CreateOffer");
+
+        await Should.ThrowAsync<AskTimeoutException>(Actor.Ask<RegistryReply>(Create("c", Listen), TimeSpan.FromMilliseconds(100)));
+
+        await NothingLeftAsync();
+        Registry.Capacity.TotalCreates.ShouldBe(1);
+        Registry.Capacity.TotalFailures.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task An_actor_that_stops_while_it_waits_cancels_its_create()
+    {
+        Peers.Hold("CreateOffer");
+        var asker = CreateTestProbe();
+        Actor.Tell(Create("c", Listen), asker);
+        await AwaitAssertAsync(() => Peers.Connections.Count.ShouldBe(1));
+
+        Sys.Stop(asker);
+
+        await NothingLeftAsync();
+    }
+
+    [Fact]
+    public async Task An_actor_that_stops_after_its_answer_keeps_its_tube()
+    {
+        var asker = CreateTestProbe();
+        Actor.Tell(Create("c"), asker);
+        var created = await asker.ExpectMsgAsync<TubeCreated>();
+
+        Sys.Stop(asker);
+        await CreatedAsync(Create("later"));
+
+        Registry.Directory.TryGet(created.TubeId, out _).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task The_asker_s_own_time_limit_ends_the_create_with_a_word()
+    {
+        Peers.Hold("CreateOffer");
+        var creating = Registry.CreateAsync(Create("c", Listen) with { Timeout = TimeSpan.FromSeconds(2) });
+        await AwaitAssertAsync(() => Peers.Connections.Count.ShouldBe(1));
+
+        Clock.Advance(TimeSpan.FromSeconds(2) - TimeSpan.FromMilliseconds(1));
+        creating.IsCompleted.ShouldBeFalse();
+        Clock.Advance(TimeSpan.FromMilliseconds(1));
+
+        var refused = (await creating).ShouldBeOfType<Refused>();
+        refused.Code.ShouldBe(RefusalCode.CreateTimeout);
+        refused.Message.ShouldContain("2 s");
+        await NothingLeftAsync();
+    }
+
+    [Fact]
+    public async Task An_answer_that_reaches_nobody_closes_the_tube()
+    {
+        Actor.Tell(Create("c", Listen), ActorRefs.NoSender);
+
+        await AwaitAssertAsync(() => Registry.Capacity.TotalCreates.ShouldBe(1));
+        await NothingLeftAsync();
+    }
+
+    [Fact]
+    public async Task A_further_channel_that_is_cancelled_goes_and_its_tube_stays()
+    {
+        var (near, _) = await PairAsync();
+        Peers.OpenChannels = false;
+        using var cancel = new CancellationTokenSource();
+        var creating = Registry.CreateAsync(Create("second", Listen) with { TubeId = near.TubeId }, cancel.Token);
+        await AwaitAssertAsync(() => Registry.Directory.TryGet(new ConversationId("second"), out _).ShouldBeTrue());
+
+        await cancel.CancelAsync();
+
+        await Should.ThrowAsync<OperationCanceledException>(creating);
+        await AwaitAssertAsync(() => Registry.Directory.TryGet(new ConversationId("second"), out _).ShouldBeFalse());
+        await StateAsync(near.TubeId, TubeState.Ready);
+        Node.Gauges.Listeners.ShouldBe(0);
+        Registry.Capacity.ActiveCreates.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_cancelled_create_never_touches_the_conversation_of_someone_else()
+    {
+        var (near, _) = await PairAsync();
+        using var cancel = new CancellationTokenSource();
+        ((IInternalActorRef)Actor).Suspend();
+        var duplicate = Registry.CreateAsync(Create("c-near") with { TubeId = near.TubeId }, cancel.Token);
+        await cancel.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(duplicate);
+        ((IInternalActorRef)Actor).Resume();
+
+        await CreatedAsync(Create("later"));
+
+        Registry.Directory.TryGet(new ConversationId("c-near"), out var tube).ShouldBeTrue();
+        tube.TubeId.ShouldBe(near.TubeId);
+        tube.State.ShouldBe(TubeState.Ready);
+    }
+
+    [Fact]
+    public async Task A_create_with_a_key_lives_as_long_as_one_of_its_askers_waits()
+    {
+        var held = Peers.Hold("CreateOffer");
+        using var cancel = new CancellationTokenSource();
+        var first = Registry.CreateAsync(Create("c") with { RequestKey = "k" }, cancel.Token);
+        await AwaitAssertAsync(() => Peers.Connections.Count.ShouldBe(1));
+        var second = Registry.CreateAsync(Create("c") with { RequestKey = "k" });
+        await cancel.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(first);
+
+        held.SetResult();
+
+        (await second).ShouldBeOfType<TubeCreated>();
+        Peers.Connections.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_request_key_is_its_owner_s_and_ends_with_its_conversation()
+    {
+        var mine = await CreatedAsync(Create("mine") with { RequestKey = "k", Owner = "me" });
+        var yours = await CreatedAsync(Create("yours") with { RequestKey = "k", Owner = "you" });
+        yours.TubeId.ShouldNotBe(mine.TubeId);
+        (await CreatedAsync(Create("mine") with { RequestKey = "k", Owner = "me" })).ShouldBe(mine);
+
+        await Registry.AssociateAsync(new(mine.TubeId, new("keeps the tube")));
+        await Registry.CloseConversationAsync(new(new("mine")));
+
+        (await CreatedAsync(Create("mine") with { RequestKey = "k", Owner = "me" })).TubeId.ShouldNotBe(mine.TubeId);
+    }
+
+    [Fact]
+    public async Task A_refused_create_frees_its_key()
+    {
+        Peers.Break("CreateOffer", new InvalidOperationException("scripted"));
+        (await RefusedAsync(Create("c") with { RequestKey = "k" })).Code.ShouldBe(RefusalCode.CreateFailed);
+        Peers.Mend("CreateOffer");
+
+        await CreatedAsync(Create("c") with { RequestKey = "k" });
+    }
+
+    [Theory]
+    [InlineData("requestKey")]
+    [InlineData("owner")]
+    [InlineData("maxWait")]
+    [InlineData("timeout")]
+    [InlineData("idleTimeout")]
+    [InlineData("maxAge")]
+    public async Task A_field_that_makes_no_sense_is_named(string field)
+    {
+        var create = Create("c");
+        var refused = await RefusedAsync(field switch
+        {
+            "requestKey" => create with { RequestKey = "" },
+            "owner" => create with { Owner = new string('o', 129) },
+            "maxWait" => create with { MaxWait = TimeSpan.Zero },
+            "timeout" => create with { Timeout = TimeSpan.FromSeconds(-1) },
+            "idleTimeout" => create with { IdleTimeout = TimeSpan.MaxValue },
+            _ => create with { MaxAge = TimeSpan.MinValue },
+        });
+
+        refused.Code.ShouldBe(RefusalCode.InvalidRequest);
+        refused.Key.ShouldBe(field);
+        refused.Message.ShouldContain(field);
+        await NothingLeftAsync();
+    }
+}
