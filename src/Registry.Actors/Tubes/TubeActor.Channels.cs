@@ -233,16 +233,21 @@ internal sealed partial class TubeActor
         EndChannel(channel, channel.Closing ?? (how.Reason is null ? new(CloseReason.Normal, "The peer closed the channel.") : how));
     }
 
-    private void BeginCloseChannel(CloseConversation command)
+    private TubeChannel? AwaitEnd(CloseConversation command)
     {
         if (!channels.TryGetValue(command.ConversationId, out var channel) || !channel.IsClaimed)
         {
             Sender.Tell(NotFound(command.ConversationId));
-            return;
+            return null;
         }
 
         channel.Closers.Add(Sender);
-        if (channel.Closing is not null)
+        return channel;
+    }
+
+    private void BeginCloseChannel(CloseConversation command)
+    {
+        if (AwaitEnd(command) is not { Closing: null } channel)
             return;
         channel.Closing = new(command.Reason, command.Text ?? command.Reason.Message);
         if (!channel.IsOpen || state is not (TubeState.Ready or TubeState.Disconnected))

@@ -160,10 +160,13 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                     EndChannel(ran.Channel, end!.Value, "tube_closed");
                 CloseConnectionWhenChannelsEnded();
                 break;
+            case CloseChannel close:
+                AwaitEnd(close.Command); // Its channel ends with the tube, which waits for it.
+                break;
             case PeerConnectionClosed or PeerStateChanged { State: PeerConnectionState.Failed or PeerConnectionState.Closed }:
                 Context.Stop(Self);
                 break;
-            case CloseTube or CancelCreate or Undelivered or IdleCheck or AgeReached or RelayKnown or Negotiated or NegotiationFailed:
+            case CloseTube or CancelCreate or Undelivered or IdleCheck or AgeReached or RelayKnown or Negotiated or NegotiationFailed or ChannelDeadline:
                 break;
             case OpenChannel open:
                 Settle(open.Create, Ending());

@@ -14,10 +14,11 @@ internal sealed class ScriptedPeerConnection : IPeerConnection
     private readonly List<ScriptedDataChannel> channels = [];
     private ScriptedPeerConnection? other;
 
-    public ScriptedPeerConnection(ScriptedPeerConnectionFactory factory, int number)
+    public ScriptedPeerConnection(ScriptedPeerConnectionFactory factory, int number, PeerConnectionConfiguration? configuration)
     {
         this.factory = factory;
         Number = number;
+        Configuration = configuration;
     }
 
     public event Action<PeerConnectionState>? ConnectionStateChanged;
@@ -27,6 +28,7 @@ internal sealed class ScriptedPeerConnection : IPeerConnection
     public event Action<IDataChannel>? DataChannelReceived;
 
     public int Number { get; }
+    public PeerConnectionConfiguration? Configuration { get; }
     public bool IsDisposed { get; private set; }
     public List<IceCandidate?> RemoteCandidates { get; } = [];
     public IReadOnlyList<ScriptedDataChannel> Channels => channels;

@@ -60,7 +60,7 @@ internal sealed class ScriptedPeerConnectionFactory : IPeerConnectionFactory
         Fault("CreatePeerConnection");
         lock (gate)
         {
-            var connection = new ScriptedPeerConnection(this, connections.Count + 1);
+            var connection = new ScriptedPeerConnection(this, connections.Count + 1, configuration);
             connections.Add(connection);
             return connection;
         }

@@ -94,7 +94,7 @@ public abstract class RegistrySpec : TestKit
     /// <summary>Everything is back to nothing: tubes, conversations, actors, peer connections, creates in flight, sockets.</summary>
     private protected Task NothingLeftAsync() => AwaitAssertAsync(() =>
     {
-        Registry.Directory.Count.ShouldBe(0);
+        Registry.Directory.Count.ShouldBe(0, string.Join("; ", Registry.Directory.List().Select(t => $"{t.TubeId} {t.CloseReason}: {string.Join(' ', t.History.Select(h => h.State.Text))}")));
         Node.Directory.ConversationCount.ShouldBe(0);
         Peers.OpenConnections.ShouldBe(0);
         Peers.Connections.ShouldAllBe(c => !c.HasListeners);
