@@ -1,11 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
-using Akka.Actor;
-using Akka.Actor.Setup;
-using Akka.Configuration;
-using Akka.Hosting;
-using Registry.Actors.Hosting;
 using Registry.Actors.Tests.Channels;
 using Registry.Messages;
 using Registry.WebRtc;
@@ -34,7 +29,7 @@ public sealed class RealStackSpecs
             ? Task.WhenAll(TrickleAsync(near, offerer.TubeId, far, answerer.TubeId, end.Token), TrickleAsync(far, answerer.TubeId, near, offerer.TubeId, end.Token))
             : Task.CompletedTask;
 
-        await Task.WhenAll(ReadyAsync(near, offerer.TubeId, end.Token), ReadyAsync(far, answerer.TubeId, end.Token));
+        await Task.WhenAll(near.ReadyAsync(offerer.TubeId, end.Token), far.ReadyAsync(answerer.TubeId, end.Token));
         await trickling;
         far.Registry.Directory.TryGet(conversation, out var tube).ShouldBeTrue();
         tube.Conversations.Single().IsOpen.ShouldBeTrue();
@@ -77,43 +72,6 @@ public sealed class RealStackSpecs
             (await to.Registry.AddCandidatesAsync(new(peer, [found.Candidate]), cancellationToken)).ShouldBeOfType<Done>();
             if (found.Candidate.Length == 0)
                 return;
-        }
-    }
-
-    private static async Task ReadyAsync(StackNode node, TubeId tube, CancellationToken cancellationToken)
-    {
-        await foreach (var signal in node.Registry.Signals(tube, 0, cancellationToken)!)
-            if (signal is ConnectionStateChanged { State: TubeState.Ready })
-                return;
-        Assert.Fail($"{node.Registry.Node}'s tube ended before it was ready.");
-    }
-
-    private sealed class StackNode : IAsyncDisposable
-    {
-        private readonly PeerConnectionFactory peers = PeerConnectionFactory.Create(new() { BindAddress = IPAddress.Loopback, HostAddresses = [IPAddress.Loopback] });
-        private readonly ActorSystem system;
-
-        public StackNode(string name)
-        {
-            var options = new TubeRegistryOptions { PeerConnections = peers, Node = name };
-            options.AllowTargets.Add("127.0.0.0/8:*");
-            system = ActorSystem.Create(name, ActorSystemSetup.Create(
-                BootstrapSetup.Create().WithConfig(ConfigurationFactory.ParseString("akka { loglevel = OFF, stdout-loglevel = OFF }")),
-                new TubeRegistrySetup(options)));
-            ActorRegistry.For(system).Register<RegistryActor>(
-                system.ActorOf(RegistryActor.Props(TubeRegistryNode.Get(system).ContextFor(null)), RegistryActor.ActorName));
-            Registry = system.GetTubeRegistry();
-        }
-
-        public ITubeRegistry Registry { get; }
-
-        public bool IsEmpty => Registry.Directory.Count == 0 && peers.OpenConnections == 0
-            && TubeRegistryNode.Get(system).Gauges is { Sockets: 0, Connections: 0, Listeners: 0 };
-
-        public async ValueTask DisposeAsync()
-        {
-            await system.Terminate();
-            await peers.DisposeAsync();
         }
     }
 }

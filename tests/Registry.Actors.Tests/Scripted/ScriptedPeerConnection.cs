@@ -106,9 +106,7 @@ internal sealed class ScriptedPeerConnection : IPeerConnection
     {
         if (IsDisposed)
             return ValueTask.CompletedTask;
-        IsDisposed = true;
-        Close();
-        other?.Close();
+        HangUp();
         factory.Fault("Dispose");
         return ValueTask.CompletedTask;
     }
@@ -143,6 +141,14 @@ internal sealed class ScriptedPeerConnection : IPeerConnection
         foreach (var channel in channels)
             channel.Close();
         ConnectionStateChanged?.Invoke(PeerConnectionState.Failed);
+    }
+
+    /// <summary>Closes both ends, as a peer does.</summary>
+    public void HangUp()
+    {
+        IsDisposed = true;
+        Close();
+        other?.Close();
     }
 
     /// <summary>Fails without a word to its listeners.</summary>

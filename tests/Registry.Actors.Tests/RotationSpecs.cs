@@ -1,0 +1,89 @@
+using System.Net;
+using System.Net.Sockets;
+using Registry.Actors.Tests.Channels;
+using Registry.Messages;
+
+namespace Registry.Actors.Tests;
+
+/// <summary>Two hundred servers at once through real tubes, both ends in this process.</summary>
+[Collection(nameof(Alone))]
+public sealed class RotationSpecs
+{
+    private const int Servers = 200;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task Two_hundred_conversations_are_made_connected_used_and_closed_and_nothing_is_left()
+    {
+        await using var gateway = new StackNode("gateway");
+        await using var client = new StackNode("client", socketPerConnection: true);
+        await using var server = LoopbackServer.Echo();
+        await RotateAsync(gateway, client, server.EndPoint.Port, servers: 5); // what the process loads once
+        var handles = await SettledHandlesAsync(0);
+
+        await RotateAsync(gateway, client, server.EndPoint.Port, Servers);
+
+        (await SettledHandlesAsync(handles)).ShouldBeLessThanOrEqualTo(handles);
+        gateway.Registry.Capacity.TotalCreates.ShouldBe(Servers + 5);
+        gateway.Registry.Capacity.TotalFailures.ShouldBe(0);
+        gateway.Registry.Capacity.ReconcilerFindings.ShouldBe(0);
+    }
+
+    private static async Task RotateAsync(StackNode gateway, StackNode client, int port, int servers)
+    {
+        using var end = new CancellationTokenSource(Patience);
+        var tubes = await Task.WhenAll(Enumerable.Range(0, servers).Select(i => ConnectAsync(gateway, client, $"server-{i}", port, end.Token)));
+        gateway.Count.ShouldBe((servers, servers, servers, servers, 3 * servers, 0));
+        client.Count.Tubes.ShouldBe(servers);
+
+        await Task.WhenAll(tubes.Select((tube, i) => EchoAsync(IPEndPoint.Parse(tube.LocalListenAddress!), (byte)i)));
+
+        (await Task.WhenAll(tubes.Select(t => client.Registry.CloseTubeAsync(new(t.TubeId, CloseReason.Client))))).ShouldAllBe(r => r is Done);
+        await TunnelFixture.UntilAsync(() => gateway.IsEmpty && client.IsEmpty);
+    }
+
+    private static async Task<TubeCreated> ConnectAsync(StackNode gateway, StackNode client, string name, int port, CancellationToken cancellationToken)
+    {
+        var conversation = new ConversationId(name);
+        var wait = TimeSpan.FromSeconds(30);
+        var offerer = (await client.Registry.CreateAsync(
+            new(conversation, TunnelSettings.Listen(new(IPAddress.Loopback, 0))) { TrickleIce = false, MaxWait = wait }, cancellationToken)).ShouldBeOfType<TubeCreated>();
+        var answerer = (await gateway.Registry.CreateAsync(
+            new(conversation, TunnelSettings.Dial("127.0.0.1", port)) { TrickleIce = false, Offer = offerer.Offer, MaxWait = wait }, cancellationToken)).ShouldBeOfType<TubeCreated>();
+        (await client.Registry.SetRemoteDescriptionAsync(new(offerer.TubeId, DescriptionType.Answer, answerer.Answer!), cancellationToken)).ShouldBeOfType<Done>();
+        foreach (var (node, tube) in new[] { (client, offerer.TubeId), (gateway, answerer.TubeId) })
+            await node.ReadyAsync(tube, cancellationToken);
+        return offerer;
+    }
+
+    private static async Task EchoAsync(IPEndPoint endPoint, byte seed)
+    {
+        var sent = new byte[1000];
+        Array.Fill(sent, seed);
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(endPoint);
+        await socket.SendAsync(sent);
+        socket.Shutdown(SocketShutdown.Send);
+        (await TunnelFixture.ReadToEndAsync(socket)).ShouldBe(sent);
+    }
+
+    // Sockets are closed a moment after they were let go.
+    private static async Task<int> SettledHandlesAsync(int expected)
+    {
+        var handles = int.MaxValue;
+        for (var quiet = 0; quiet < 20 && handles > expected; quiet++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            await Task.Delay(50);
+            handles = Directory.GetFiles("/proc/self/fd").Length;
+        }
+
+        return handles;
+    }
+}
+
+/// <summary>What counts the handles of the whole process runs by itself.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;
