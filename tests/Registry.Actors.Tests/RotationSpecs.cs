@@ -20,11 +20,11 @@ public sealed class RotationSpecs
         await using var client = new StackNode("client", socketPerConnection: true);
         await using var server = LoopbackServer.Echo();
         await RotateAsync(gateway, client, server.EndPoint.Port, servers: 5); // what the process loads once
-        var handles = await SettledHandlesAsync(0);
+        var sockets = await SettledSocketsAsync(0);
 
         await RotateAsync(gateway, client, server.EndPoint.Port, Servers);
 
-        (await SettledHandlesAsync(handles)).ShouldBeLessThanOrEqualTo(handles);
+        (await SettledSocketsAsync(sockets)).ShouldBeLessThanOrEqualTo(sockets);
         gateway.Registry.Capacity.TotalCreates.ShouldBe(Servers + 5);
         gateway.Registry.Capacity.TotalFailures.ShouldBe(0);
         gateway.Registry.Capacity.ReconcilerFindings.ShouldBe(0);
@@ -69,21 +69,21 @@ public sealed class RotationSpecs
     }
 
     // Sockets are closed a moment after they were let go.
-    private static async Task<int> SettledHandlesAsync(int expected)
+    private static async Task<int> SettledSocketsAsync(int expected)
     {
-        var handles = int.MaxValue;
-        for (var quiet = 0; quiet < 20 && handles > expected; quiet++)
+        var sockets = int.MaxValue;
+        for (var quiet = 0; quiet < 40 && sockets > expected; quiet++)
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();
             await Task.Delay(50);
-            handles = Directory.GetFiles("/proc/self/fd").Length;
+            sockets = Directory.GetFiles("/proc/self/fd").Count(handle => File.ResolveLinkTarget(handle, false)?.Name.StartsWith("socket:", StringComparison.Ordinal) == true);
         }
 
-        return handles;
+        return sockets;
     }
 }
 
-/// <summary>What counts the handles of the whole process runs by itself.</summary>
+/// <summary>What counts the sockets of the whole process runs by itself.</summary>
 [CollectionDefinition(nameof(Alone), DisableParallelization = true)]
 public sealed class Alone;

@@ -25,11 +25,7 @@ public sealed class EndingSpecs(ITestOutputHelper output) : RegistrySpec(output)
     [InlineData("registry stop", CloseReason.NodeStopped, CloseReason.NodeStopped, "tube_closed")]
     public async Task Every_end_has_one_true_reason(string cause, CloseReason ofChannel, CloseReason ofTube, string outcome)
     {
-        var created = await CreatedAsync(Create("c", Listen));
-        var near = Peers.Connections[0];
-        var far = (ScriptedPeerConnection)Peers.CreatePeerConnection();
-        near.Connect(far);
-        await StateAsync(created.TubeId, TubeState.Ready);
+        var (created, near, far) = await ReadyAsync(Create("c", Listen));
         var watched = Registry.Signals(created.TubeId)!;
 
         switch (cause)

@@ -13,7 +13,7 @@ namespace Registry.Actors.Tests.Tubes;
 /// has found nothing.
 /// </summary>
 public sealed class LeakGateSpecs(ITestOutputHelper output, CredentialsEndpoint endpoint)
-    : RegistrySpec(output, configure: o => o.IceCredentialsUrl = endpoint.Url), IClassFixture<CredentialsEndpoint>
+    : RegistrySpec(output, "registry.ice.credentials-timeout = 1d", o => o.IceCredentialsUrl = endpoint.Url), IClassFixture<CredentialsEndpoint>
 {
     private const int Tubes = 100;
 

@@ -66,6 +66,17 @@ public abstract class RegistrySpec : TestKit
         return (offerer, answerer);
     }
 
+    /// <summary>A ready tube whose other end is the test's.</summary>
+    private protected async Task<(TubeCreated Tube, ScriptedPeerConnection Near, ScriptedPeerConnection Far)> ReadyAsync(CreateTube command)
+    {
+        var created = await CreatedAsync(command);
+        var near = Peers.Connections[^1];
+        var far = (ScriptedPeerConnection)Peers.CreatePeerConnection();
+        near.Connect(far);
+        await StateAsync(created.TubeId, TubeState.Ready);
+        return (created, near, far);
+    }
+
     private protected Task StateAsync(TubeId tube, TubeState state) => AwaitAssertAsync(() =>
     {
         Registry.Directory.TryGet(tube, out var snapshot).ShouldBeTrue();

@@ -30,57 +30,49 @@ public sealed class TimeLimitSpecs(ITestOutputHelper output) : RegistrySpec(outp
     [Fact]
     public async Task User_bytes_either_way_start_the_time_anew_and_show_in_the_snapshot()
     {
-        var (near, far) = await PairAsync(); // echoes: what one sends to the other comes back
+        var (tube, _, far) = await ReadyAsync(Create("c")); // echoes what comes
         Clock.Advance(TimeSpan.FromMinutes(20));
 
-        await Peers.Connections[0].Channels.Single().SendAsync(new byte[] { 1 });
-        await AwaitAssertAsync(() =>
-        {
-            Registry.Directory.TryGetTraffic(far.TubeId, out var traffic).ShouldBeTrue();
-            traffic.LastReceivedAt.ShouldBe(Clock.Now);
-        });
+        await SendAsync(far, tube.TubeId, new byte[] { 1 });
         Clock.Advance(TimeSpan.FromMinutes(29));
-        await StateAsync(far.TubeId, TubeState.Ready);
-        await StateAsync(near.TubeId, TubeState.Ready);
+        await StateAsync(tube.TubeId, TubeState.Ready);
 
         Clock.Advance(TimeSpan.FromMinutes(1));
-        await ClosedAsync(far.TubeId, CloseReason.IdleTimeout);
-        Registry.Directory.TryGetClosed(far.TubeId, out var closed).ShouldBeTrue();
+        await ClosedAsync(tube.TubeId, CloseReason.IdleTimeout);
+        Registry.Directory.TryGetClosed(tube.TubeId, out var closed).ShouldBeTrue();
         closed.Traffic.LastReceivedAt.ShouldBe(Clock.Now - TimeSpan.FromMinutes(30));
+        closed.Traffic.LastSentAt.ShouldBe(Clock.Now - TimeSpan.FromMinutes(30));
     }
 
     [Fact]
     public async Task Keepalives_are_no_user_bytes()
     {
-        var (near, _) = await PairAsync("t", Listen, TunnelSettings.Dial("127.0.0.1", 9));
-        var peer = Peers.Connections[1].Channels.Single();
+        var (tube, _, far) = await ReadyAsync(Create("t", Listen));
 
         for (var minute = 0; minute < 30; minute++)
         {
-            await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.Encode(ControlCode.Ping, 0)));
+            await far.Channels.Single().SendAsync(Frame.Encode(0, 0, ControlMessage.Encode(ControlCode.Ping, 0)));
             Clock.Advance(TimeSpan.FromMinutes(1));
         }
 
-        await ClosedAsync(near.TubeId, CloseReason.IdleTimeout);
+        await ClosedAsync(tube.TubeId, CloseReason.IdleTimeout);
+        Registry.Directory.TryGetClosed(tube.TubeId, out var closed).ShouldBeTrue();
+        closed.Traffic.LastReceivedAt.ShouldBeNull();
+        closed.Traffic.LastSentAt.ShouldBeNull();
     }
 
     [Fact]
     public async Task A_tube_ends_at_its_age_limit_however_busy_it_is()
     {
-        var (near, _) = await PairAsync();
+        var (tube, _, far) = await ReadyAsync(Create("c"));
         for (var i = 0; i < 8 * 4; i++)
         {
-            await StateAsync(near.TubeId, TubeState.Ready);
-            await Peers.Connections[1].Channels.Single().SendAsync(new byte[] { 1 });
-            await AwaitAssertAsync(() =>
-            {
-                Registry.Directory.TryGetTraffic(near.TubeId, out var traffic).ShouldBeTrue();
-                traffic.LastReceivedAt.ShouldBe(Clock.Now);
-            });
+            await StateAsync(tube.TubeId, TubeState.Ready);
+            await SendAsync(far, tube.TubeId, new byte[] { 1 });
             Clock.Advance(TimeSpan.FromMinutes(15));
         }
 
-        await ClosedAsync(near.TubeId, CloseReason.AgeLimit);
+        await ClosedAsync(tube.TubeId, CloseReason.AgeLimit);
     }
 
     [Theory]
@@ -111,6 +103,16 @@ public sealed class TimeLimitSpecs(ITestOutputHelper output) : RegistrySpec(outp
 
         (await creating).ShouldBeOfType<Refused>().Message.ShouldContain("age limit");
         await NothingLeftAsync();
+    }
+
+    private async Task SendAsync(Scripted.ScriptedPeerConnection far, TubeId tube, byte[] message)
+    {
+        await far.Channels.Single().SendAsync(message);
+        await AwaitAssertAsync(() =>
+        {
+            Registry.Directory.TryGetTraffic(tube, out var traffic).ShouldBeTrue();
+            traffic.LastSentAt.ShouldBe(Clock.Now); // its echo
+        });
     }
 
     private Task ClosedAsync(TubeId tube, CloseReason reason) => AwaitAssertAsync(() =>
