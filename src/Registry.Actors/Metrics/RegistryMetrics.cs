@@ -12,9 +12,6 @@ namespace Registry.Actors.Metrics;
 /// </summary>
 internal sealed class RegistryMetrics : IDisposable
 {
-    /// <summary>Name of the meter.</summary>
-    public const string MeterName = "Registry";
-
     private static readonly InstrumentAdvice<double> Seconds = new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] };
 
     private readonly Lock gate = new();
@@ -50,7 +47,7 @@ internal sealed class RegistryMetrics : IDisposable
         Meter.CreateObservableCounter("registry.traffic.messages", () => ByDirection(t => t.MessagesSent, t => t.MessagesReceived), "{message}", "Messages.");
     }
 
-    public Meter Meter { get; } = new(MeterName);
+    public Meter Meter { get; } = new(TubeRegistryMetrics.MeterName);
 
     /// <summary>Tubes that are registered.</summary>
     public int Registrations { get { lock (gate) return tubes.Count; } }

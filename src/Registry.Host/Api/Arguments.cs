@@ -10,11 +10,11 @@ internal static class Arguments
 {
     private const long MaxDurationMs = 366L * 24 * 60 * 60 * 1000;
 
-    public static bool TryTubeId(string? text, out TubeId id, [NotNullWhen(false)] out Problem? problem, string field = "tubeId")
+    public static bool TryTubeId(string? text, out TubeId id, [NotNullWhen(false)] out Problem? problem)
     {
         problem = TubeId.TryParse(text, out id)
             ? null
-            : Problem.InvalidRequest(field, $"'{field}' must be 1 to {TubeId.MaxLength} characters of A-Z a-z 0-9 . _ -.");
+            : Problem.InvalidRequest("tubeId", $"'tubeId' must be 1 to {TubeId.MaxLength} characters of A-Z a-z 0-9 . _ -.");
         return problem is null;
     }
 

@@ -1,20 +1,16 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace Registry.Host.Api;
 
 /// <summary>One server-sent event.</summary>
-/// <param name="Id">What a client gives back as <c>Last-Event-ID</c> to go on after it.</param>
+/// <param name="Id">What a client gives back as <c>Last-Event-ID</c> to go on after it; null when one cannot go on from here.</param>
 /// <param name="Kind">The event's type.</param>
 /// <param name="Data">Written as JSON.</param>
-internal readonly record struct ServerSentEvent(long Id, string Kind, object Data);
+internal readonly record struct ServerSentEvent(string? Id, string Kind, object Data);
 
 /// <summary>Server-sent events (WHATWG HTML §9.2) as a result. Ends with its source, with the client, or with the gateway.</summary>
-/// <param name="events">What is sent; reads until the source's end or the token's.</param>
-/// <param name="stop">Cancelled when the client leaves; disposed here.</param>
-/// <param name="time">Clock of the heartbeat.</param>
-/// <param name="stopping">The gateway's end.</param>
-internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events, CancellationTokenSource stop, TimeProvider time, CancellationToken stopping) : IResult
+/// <param name="events">What is sent; must end with the token of its enumerator.</param>
+internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events) : IResult
 {
     // Proxies cut connections that are silent for 30 or 60 s; half of the shorter.
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(15);
@@ -22,39 +18,29 @@ internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events, Canc
     // A gateway closes its tubes before it stops, which ends their streams; this is for what they still have to write.
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
 
-    /// <summary>Reads where a client wants to go on: the header wins over the query. Null when it says nothing.</summary>
-    public static bool TryReadPosition(HttpRequest request, string? after, out long? position, out Problem? problem)
-    {
-        var (field, text) = request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } header ? ("Last-Event-ID", header) : ("after", after);
-        var valid = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence);
-        position = valid ? sequence : null;
-        problem = valid || text is null ? null : Problem.InvalidRequest(field, $"'{field}' must be the number of the last event that was received.");
-        return problem is null;
-    }
-
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-store";
-        using (stop)
-        using (stopping.UnsafeRegister(static source => ((CancellationTokenSource)source!).CancelAfter(LastWords), stop))
+        var services = httpContext.RequestServices;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(httpContext.RequestAborted);
+        using var stopping = services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping
+            .UnsafeRegister(static source => ((CancellationTokenSource)source!).CancelAfter(LastWords), stop);
+        using var heartbeat = new PeriodicTimer(HeartbeatInterval, services.GetRequiredService<TimeProvider>());
+        try
         {
-            try
-            {
-                await WriteAsync(response);
-            }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
-            {
-                // The client left, or the gateway is stopping and the source's own end did not come.
-            }
+            await WriteAsync(response, heartbeat, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // The client left, or the gateway is stopping and the source's own end did not come.
         }
     }
 
-    private async Task WriteAsync(HttpResponse response)
+    private async Task WriteAsync(HttpResponse response, PeriodicTimer heartbeat, CancellationTokenSource stop)
     {
-        await WriteLinesAsync(response, ": events\n\n");
-        using var heartbeat = new PeriodicTimer(HeartbeatInterval, time);
+        await WriteAsync(response, ": events\n\n", stop.Token);
         await using var enumerator = events.GetAsyncEnumerator(stop.Token);
         var next = enumerator.MoveNextAsync().AsTask();
         var tick = heartbeat.WaitForNextTickAsync(stop.Token).AsTask();
@@ -62,18 +48,20 @@ internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events, Canc
         {
             while (true)
             {
-                if (await Task.WhenAny(next, tick) == next)
+                if (await Task.WhenAny(next, tick) == tick)
                 {
-                    if (!await next)
-                        return;
-                    await WriteLinesAsync(response, Format(enumerator.Current));
+                    await tick;
+                    await WriteAsync(response, ": heartbeat\n\n", stop.Token);
+                    tick = heartbeat.WaitForNextTickAsync(stop.Token).AsTask();
+                }
+                else if (await next)
+                {
+                    await WriteAsync(response, Format(enumerator.Current), stop.Token);
                     next = enumerator.MoveNextAsync().AsTask();
                 }
                 else
                 {
-                    await tick;
-                    await WriteLinesAsync(response, ": heartbeat\n\n");
-                    tick = heartbeat.WaitForNextTickAsync(stop.Token).AsTask();
+                    return;
                 }
             }
         }
@@ -85,12 +73,12 @@ internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events, Canc
         }
     }
 
-    private async Task WriteLinesAsync(HttpResponse response, string text)
+    private static async Task WriteAsync(HttpResponse response, string text, CancellationToken cancellationToken)
     {
-        await response.WriteAsync(text, stop.Token);
-        await response.Body.FlushAsync(stop.Token);
+        await response.WriteAsync(text, cancellationToken);
+        await response.Body.FlushAsync(cancellationToken);
     }
 
     private static string Format(ServerSentEvent sent) =>
-        $"id: {sent.Id}\nevent: {sent.Kind}\ndata: {JsonSerializer.Serialize(sent.Data, ApiJson.Options)}\n\n";
+        $"{(sent.Id is null ? "" : $"id: {sent.Id}\n")}event: {sent.Kind}\ndata: {JsonSerializer.Serialize(sent.Data, ApiJson.Options)}\n\n";
 }

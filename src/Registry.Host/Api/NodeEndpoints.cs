@@ -3,7 +3,7 @@ using Registry.Messages;
 
 namespace Registry.Host.Api;
 
-/// <summary>The node itself: load, liveness, readiness.</summary>
+/// <summary>The node itself: load and limits, liveness, readiness.</summary>
 internal static class NodeEndpoints
 {
     public static void MapNode(this IEndpointRouteBuilder routes)
@@ -26,16 +26,15 @@ internal static class NodeEndpoints
             MaxTubesPerOwner = body.Value.MaxTubesPerOwner,
             MaxWaiting = body.Value.MaxWaiting,
         };
-        return await registry.ChangeLimitsAsync(change, request.HttpContext.RequestAborted) is var reply && reply is CapacityRead read
-            ? Results.Json(read.Capacity, ApiJson.Options)
-            : Replies.Translate(reply);
+        return await registry.ChangeLimitsAsync(change, request.HttpContext.RequestAborted) switch
+        {
+            CapacityRead read => Results.Json(read.Capacity, ApiJson.Options),
+            var reply => Replies.Translate(reply),
+        };
     }
 
-    private static IResult ReadReadiness(ITubeRegistry registry, IHostApplicationLifetime lifetime)
-    {
-        if (lifetime.ApplicationStopping.IsCancellationRequested)
-            return new Problem(StatusCodes.Status503ServiceUnavailable, "stopping", "The gateway is stopping; use another one.") { Retryable = true };
-        // The registry's load is written by its actor: reading it shows that the actor was started.
-        return Results.Text(registry.Capacity.MaxConcurrentCreates > 0 ? "ready" : "starting");
-    }
+    // The actor system starts before the first address is bound: whoever is answered finds the registry running.
+    private static IResult ReadReadiness(IHostApplicationLifetime lifetime) => lifetime.ApplicationStopping.IsCancellationRequested
+        ? new Problem(StatusCodes.Status503ServiceUnavailable, "stopping", "The gateway is stopping; use another one.") { Retryable = true }
+        : Results.Text("ready");
 }

@@ -1,3 +1,4 @@
+using Registry.Actors;
 using Registry.Messages;
 
 namespace Registry.Host.Api;
@@ -63,7 +64,7 @@ internal sealed record TubeBody(string TubeId, string Node, string State, bool I
     public CloseReasonBody? CloseReason { get; init; }
     public string? CloseText { get; init; }
 
-    public static TubeBody Of(TubeSnapshot tube, TubeTraffic traffic) => new(tube.TubeId.ToString(), tube.Node, tube.State.Text, tube.IsOfferer, tube.CreatedAt)
+    public static TubeBody Of(TubeSnapshot tube, ITubeDirectory directory) => new(tube.TubeId.ToString(), tube.Node, tube.State.Text, tube.IsOfferer, tube.CreatedAt)
     {
         Owner = tube.Owner,
         Conversations = [.. tube.Conversations.Select(TubeConversationBody.Of)],
@@ -71,7 +72,7 @@ internal sealed record TubeBody(string TubeId, string Node, string State, bool I
         SelectedPair = tube.SelectedPair,
         LocalAddress = tube.LocalAddress,
         RemoteAddress = tube.RemoteAddress,
-        Traffic = TrafficBody.Of(traffic),
+        Traffic = TrafficBody.Of(directory.TryGetTraffic(tube.TubeId, out var traffic) ? traffic : tube.Traffic),
         CloseReason = tube.CloseReason is { } reason ? CloseReasonBody.Of(reason) : null,
         CloseText = tube.CloseText,
     };

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
 using Registry.Actors;
 using Registry.Messages;
 
@@ -23,8 +25,8 @@ internal static class TubeEndpoints
         if (!body.IsValid)
             return body.Problem;
         if (!TryTranslate(body.Value, out var command, out var problem))
-            return problem!;
-        return await registry.CreateAsync(command!, request.HttpContext.RequestAborted) switch
+            return problem;
+        return await registry.CreateAsync(command, request.HttpContext.RequestAborted) switch
         {
             TubeCreated created => Results.Json(TubeCreatedBody.Of(created), ApiJson.Options, statusCode: StatusCodes.Status201Created)
                 .WithLocation($"/v1/tubes/{created.TubeId}"),
@@ -32,39 +34,39 @@ internal static class TubeEndpoints
         };
     }
 
-    private static bool TryTranslate(CreateTubeBody body, out CreateTube? command, out IResult? problem)
+    private static bool TryTranslate(CreateTubeBody body, [NotNullWhen(true)] out CreateTube? command, [NotNullWhen(false)] out Problem? problem)
     {
         command = null;
-        problem = null;
-        TubeId? tubeId = null;
-        if (!Arguments.TryConversationId(body.ConversationId, out var conversationId, out var wrong))
-            problem = wrong;
-        else if (body.TubeId is not null && !Arguments.TryTubeId(body.TubeId, out var chosen, out wrong))
-            problem = wrong;
-        else if (body.Settings is null)
-            problem = Problem.InvalidRequest("settings", "'settings' is missing; give an object such as {\"conversationType\": \"echo\"}.");
-        else if (!ConversationSettingsReader.TryRead(body.Settings, out var settings, out var refusal))
-            problem = Problem.Of(refusal);
-        else if (!Arguments.TryDuration(body.MaxWaitMs, "maxWaitMs", out var maxWait, out wrong) || !Arguments.TryDuration(body.TimeoutMs, "timeoutMs", out var timeout, out wrong)
-            || !Arguments.TryDuration(body.IdleTimeoutMs, "idleTimeoutMs", out var idleTimeout, out wrong) || !Arguments.TryDuration(body.MaxAgeMs, "maxAgeMs", out var maxAge, out wrong))
-            problem = wrong;
-        else
+        TubeId tubeId = default;
+        if (!Arguments.TryConversationId(body.ConversationId, out var conversationId, out problem)
+            || (body.TubeId is not null && !Arguments.TryTubeId(body.TubeId, out tubeId, out problem))
+            || !TrySettings(body.Settings, out var settings, out problem)
+            || !Arguments.TryDuration(body.MaxWaitMs, "maxWaitMs", out var maxWait, out problem)
+            || !Arguments.TryDuration(body.TimeoutMs, "timeoutMs", out var timeout, out problem)
+            || !Arguments.TryDuration(body.IdleTimeoutMs, "idleTimeoutMs", out var idleTimeout, out problem)
+            || !Arguments.TryDuration(body.MaxAgeMs, "maxAgeMs", out var maxAge, out problem))
+            return false;
+        command = new(conversationId, settings)
         {
-            if (body.TubeId is not null)
-                tubeId = new TubeId(body.TubeId);
-            command = new CreateTube(conversationId, settings)
-            {
-                TrickleIce = body.TrickleIce ?? true,
-                Offer = body.Offer,
-                TubeId = tubeId,
-                RequestKey = body.RequestKey,
-                Owner = body.Owner,
-                MaxWait = maxWait,
-                Timeout = timeout,
-                IdleTimeout = idleTimeout,
-                MaxAge = maxAge,
-            };
-        }
+            TrickleIce = body.TrickleIce ?? true,
+            Offer = body.Offer,
+            TubeId = body.TubeId is null ? null : tubeId,
+            RequestKey = body.RequestKey,
+            Owner = body.Owner,
+            MaxWait = maxWait,
+            Timeout = timeout,
+            IdleTimeout = idleTimeout,
+            MaxAge = maxAge,
+        };
+        return true;
+    }
+
+    private static bool TrySettings(Dictionary<string, JsonElement>? given, [NotNullWhen(true)] out ConversationSettings? settings, [NotNullWhen(false)] out Problem? problem)
+    {
+        settings = null;
+        problem = given is null ? Problem.InvalidRequest("settings", "'settings' is missing; give an object such as {\"conversationType\": \"echo\"}.")
+            : ConversationSettingsReader.TryRead(given, out settings, out var refused) ? null
+            : Problem.Of(refused);
         return problem is null;
     }
 
@@ -75,7 +77,7 @@ internal static class TubeEndpoints
         var directory = registry.Directory;
         if (!directory.TryGet(id, out var tube) && !directory.TryGetClosed(id, out tube))
             return Problem.TubeNotFound(tubeId);
-        return Results.Json(TubeBody.Of(tube, directory.TryGetTraffic(id, out var traffic) ? traffic : tube.Traffic), ApiJson.Options);
+        return Results.Json(TubeBody.Of(tube, directory), ApiJson.Options);
     }
 
     private static async Task<IResult> CloseAsync(string tubeId, string? reason, ITubeRegistry registry, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Registry.Actors;
 using Registry.Messages;
@@ -9,32 +10,38 @@ internal static class TubeList
 {
     public static IResult Read(string? filter, string? state, string? owner, string? limit, string? cursor, ITubeRegistry registry)
     {
-        var query = new TubeQuery { Text = filter, Owner = owner };
-        if (limit is not null)
-        {
-            if (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var take) || take is < 1 or > TubeQuery.MaxLimit)
-                return Problem.InvalidRequest("limit", $"'limit' must be a number from 1 to {TubeQuery.MaxLimit}.");
-            query = query with { Limit = take };
-        }
-        if (state is not null)
-        {
-            if (!TubeState.TryParseText(state, out var wanted))
-                return Problem.InvalidRequest("state", $"'state' must be one of {string.Join(", ", Enum.GetValues<TubeState>().Select(known => known.Text))}.");
-            query = query with { State = wanted };
-        }
-        if (cursor is not null)
-        {
-            if (!TubeId.TryParse(cursor, out var after))
-                return Problem.InvalidRequest("cursor", "'cursor' must be the nextCursor of the page before.");
-            query = query with { Cursor = after };
-        }
-
-        var page = registry.Directory.List(query);
+        if (!TryState(state, out var inState, out var problem) || !TryLimit(limit, out var most, out problem) || !TryCursor(cursor, out var after, out problem))
+            return problem;
+        if (owner is "")
+            return Problem.InvalidRequest(nameof(owner), "'owner' is empty; leave it out for the tubes of all owners.");
+        var page = registry.Directory.List(new() { Text = filter, State = inState, Owner = owner, Limit = most, Cursor = after });
         return Results.Json(
-            new ListBody<TubeBody>([.. page.Items.Select(tube => TubeBody.Of(tube, registry.Directory.TryGetTraffic(tube.TubeId, out var traffic) ? traffic : tube.Traffic))])
-            {
-                NextCursor = page.NextCursor?.ToString(),
-            },
+            new ListBody<TubeBody>([.. page.Items.Select(tube => TubeBody.Of(tube, registry.Directory))]) { NextCursor = page.NextCursor?.ToString() },
             ApiJson.Options);
+    }
+
+    private static bool TryState(string? text, out TubeState? state, [NotNullWhen(false)] out Problem? problem)
+    {
+        state = TubeState.TryParseText(text, out var known) ? known : null;
+        problem = text is null || state is not null
+            ? null
+            : Problem.InvalidRequest("state", $"'state' must be one of {string.Join(", ", Enum.GetValues<TubeState>().Select(each => each.Text))}.");
+        return problem is null;
+    }
+
+    private static bool TryLimit(string? text, out int limit, [NotNullWhen(false)] out Problem? problem)
+    {
+        limit = new TubeQuery().Limit;
+        problem = text is null || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= TubeQuery.MaxLimit)
+            ? null
+            : Problem.InvalidRequest("limit", $"'limit' must be a number from 1 to {TubeQuery.MaxLimit}.");
+        return problem is null;
+    }
+
+    private static bool TryCursor(string? text, out TubeId? cursor, [NotNullWhen(false)] out Problem? problem)
+    {
+        cursor = TubeId.TryParse(text, out var last) ? last : null;
+        problem = text is null || cursor is not null ? null : Problem.InvalidRequest("cursor", "'cursor' must be the nextCursor of the page before.");
+        return problem is null;
     }
 }

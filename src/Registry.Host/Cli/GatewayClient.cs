@@ -53,13 +53,13 @@ internal sealed class GatewayClient : IDisposable
         SendAsync<JsonElement>(HttpMethod.Get, "v1/capacity", null, cancellationToken);
 
     /// <summary>All pages of the list.</summary>
-    public async Task<IReadOnlyList<TubeBody>> ListTubesAsync(string? filter, string? state, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<TubeBody>> ListTubesAsync(string? filter, string? state, string? owner, CancellationToken cancellationToken)
     {
         var tubes = new List<TubeBody>();
         string? cursor = null;
         do
         {
-            var query = string.Join('&', new[] { ("filter", filter), ("state", state), ("cursor", cursor), ("limit", "1000") }
+            var query = string.Join('&', new[] { ("filter", filter), ("state", state), ("owner", owner), ("cursor", cursor), ("limit", "1000") }
                 .Where(pair => pair.Item2 is not null).Select(pair => $"{pair.Item1}={Uri.EscapeDataString(pair.Item2!)}"));
             var page = await SendAsync<ListBody<TubeBody>>(HttpMethod.Get, $"v1/tubes?{query}", null, cancellationToken);
             tubes.AddRange(page.Items);

@@ -15,10 +15,11 @@ internal static class TubesCommand
     {
         var filter = new Option<string?>("--filter") { Description = "Part of a tube's or conversation's id.", HelpName = "TEXT" };
         var state = new Option<string?>("--state") { Description = "Only tubes in this state.", HelpName = "STATE" };
-        var command = new Command("ls", "List tubes.") { filter, state, SharedOptions.Gateway, SharedOptions.Json };
+        var owner = new Option<string?>("--owner") { Description = "Only tubes made for this owner.", HelpName = "OWNER" };
+        var command = new Command("ls", "List tubes.") { filter, state, owner, SharedOptions.Gateway, SharedOptions.Json };
         command.SetAction((result, _) => RunAsync(result, async (gateway, output, cancellationToken) =>
         {
-            var tubes = await gateway.ListTubesAsync(result.GetValue(filter), result.GetValue(state), cancellationToken);
+            var tubes = await gateway.ListTubesAsync(result.GetValue(filter), result.GetValue(state), result.GetValue(owner), cancellationToken);
             if (result.GetValue(SharedOptions.Json))
                 await output.WriteLineAsync(JsonSerializer.Serialize(tubes, ApiJson.Options));
             else
@@ -60,9 +61,9 @@ internal static class TubesCommand
 
     private static async Task WriteTableAsync(TextWriter output, IReadOnlyList<TubeBody> tubes)
     {
-        await output.WriteLineAsync($"{"TUBE",-38}{"STATE",-14}{"PATH",-14}{"CREATED",-22}CONVERSATIONS");
+        await output.WriteLineAsync($"{"TUBE",-38}{"STATE",-14}{"PATH",-14}{"CREATED",-22}{"OWNER",-20}  CONVERSATIONS");
         foreach (var tube in tubes)
-            await output.WriteLineAsync($"{tube.TubeId,-38}{tube.State,-14}{tube.SelectedPair ?? "-",-14}{tube.CreatedAt:yyyy-MM-ddTHH:mm:ssZ}  {string.Join(", ", tube.Conversations.Select(Describe))}");
+            await output.WriteLineAsync($"{tube.TubeId,-38}{tube.State,-14}{tube.SelectedPair ?? "-",-14}{tube.CreatedAt:yyyy-MM-ddTHH:mm:ssZ}  {tube.Owner ?? "-",-20}  {string.Join(", ", tube.Conversations.Select(Describe))}");
     }
 
     private static async Task WriteTubeAsync(TextWriter output, TubeBody tube)

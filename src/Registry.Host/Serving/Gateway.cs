@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.HostFiltering;
 using Registry.Host.Api;
 using Registry.Host.Cli;
 using Registry.Host.Dashboard;
+using Registry.Host.Telemetry;
 using Registry.WebRtc;
 
 namespace Registry.Host.Serving;
@@ -83,6 +84,7 @@ internal sealed class Gateway : IAsyncDisposable
         // A page of another site may point its own name at 127.0.0.1 (DNS rebinding); its requests carry that name.
         builder.Services.Configure<HostFilteringOptions>(filter => filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
+        builder.Services.AddScrapedMetrics();
         options.Registry.AddTo(builder.Services, options.LogLevel);
         configure?.Invoke(builder.Services);
 
@@ -90,6 +92,7 @@ internal sealed class Gateway : IAsyncDisposable
         application.UseHostFiltering();
         application.UseProblems();
         application.MapNode();
+        application.MapMetrics();
         application.MapDashboard();
         var v1 = application.MapGroup("/v1");
         v1.MapTubes();

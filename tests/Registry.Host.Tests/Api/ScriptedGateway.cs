@@ -55,7 +55,8 @@ internal sealed class ScriptedGateway : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        Http.Dispose();
+        // In this order, so that open streams end because the gateway does.
         await gateway.DisposeAsync();
+        Http.Dispose();
     }
 }

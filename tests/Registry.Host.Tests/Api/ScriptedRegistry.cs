@@ -10,13 +10,14 @@ namespace Registry.Host.Tests.Api;
 internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
 {
     private readonly Channel<TubeSignal> signals = Channel.CreateUnbounded<TubeSignal>();
+    private readonly Channel<RegistryEvent> changes = Channel.CreateUnbounded<RegistryEvent>();
 
     public Func<IRegistryCommand, Task<RegistryReply>> Answer { get; set; } = _ => Task.FromResult<RegistryReply>(Done.Instance);
     public List<IRegistryCommand> Commands { get; } = [];
     public Dictionary<TubeId, TubeSnapshot> Tubes { get; } = [];
     public Dictionary<TubeId, TubeSnapshot> ClosedTubes { get; } = [];
-    public List<RegistryEvent> Changes { get; } = [];
-    public long AskedAfter { get; private set; } = -1;
+    public List<TubeQuery> Queries { get; } = [];
+    public long? AskedAfter { get; private set; }
     public TaskCompletionSource Released { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public RegistryReply Reply
@@ -31,7 +32,11 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
 
     public void Emit(TubeSignal signal) => signals.Writer.TryWrite(signal).ShouldBeTrue();
 
+    public void Emit(RegistryEvent change) => changes.Writer.TryWrite(change).ShouldBeTrue();
+
     public void EndSignals() => signals.Writer.Complete();
+
+    public void EndChanges(Exception? failure = null) => changes.Writer.Complete(failure);
 
     public Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default) => Ask(command);
     public Task<RegistryReply> SetRemoteDescriptionAsync(SetRemoteDescription command, CancellationToken cancellationToken = default) => Ask(command);
@@ -39,19 +44,18 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
     public Task<RegistryReply> CloseTubeAsync(CloseTube command, CancellationToken cancellationToken = default) => Ask(command);
     public Task<RegistryReply> CloseConversationAsync(CloseConversation command, CancellationToken cancellationToken = default) => Ask(command);
     public Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken = default) => Ask(command);
-
     public Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default) => Ask(command);
 
     public IAsyncEnumerable<RegistryEvent> WatchAsync(long? afterSequence = null, CancellationToken cancellationToken = default)
     {
-        AskedAfter = afterSequence ?? -1;
-        return Changes.ToAsyncEnumerable();
+        AskedAfter = afterSequence;
+        return ReadAsync(changes.Reader, cancellationToken);
     }
 
     public IAsyncEnumerable<TubeSignal>? Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default)
     {
         AskedAfter = afterSequence;
-        return Tubes.ContainsKey(tubeId) ? ReadAsync(cancellationToken) : null;
+        return Tubes.ContainsKey(tubeId) ? ReadAsync(signals.Reader, cancellationToken) : null;
     }
 
     public bool TryGet(TubeId tubeId, [NotNullWhen(true)] out TubeSnapshot? tube) => Tubes.TryGetValue(tubeId, out tube);
@@ -72,7 +76,12 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
 
     public IEnumerable<TubeSnapshot> List() => Tubes.Values;
 
-    public TubePage List(TubeQuery query) => new([.. Tubes.Values.Where(query.Matches).Where(t => query.Cursor is null || string.CompareOrdinal(t.TubeId.ToString(), query.Cursor.ToString()) > 0).OrderBy(t => t.TubeId.ToString(), StringComparer.Ordinal)], null);
+    public TubePage List(TubeQuery query)
+    {
+        Queries.Add(query);
+        TubeSnapshot[] rest = [.. Tubes.Values.Where(query.Matches).OrderBy(Id, StringComparer.Ordinal).Where(tube => query.Cursor is null || string.CompareOrdinal(Id(tube), query.Cursor.ToString()) > 0)];
+        return new([.. rest.Take(query.Limit)], rest.Length > query.Limit ? rest[query.Limit - 1].TubeId : null);
+    }
 
     public bool TryGetClosed(TubeId tubeId, [NotNullWhen(true)] out TubeSnapshot? tube) => ClosedTubes.TryGetValue(tubeId, out tube);
 
@@ -82,12 +91,14 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
         return Answer(command);
     }
 
-    private async IAsyncEnumerable<TubeSignal> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    private static string Id(TubeSnapshot tube) => tube.TubeId.ToString();
+
+    private async IAsyncEnumerable<T> ReadAsync<T>(ChannelReader<T> source, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         try
         {
-            await foreach (var signal in signals.Reader.ReadAllAsync(cancellationToken))
-                yield return signal;
+            await foreach (var item in source.ReadAllAsync(cancellationToken))
+                yield return item;
         }
         finally
         {

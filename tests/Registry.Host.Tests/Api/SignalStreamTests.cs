@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Time.Testing;
+using Registry.Host.Tests.EndToEnd;
 using Registry.Messages;
 
 namespace Registry.Host.Tests.Api;
@@ -7,7 +8,6 @@ namespace Registry.Host.Tests.Api;
 public sealed class SignalStreamTests
 {
     private static readonly TubeId Tube = new("t1");
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     [Fact]
     public async Task Signals_are_numbered_events_and_the_stream_ends_when_they_do()
@@ -20,9 +20,10 @@ public sealed class SignalStreamTests
         gateway.Registry.Emit(new TubeClosed(Tube, 4, default, CloseReason.Client, "Bye."));
         gateway.Registry.EndSignals();
 
-        var events = await ReadAllAsync(gateway, "/v1/tubes/t1/signals");
+        await using var stream = await OpenEvents.OfAsync(gateway.Http, "/v1/tubes/t1/signals");
+        var events = await stream.RestAsync();
 
-        events.Select(e => (e.Id, e.Type)).ShouldBe([("1", "ice_candidate"), ("2", "connection_state_changed"), ("3", "channel_closed"), ("4", "tube_closed")]);
+        events.Select(e => (e.Id, e.Kind)).ShouldBe([("1", "ice_candidate"), ("2", "connection_state_changed"), ("3", "channel_closed"), ("4", "tube_closed")]);
         events[0].Data.GetProperty("candidate").GetString().ShouldBe("candidate:1 1 udp 1 127.0.0.1 9 typ host");
         events[1].Data.GetProperty("state").GetString().ShouldBe("ready");
         events[2].Data.GetProperty("outcome").GetString().ShouldBe("tube_closed");
@@ -37,9 +38,9 @@ public sealed class SignalStreamTests
         gateway.Registry.Tubes[Tube] = new(Tube, "n", TubeState.Connecting);
         gateway.Registry.EndSignals();
 
-        await ReadAllAsync(gateway, "/v1/tubes/t1/signals?after=3");
+        await using var first = await OpenEvents.OfAsync(gateway.Http, "/v1/tubes/t1/signals?after=3");
         gateway.Registry.AskedAfter.ShouldBe(3);
-        await ReadAllAsync(gateway, "/v1/tubes/t1/signals?after=3", "7");
+        await using var second = await OpenEvents.OfAsync(gateway.Http, "/v1/tubes/t1/signals?after=3", "7");
         gateway.Registry.AskedAfter.ShouldBe(7);
     }
 
@@ -51,17 +52,12 @@ public sealed class SignalStreamTests
         gateway.Registry.Tubes[Tube] = new(Tube, "n", TubeState.Connecting);
         using var response = await gateway.Http.GetAsync("/v1/tubes/t1/signals", HttpCompletionOption.ResponseHeadersRead);
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
-        (await reader.ReadLineAsync().WaitAsync(Patience)).ShouldBe(": signals");
-        (await reader.ReadLineAsync().WaitAsync(Patience)).ShouldBe("");
+        (await reader.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldBe(": events");
+        (await reader.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldBe("");
 
-        var line = reader.ReadLineAsync();
-        // The timer starts after the first line was sent, so the clock is moved until it is running and fires.
-        while (!line.IsCompleted)
-        {
-            time.Advance(TimeSpan.FromSeconds(15));
-            await Task.Yield();
-        }
-        (await line).ShouldBe(": heartbeat");
+        time.Advance(TimeSpan.FromSeconds(15));
+
+        (await reader.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldBe(": heartbeat");
     }
 
     [Fact]
@@ -73,9 +69,9 @@ public sealed class SignalStreamTests
         using (var response = await gateway.Http.GetAsync("/v1/tubes/t1/signals", HttpCompletionOption.ResponseHeadersRead))
         {
             using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
-            (await reader.ReadLineAsync()).ShouldBe(": signals");
+            (await reader.ReadLineAsync()).ShouldBe(": events");
         }
-        await gateway.Registry.Released.Task.WaitAsync(Patience);
+        await gateway.Registry.Released.Task.WaitAsync(Eventually.Patience);
     }
 
     [Fact]
@@ -85,13 +81,13 @@ public sealed class SignalStreamTests
         gateway.Registry.Tubes[Tube] = new(Tube, "n", TubeState.Connecting);
         using var response = await gateway.Http.GetAsync("/v1/tubes/t1/signals", HttpCompletionOption.ResponseHeadersRead);
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
-        (await reader.ReadLineAsync()).ShouldBe(": signals");
+        (await reader.ReadLineAsync()).ShouldBe(": events");
         var rest = reader.ReadToEndAsync();
 
         await gateway.DisposeAsync();
 
-        (await rest.WaitAsync(Patience)).Trim().ShouldBe("");
-        await gateway.Registry.Released.Task.WaitAsync(Patience);
+        (await rest.WaitAsync(Eventually.Patience)).Trim().ShouldBe("");
+        await gateway.Registry.Released.Task.WaitAsync(Eventually.Patience);
     }
 
     [Fact]
@@ -101,22 +97,5 @@ public sealed class SignalStreamTests
         var (status, body) = await gateway.SendAsync(HttpMethod.Get, "/v1/tubes/nobody/signals");
         status.ShouldBe(HttpStatusCode.NotFound);
         body.GetProperty("code").GetString().ShouldBe("tube_not_found");
-    }
-
-    private static async Task<List<(string Id, string Type, System.Text.Json.JsonElement Data)>> ReadAllAsync(ScriptedGateway gateway, string path, string? lastEventId = null)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, path);
-        if (lastEventId is not null)
-            request.Headers.Add("Last-Event-ID", lastEventId);
-        using var response = await gateway.Http.SendAsync(request).WaitAsync(Patience);
-        response.Content.Headers.ContentType!.MediaType.ShouldBe("text/event-stream");
-        var text = await response.Content.ReadAsStringAsync().WaitAsync(Patience);
-        return [.. text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Where(block => block[0] != ':').Select(Parse)];
-    }
-
-    private static (string Id, string Type, System.Text.Json.JsonElement Data) Parse(string block)
-    {
-        var fields = block.Split('\n').Select(line => line.Split(": ", 2)).ToDictionary(pair => pair[0], pair => pair[1]);
-        return (fields["id"], fields["event"], System.Text.Json.JsonDocument.Parse(fields["data"]).RootElement);
     }
 }

@@ -20,7 +20,8 @@ public sealed class TubeApiTests : IAsyncLifetime
     {
         gateway.Registry.Reply = new TubeCreated(new("t1"), new("c1"), "test-node", TubeState.Connecting) { Answer = "YW5zd2Vy", LocalListenAddress = "127.0.0.1:5000" };
         using var response = await gateway.Http.PostAsync("/v1/tubes", Json("""
-            {"conversationId":"c1","settings":{"conversationType":"tunnel","target_host":"db","target_port":5432},"trickleIce":false,"offer":"b2ZmZXI=","tubeId":"t1","requestKey":"k"}
+            {"conversationId":"c1","settings":{"conversationType":"tunnel","target_host":"db","target_port":5432},"trickleIce":false,"offer":"b2ZmZXI=","tubeId":"t1","requestKey":"k",
+             "owner":"o","maxWaitMs":1,"timeoutMs":2000,"idleTimeoutMs":60000,"maxAgeMs":31622400000}
             """));
 
         response.StatusCode.ShouldBe(HttpStatusCode.Created);
@@ -38,6 +39,19 @@ public sealed class TubeApiTests : IAsyncLifetime
         command.Offer.ShouldBe("b2ZmZXI=");
         command.TubeId.ShouldBe(new TubeId("t1"));
         command.RequestKey.ShouldBe("k");
+        command.Owner.ShouldBe("o");
+        command.MaxWait.ShouldBe(TimeSpan.FromMilliseconds(1));
+        command.Timeout.ShouldBe(TimeSpan.FromSeconds(2));
+        command.IdleTimeout.ShouldBe(TimeSpan.FromMinutes(1));
+        command.MaxAge.ShouldBe(TimeSpan.FromDays(366));
+    }
+
+    [Fact]
+    public async Task Create_leaves_what_is_not_given_to_the_registry()
+    {
+        gateway.Registry.Reply = new TubeCreated(new("t1"), new("c1"), "test-node", TubeState.Connecting) { Offer = "b2ZmZXI=" };
+        (await gateway.SendAsync(HttpMethod.Post, "/v1/tubes", """{"conversationId":"c1","settings":{"conversationType":"echo"},"owner":null}""")).Status.ShouldBe(HttpStatusCode.Created);
+        gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new CreateTube(new("c1"), new EchoSettings()));
     }
 
     [Theory]
@@ -50,6 +64,15 @@ public sealed class TubeApiTests : IAsyncLifetime
     [InlineData("""{"conversationId":"c","tubeId":"a/b","settings":{"conversationType":"echo"}}""", "tubeId", "invalid_request")]
     [InlineData("""{"conversationId":"c","settings":{"conversationType":"teleport"}}""", "conversationType", "invalid_settings")]
     [InlineData("""{"conversationId":"c","settings":{"conversationType":"tunnel","target_host":"h","target_port":1,"target_prot":2}}""", "target_prot", "invalid_settings")]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"echo"},"maxWaitMs":0}""", "maxWaitMs", "invalid_request")]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"echo"},"timeoutMs":-1}""", "timeoutMs", "invalid_request")]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"echo"},"idleTimeoutMs":31622400001}""", "idleTimeoutMs", "invalid_request")]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"echo"},"maxAgeMs":9223372036854775807}""", "maxAgeMs", "invalid_request")]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"echo"},"maxAgeMs":99999999999999999999}""", "maxAgeMs", "invalid_request")]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"echo"},"timeoutMs":"1s"}""", "timeoutMs", "invalid_request")]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"echo"},"timeoutMs":1.5}""", "timeoutMs", "invalid_request")]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"echo"},"owner":["o"]}""", "owner", "invalid_request")]
+    [InlineData("""{"conversationId":"c","settings":{"conversationType":"echo"},"maxWait":1}""", "maxWait", "invalid_request")]
     [InlineData("""{"conversationId":"c","settings":{""", null, "invalid_request")]
     [InlineData("null", "body", "invalid_request")]
     [InlineData("[1]", "body", "invalid_request")]
@@ -93,38 +116,58 @@ public sealed class TubeApiTests : IAsyncLifetime
         body.GetProperty("code").GetString().ShouldBe("body_too_large");
     }
 
+    public static TheoryData<RefusalCode, int, bool> Refusals => new()
+    {
+        { RefusalCode.InvalidSettings, 400, false },
+        { RefusalCode.InvalidRequest, 400, false },
+        { RefusalCode.InvalidSdp, 400, false },
+        { RefusalCode.InvalidCandidate, 400, false },
+        { RefusalCode.TubeNotFound, 404, false },
+        { RefusalCode.ConversationNotFound, 404, false },
+        { RefusalCode.ConversationExists, 409, false },
+        { RefusalCode.TubeNotReady, 409, true },
+        { RefusalCode.TubeClosing, 409, true },
+        { RefusalCode.ListenFailed, 409, false },
+        { RefusalCode.CreateCancelled, 409, false },
+        { RefusalCode.Overloaded, 429, true },
+        { RefusalCode.OwnerLimit, 429, true },
+        { RefusalCode.ChannelLimit, 429, true },
+        { RefusalCode.CreateFailed, 500, false },
+        { RefusalCode.RelayUnavailable, 503, true },
+        { RefusalCode.CreateTimeout, 504, true },
+    };
+
+    [Fact]
+    public void Every_refusal_has_its_status_in_these_tests() =>
+        Refusals.Select(row => (RefusalCode)row[0]).ShouldBe(Enum.GetValues<RefusalCode>(), ignoreOrder: true);
+
     [Theory]
-    [InlineData(RefusalCode.InvalidSettings, 400, "invalid_settings", false)]
-    [InlineData(RefusalCode.InvalidSdp, 400, "invalid_sdp", false)]
-    [InlineData(RefusalCode.InvalidCandidate, 400, "invalid_candidate", false)]
-    [InlineData(RefusalCode.TubeNotFound, 404, "tube_not_found", false)]
-    [InlineData(RefusalCode.ConversationExists, 409, "conversation_exists", false)]
-    [InlineData(RefusalCode.TubeClosing, 409, "tube_closing", true)]
-    [InlineData(RefusalCode.ListenFailed, 409, "listen_failed", false)]
-    [InlineData(RefusalCode.Overloaded, 429, "overloaded", true)]
-    [InlineData(RefusalCode.CreateFailed, 500, "create_failed", false)]
-    [InlineData(RefusalCode.CreateTimeout, 504, "create_timeout", true)]
-    public async Task A_refusal_keeps_its_code_and_gets_its_status(RefusalCode refusal, int expected, string code, bool retryable)
+    [MemberData(nameof(Refusals))]
+    public async Task A_refusal_keeps_its_code_and_gets_its_status(RefusalCode refusal, int expected, bool retryable)
     {
         gateway.Registry.Reply = new Refused(refusal, "Because.") { Key = "key", TubeId = new TubeId("other") };
         var (status, body) = await gateway.SendAsync(HttpMethod.Post, "/v1/tubes", """{"conversationId":"c","settings":{"conversationType":"echo"}}""");
 
         ((int)status).ShouldBe(expected);
         body.GetProperty("status").GetInt32().ShouldBe(expected);
-        body.GetProperty("code").GetString().ShouldBe(code);
+        body.GetProperty("code").GetString().ShouldBe(refusal.Text);
         body.GetProperty("detail").GetString().ShouldBe("Because.");
         body.GetProperty("retryable").GetBoolean().ShouldBe(retryable);
         body.GetProperty("field").GetString().ShouldBe("key");
         body.GetProperty("tubeId").GetString().ShouldBe("other");
     }
 
-    [Fact]
-    public async Task Overload_says_when_to_come_back_in_header_and_body()
+    [Theory]
+    [InlineData(RefusalCode.Overloaded, HttpStatusCode.TooManyRequests)]
+    [InlineData(RefusalCode.OwnerLimit, HttpStatusCode.TooManyRequests)]
+    [InlineData(RefusalCode.ChannelLimit, HttpStatusCode.TooManyRequests)]
+    [InlineData(RefusalCode.RelayUnavailable, HttpStatusCode.ServiceUnavailable)]
+    public async Task A_refusal_that_passes_says_when_to_come_back_in_header_and_body(RefusalCode refusal, HttpStatusCode status)
     {
-        gateway.Registry.Reply = new Refused(RefusalCode.Overloaded, "Full.") { RetryAfter = TimeSpan.FromMilliseconds(2100), ActiveCreates = 100, Limit = 100 };
+        gateway.Registry.Reply = new Refused(refusal, "Full.") { RetryAfter = TimeSpan.FromMilliseconds(2100), ActiveCreates = 100, Limit = 100 };
         using var response = await gateway.Http.PostAsync("/v1/tubes", Json("""{"conversationId":"c","settings":{"conversationType":"echo"}}"""));
 
-        response.StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
+        response.StatusCode.ShouldBe(status);
         response.Headers.RetryAfter!.Delta.ShouldBe(TimeSpan.FromSeconds(3));
         var body = JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
         body.GetProperty("retryAfterMs").GetInt64().ShouldBe(2100);
@@ -163,7 +206,23 @@ public sealed class TubeApiTests : IAsyncLifetime
     [InlineData("DELETE", "/v1/tubes/t1?reason=because", null, "reason")]
     [InlineData("DELETE", "/v1/tubes/a%20b", null, "tubeId")]
     [InlineData("GET", "/v1/tubes?limit=0", null, "limit")]
+    [InlineData("GET", "/v1/tubes?limit=1001", null, "limit")]
+    [InlineData("GET", "/v1/tubes?limit=-1", null, "limit")]
+    [InlineData("GET", "/v1/tubes?limit=ten", null, "limit")]
+    [InlineData("GET", "/v1/tubes?limit=", null, "limit")]
+    [InlineData("GET", "/v1/tubes?limit=1&limit=2", null, "limit")]
     [InlineData("GET", "/v1/tubes?state=sleeping", null, "state")]
+    [InlineData("GET", "/v1/tubes?state=", null, "state")]
+    [InlineData("GET", "/v1/tubes?owner=", null, "owner")]
+    [InlineData("GET", "/v1/tubes?cursor=a%20b", null, "cursor")]
+    [InlineData("GET", "/v1/tubes?cursor=", null, "cursor")]
+    [InlineData("PUT", "/v1/tubes/a%20b/conversations/c", null, "tubeId")]
+    [InlineData("PUT", "/v1/tubes/t1/conversations/a%0Ab", null, "conversationId")]
+    [InlineData("DELETE", "/v1/conversations/a%0Ab", null, "conversationId")]
+    [InlineData("DELETE", "/v1/conversations/c?reason=24", null, "reason")]
+    [InlineData("PUT", "/v1/capacity/limits", """{"maxTube":1}""", "maxTube")]
+    [InlineData("PUT", "/v1/capacity/limits", """{"maxTubes":"1"}""", "maxTubes")]
+    [InlineData("PUT", "/v1/capacity/limits", """{"maxTubes":2147483648}""", "maxTubes")]
     [InlineData("GET", "/v1/tubes/t1/signals?after=x", null, "after")]
     public async Task Wrong_arguments_are_refused_and_named(string method, string path, string? json, string field)
     {
@@ -171,6 +230,7 @@ public sealed class TubeApiTests : IAsyncLifetime
         status.ShouldBe(HttpStatusCode.BadRequest);
         body.GetProperty("field").GetString().ShouldBe(field);
         gateway.Registry.Commands.ShouldBeEmpty();
+        gateway.Registry.Queries.ShouldBeEmpty();
     }
 
     [Theory]
@@ -210,20 +270,24 @@ public sealed class TubeApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_list_filters_and_pages_in_a_stable_order()
+    public async Task The_list_is_asked_for_what_the_query_says_and_names_the_next_page()
     {
         foreach (var number in Enumerable.Range(1, 5))
-            gateway.Registry.Tubes[new($"t{number}")] = Tube($"t{number}", $"c{number}", number == 5 ? TubeState.Connecting : TubeState.Ready);
+            gateway.Registry.Tubes[new($"t{number}")] = Tube($"t{number}", $"c{number}", TubeState.Ready) with { Owner = "o 1" };
 
-        var (_, first) = await gateway.SendAsync(HttpMethod.Get, "/v1/tubes?limit=3");
+        var (_, first) = await gateway.SendAsync(HttpMethod.Get, "/v1/tubes?limit=3&owner=o%201&state=ready&filter=C");
         Ids(first).ShouldBe(["t1", "t2", "t3"]);
+        first.GetProperty("items")[0].GetProperty("owner").GetString().ShouldBe("o 1");
         first.GetProperty("incompleteNodes").GetArrayLength().ShouldBe(0);
-        var (_, second) = await gateway.SendAsync(HttpMethod.Get, $"/v1/tubes?limit=3&cursor={first.GetProperty("nextCursor").GetString()}");
+        first.GetProperty("nextCursor").GetString().ShouldBe("t3");
+        var (_, second) = await gateway.SendAsync(HttpMethod.Get, "/v1/tubes?cursor=t3");
         Ids(second).ShouldBe(["t4", "t5"]);
         second.TryGetProperty("nextCursor", out _).ShouldBeFalse();
 
-        Ids((await gateway.SendAsync(HttpMethod.Get, "/v1/tubes?state=connecting")).Body).ShouldBe(["t5"]);
-        Ids((await gateway.SendAsync(HttpMethod.Get, "/v1/tubes?filter=C4")).Body).ShouldBe(["t4"]);
+        gateway.Registry.Queries.ShouldBe([
+            new() { Text = "C", State = TubeState.Ready, Owner = "o 1", Limit = 3 },
+            new() { Cursor = new TubeId("t3") },
+        ]);
     }
 
     [Fact]
@@ -240,6 +304,35 @@ public sealed class TubeApiTests : IAsyncLifetime
 
         (await gateway.SendAsync(HttpMethod.Delete, path)).Status.ShouldBe(HttpStatusCode.NoContent);
         gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new CloseConversation(new("c 1/ä")));
+    }
+
+    [Theory]
+    [InlineData("c1")]
+    [InlineData("a/b")]
+    [InlineData("/a//b/")]
+    [InlineData("100 %, ä?#&=+;")]
+    [InlineData("%2F")]
+    public async Task A_conversation_is_associated_under_the_very_id_that_was_given(string conversation)
+    {
+        (await gateway.SendAsync(HttpMethod.Put, $"/v1/tubes/t1/conversations/{Uri.EscapeDataString(conversation)}")).Status.ShouldBe(HttpStatusCode.NoContent);
+        (await gateway.SendAsync(HttpMethod.Delete, $"/v1/conversations/{Uri.EscapeDataString(conversation)}?reason=Client")).Status.ShouldBe(HttpStatusCode.NoContent);
+        gateway.Registry.Commands.ShouldBe([new AssociateConversation(new("t1"), new(conversation)), new CloseConversation(new(conversation), CloseReason.Client)]);
+    }
+
+    [Fact]
+    public async Task Limits_are_changed_in_part_and_answered_with_the_load()
+    {
+        gateway.Registry.Reply = new CapacityRead(new() { MaxConcurrentCreates = 5, MaxTubes = 7, MaxWaiting = 3 });
+        var (status, body) = await gateway.SendAsync(HttpMethod.Put, "/v1/capacity/limits", """{"maxConcurrentCreates":5,"maxTubesPerOwner":null}""");
+        status.ShouldBe(HttpStatusCode.OK);
+        body.GetProperty("maxTubes").GetInt32().ShouldBe(7);
+        body.GetProperty("maxWaiting").GetInt32().ShouldBe(3);
+        await gateway.SendAsync(HttpMethod.Put, "/v1/capacity/limits", """{"maxTubes":7,"maxTubesPerOwner":0,"maxWaiting":3}""");
+
+        gateway.Registry.Commands.ShouldBe([
+            new ChangeLimits { MaxConcurrentCreates = 5 },
+            new ChangeLimits { MaxTubes = 7, MaxTubesPerOwner = 0, MaxWaiting = 3 },
+        ]);
     }
 
     [Fact]

@@ -95,14 +95,22 @@ public sealed class CommandLineTests
 
         var (_, capacity, _) = await RunAsync("capacity", "--json", "--gateway", gateway.Url.ToString());
         System.Text.Json.JsonDocument.Parse(capacity).RootElement.GetProperty("maxTubes").GetInt32().ShouldBe(10);
+        var (_, lines, _) = await RunAsync("capacity", "--gateway", gateway.Url.ToString());
+        foreach (var figure in typeof(Registry.Messages.RegistryCapacity).GetProperties())
+            lines.ShouldContain(figure.Name, Case.Insensitive);
     }
 
     [Fact]
     public async Task Tubes_are_shown_and_closed_for_people()
     {
         await using var gateway = await ScriptedGateway.StartAsync();
-        gateway.Registry.Tubes[new("t1")] = new(new("t1"), "n", Registry.Messages.TubeState.Ready);
-        (await RunAsync("tubes", "ls", "--gateway", gateway.Url.ToString())).Output.ShouldContain("t1");
+        gateway.Registry.Tubes[new("t1")] = new(new("t1"), "n", Registry.Messages.TubeState.Ready) { Owner = "anna" };
+        gateway.Registry.Tubes[new("t2")] = new(new("t2"), "n", Registry.Messages.TubeState.Ready);
+        var (_, list, _) = await RunAsync("tubes", "ls", "--gateway", gateway.Url.ToString());
+        list.ShouldContain("OWNER");
+        list.ShouldContain("anna");
+        list.ShouldContain("t2");
+        (await RunAsync("tubes", "ls", "--owner", "anna", "--gateway", gateway.Url.ToString())).Output.ShouldNotContain("t2");
         (await RunAsync("tubes", "show", "t1", "--gateway", gateway.Url.ToString())).Output.ShouldContain("ready");
         (await RunAsync("tubes", "close", "t1", "--reason", "Client", "--gateway", gateway.Url.ToString())).Code.ShouldBe(0);
         gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new Registry.Messages.CloseTube(new("t1"), Registry.Messages.CloseReason.Client));

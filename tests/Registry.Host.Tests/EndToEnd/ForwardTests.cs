@@ -134,9 +134,10 @@ public sealed class ForwardTests
     private static async Task<int> ReadToEndAsync(IPEndPoint endPoint)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        await socket.ConnectAsync(endPoint).WaitAsync(Eventually.Patience);
         try
         {
+            // The cut may come before connecting has returned.
+            await socket.ConnectAsync(endPoint).WaitAsync(Eventually.Patience);
             return await socket.ReceiveAsync(new byte[100]).WaitAsync(Eventually.Patience);
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)

@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
 using Akka.Actor;
+using Akka.Configuration;
 using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -32,8 +35,34 @@ internal sealed class RealGateway : IAsyncDisposable
     /// <summary>Tube actors that exist, whatever the read-model says.</summary>
     public int TubeActors => ((ActorRefWithCell)gateway.Services.GetRequiredService<IRequiredActor<RegistryActor>>().ActorRef).Children.Count();
 
-    public static async Task<RealGateway> StartAsync(params string[] allow) =>
-        new(await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), LogLevel = LogLevel.Critical, Registry = new() { AllowTargets = allow } }));
+    public static Task<RealGateway> StartAsync(params string[] allow) => StartAsync(new RegistrySetup { AllowTargets = allow });
+
+    /// <summary>Starts one with settings of its own.</summary>
+    /// <param name="settings">As in <c>registry.conf</c>.</param>
+    public static Task<RealGateway> WithAsync(string settings) => StartAsync(new RegistrySetup { Configuration = ConfigurationFactory.ParseString(settings) });
+
+    /// <summary>Sends JSON and reads the answer's.</summary>
+    public async Task<(HttpStatusCode Status, JsonElement Body)> SendAsync(HttpMethod method, string path, object? body = null, CancellationToken cancellationToken = default)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body) };
+        using var response = await Http.SendAsync(request, cancellationToken).WaitAsync(Eventually.Patience, cancellationToken);
+        var text = await response.Content.ReadAsStringAsync(cancellationToken);
+        return (response.StatusCode, text.Length == 0 ? default : JsonDocument.Parse(text).RootElement);
+    }
+
+    /// <summary>Creates a tube for an echo conversation, with an offer of the gateway's that nobody answers.</summary>
+    /// <returns>Its id.</returns>
+    public async Task<string> CreateTubeAsync(string conversationId, string? owner = null, string? tubeId = null)
+    {
+        var (status, body) = await SendAsync(HttpMethod.Post, "/v1/tubes", new { conversationId, settings = Echo, owner, tubeId });
+        status.ShouldBe(HttpStatusCode.Created, body.ToString());
+        return body.GetProperty("tubeId").GetString()!;
+    }
+
+    public async Task CloseTubeAsync(string tubeId) => (await SendAsync(HttpMethod.Delete, $"/v1/tubes/{tubeId}?reason=Client")).Status.ShouldBe(HttpStatusCode.NoContent);
+
+    /// <summary>The settings of an echo conversation.</summary>
+    public static object Echo => new { conversationType = "echo" };
 
     /// <summary>Starts a forward and returns once it can carry traffic.</summary>
     public async Task<RunningForward> ForwardAsync(IPEndPoint target)
@@ -45,9 +74,13 @@ internal sealed class RealGateway : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        Http.Dispose();
+        // In this order, so that open streams end because the gateway does.
         await gateway.DisposeAsync();
+        Http.Dispose();
     }
+
+    private static async Task<RealGateway> StartAsync(RegistrySetup setup) =>
+        new(await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), LogLevel = LogLevel.Critical, Registry = setup }));
 }
 
 /// <summary>The forward command, running in this process until it is disposed.</summary>
