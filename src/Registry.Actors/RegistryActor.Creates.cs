@@ -306,8 +306,8 @@ public sealed partial class RegistryActor
             ?? WrongTime(command.IdleTimeout, "idleTimeout") ?? WrongTime(command.MaxAge, "maxAge");
     }
 
-    private static Refused? WrongText(string? text, string key) => text is { Length: 0 or > MaxTextLength }
-        ? new(RefusalCode.InvalidRequest, $"{key} must have 1 to {MaxTextLength} characters.") { Key = key }
+    private static Refused? WrongText(string? text, string key) => text is { Length: 0 or > MaxTextLength } || text?.Any(char.IsControl) == true
+        ? new(RefusalCode.InvalidRequest, $"{key} must have 1 to {MaxTextLength} printable characters.") { Key = key }
         : null;
 
     private static Refused? WrongTime(TimeSpan? time, string key) => time <= TimeSpan.Zero || time > LongestTime

@@ -40,12 +40,12 @@ public sealed record CreateTube(ConversationId ConversationId, ConversationSetti
     public TubeId? TubeId { get; init; }
 
     /// <summary>
-    /// A text of at most 128 characters, of its owner's choosing. While the conversation that a create made lives, a repeated create with
+    /// A text of 1 to 128 printable characters, of its owner's choosing. While the conversation that a create made lives, a repeated create with
     /// its key is answered with the same reply.
     /// </summary>
     public string? RequestKey { get; init; }
 
-    /// <summary>On whose behalf the tube is made, 1 to 128 characters; counts against that owner's limit. Null counts against no owner.</summary>
+    /// <summary>On whose behalf the tube is made, 1 to 128 printable characters; counts against that owner's limit. Null counts against no owner.</summary>
     public string? Owner { get; init; }
 
     /// <summary>

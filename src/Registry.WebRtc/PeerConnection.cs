@@ -76,14 +76,15 @@ internal sealed partial class PeerConnection : IPeerConnection
     public PeerConnectionStatistics GetStatistics()
     {
         var sctp = association?.Statistics ?? default;
+        var messages = association?.Messages ?? default;
         return new()
         {
             PacketsSent = packetsSent,
             PacketsReceived = packetsReceived,
-            BytesSent = sctp.BytesSent,
-            BytesReceived = sctp.BytesReceived,
-            MessagesSent = sctp.MessagesSent,
-            MessagesReceived = sctp.MessagesReceived,
+            BytesSent = messages.BytesSent,
+            BytesReceived = messages.BytesReceived,
+            MessagesSent = messages.Sent,
+            MessagesReceived = messages.Received,
             Retransmissions = sctp.Retransmissions,
             RoundTripTime = roundTripTicks > 0 ? new TimeSpan(roundTripTicks) : null,
             CongestionWindow = sctp.CongestionWindow,

@@ -7,11 +7,11 @@ public readonly record struct PeerConnectionStatistics
     public long PacketsSent { get; init; }
     /// <summary>Datagrams received.</summary>
     public long PacketsReceived { get; init; }
-    /// <summary>Bytes of user data sent in messages.</summary>
+    /// <summary>Bytes of user data in messages taken for sending.</summary>
     public long BytesSent { get; init; }
     /// <summary>Bytes of user data received in messages.</summary>
     public long BytesReceived { get; init; }
-    /// <summary>Messages sent.</summary>
+    /// <summary>Messages taken for sending.</summary>
     public long MessagesSent { get; init; }
     /// <summary>Messages received.</summary>
     public long MessagesReceived { get; init; }

@@ -35,12 +35,14 @@ public static class TubeRegistryHostingExtensions
 
     /// <summary>
     /// Makes <see cref="ITubeRegistry"/> and <see cref="ITubeDirectory"/> of the application's actor system injectable, and closes the
-    /// tubes when the application stops.
+    /// tubes when the application stops. Peer connections are those of the managed stack unless the application has an
+    /// <see cref="IPeerConnectionFactory"/> of its own.
     /// </summary>
     public static IServiceCollection AddTubeRegistry(this IServiceCollection services)
     {
         services.TryAddSingleton<ITubeRegistry>(sp => new TubeRegistryClient(sp.GetRequiredService<ActorSystem>()));
         services.TryAddSingleton(sp => sp.GetRequiredService<ITubeRegistry>().Directory);
+        services.TryAddSingleton<IPeerConnectionFactory>(_ => PeerConnectionFactory.Create());
         services.AddHostedService<TubeRegistryStop>();
         return services;
     }

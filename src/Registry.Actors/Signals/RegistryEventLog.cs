@@ -32,7 +32,8 @@ internal sealed class RegistryEventLog(TubeDirectory directory, int capacity)
             {
                 // Listed after the number is read: a tube that changes meanwhile is told twice rather than not at all.
                 position = changes.Last;
-                foreach (var tube in directory.List())
+                // One that has ended said so before the number, and is about to go.
+                foreach (var tube in directory.List().Where(t => t.State != TubeState.Closed))
                     yield return new TubeListed(position, tube);
                 yield return new TubesListed(position);
                 continue;

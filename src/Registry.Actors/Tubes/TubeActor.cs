@@ -36,7 +36,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     private readonly IActorRef self;
 
     private TubeState state = TubeState.New;
-    private ImmutableArray<TubeStateEntry> history = [];
+    private ImmutableArray<TubeStateEntry> history;
     private string? offer;        // the peer's, as SDP
     private IPeerConnection? connection;
     private Action? detach;
@@ -57,7 +57,8 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         self = Self;
         signals = new(id, node.Settings.SignalBuffer);
         users = new(node.Time);
-        entry = new(Self, new(id, node.Node, TubeState.New) { Owner = first.Command.Owner, IsOfferer = first.Command.Offer is null }, signals, users);
+        history = [new(TubeState.New, Now)];
+        entry = new(Self, new(id, node.Node, TubeState.New) { Owner = first.Command.Owner, IsOfferer = first.Command.Offer is null, History = history }, signals, users);
     }
 
     /// <summary>Up to which signal an actor is told.</summary>
@@ -251,7 +252,6 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             registration.Dispose();
             return ValueTask.CompletedTask;
         });
-        Enter(TubeState.New);
         Enter(TubeState.Initializing);
         LimitAge();
         if (command.Offer is not null && !SdpText.TryDecode(command.Offer, "offer", out offer, out refusal)
@@ -365,7 +365,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
 
     private void Enter(TubeState next)
     {
-        if (state != next && !TubeStates.RuleOf(state).Next.Contains(next))
+        if (!TubeStates.RuleOf(state).Next.Contains(next))
             throw new InvalidOperationException($"A tube cannot go from {state.Text} to {next.Text}.");
         state = next;
         node.Metrics.Entered(next);
@@ -373,7 +373,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             history = history.RemoveAt(0);
         history = history.Add(new(next, Now));
         Publish();
-        if (next is not (TubeState.New or TubeState.Closed))
+        if (next != TubeState.Closed) // its signal is the tube's last, with the reason
             Signal((t, n) => new ConnectionStateChanged(t, n, Now, next));
         if (TubeStates.RuleOf(next).Deadline is { } deadline)
             Timers.StartSingleTimer(DeadlineTimer, new StateDeadline(next), deadline(node.Settings));

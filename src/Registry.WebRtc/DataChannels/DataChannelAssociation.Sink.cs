@@ -81,6 +81,8 @@ internal sealed partial class DataChannelAssociation
     private void Deliver(ushort streamId, uint ppid, byte[] rented, int length)
     {
         var type = ppid is DataChannelPpid.String or DataChannelPpid.StringEmpty ? DataChannelMessageType.Text : DataChannelMessageType.Binary;
+        messages.Received++;
+        messages.BytesReceived += length;
         events.Enqueue(new DataChannelEvent(DataChannelEventKind.Message, streamId) { Message = new DataChannelMessage(rented, length, type) });
     }
 

@@ -17,6 +17,7 @@ internal sealed partial class DataChannelAssociation
     private readonly SctpAssociation association;
     private readonly Dictionary<ushort, Channel> channels = [];
     private readonly Queue<DataChannelEvent> events = new();
+    private MessageCounts messages;
     private readonly int parity;
     private int nextId;
     private bool isClosed;
@@ -35,6 +36,9 @@ internal sealed partial class DataChannelAssociation
     public TimeSpan NextTimeout => association.NextTimeout;
 
     public SctpStatistics Statistics => association.Statistics;
+
+    /// <summary>The application's messages, without those that open channels and the byte that stands for an empty one.</summary>
+    public MessageCounts Messages => messages;
 
     public SctpAssociationState State => association.State;
 
@@ -107,9 +111,16 @@ internal sealed partial class DataChannelAssociation
         var parameters = channel.IsAcknowledged ? channel.Parameters : channel.Parameters with { Unordered = false };
         var isText = type == DataChannelMessageType.Text;
         // SCTP has no empty message; a byte stands for it (RFC 8831 §6.6).
-        if (message.IsEmpty)
-            return association.TrySend(now, id, isText ? DataChannelPpid.StringEmpty : DataChannelPpid.BinaryEmpty, [0], in parameters);
-        return association.TrySend(now, id, isText ? DataChannelPpid.String : DataChannelPpid.Binary, message, in parameters);
+        var taken = message.IsEmpty
+            ? association.TrySend(now, id, isText ? DataChannelPpid.StringEmpty : DataChannelPpid.BinaryEmpty, [0], in parameters)
+            : association.TrySend(now, id, isText ? DataChannelPpid.String : DataChannelPpid.Binary, message, in parameters);
+        if (taken)
+        {
+            messages.Sent++;
+            messages.BytesSent += message.Length;
+        }
+
+        return taken;
     }
 
     /// <summary>Bytes of a channel that were accepted for sending and are not yet acknowledged.</summary>

@@ -27,10 +27,6 @@ internal sealed class Reassembly(int maxMessageSize, IReassemblySink sink)
     /// <summary>The part of <see cref="HeldBytes"/> that the application has to take.</summary>
     public long DeliveredBytes { get; private set; }
 
-    public long MessagesDelivered { get; private set; }
-
-    public long MessageBytesDelivered { get; private set; }
-
     /// <summary>Gives back window of delivered messages.</summary>
     public void Release(int messages, long bytes)
     {
@@ -247,8 +243,6 @@ internal sealed class Reassembly(int maxMessageSize, IReassemblySink sink)
             return;
         }
         DeliveredBytes += MessageOverhead + message.Length;
-        MessagesDelivered++;
-        MessageBytesDelivered += message.Length;
         sink.OnMessage(streamId, message.Ppid, message.Buffer, message.Length);
     }
 

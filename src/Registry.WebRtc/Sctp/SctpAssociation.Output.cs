@@ -13,8 +13,6 @@ internal sealed partial class SctpAssociation
     private bool isProbingWindow;
     private bool probeDue;
     private bool probeInFlight;
-    private long messagesSent;
-    private long bytesSent;
 
     /// <summary>Writes the next packet to send; false when there is none now.</summary>
     /// <param name="now">The time.</param>
@@ -249,9 +247,6 @@ internal sealed partial class SctpAssociation
         var tsn = inFlight.Add(message, length, flags, now);
         sendQueue.Advance(message, length);
         peerWindow -= length;
-        bytesSent += length;
-        if (length == rest)
-            messagesSent++;
         WriteChunk(tsn, ref writer, 0);
         probeInFlight = false;
         return true;

@@ -6,10 +6,6 @@ internal readonly record struct SctpStatistics
     public long PacketsSent { get; init; }
     public long PacketsReceived { get; init; }
     public long PacketsDiscarded { get; init; }
-    public long MessagesSent { get; init; }
-    public long MessagesReceived { get; init; }
-    public long BytesSent { get; init; }
-    public long BytesReceived { get; init; }
     /// <summary>DATA chunks sent again, for whatever reason.</summary>
     public long Retransmissions { get; init; }
     /// <summary>Expirations of the retransmission timer.</summary>

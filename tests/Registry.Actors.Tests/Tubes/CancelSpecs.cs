@@ -170,17 +170,18 @@ public sealed class CancelSpecs(ITestOutputHelper output) : RegistrySpec(output)
     [Theory]
     [InlineData("requestKey")]
     [InlineData("owner")]
+    [InlineData("owner", "a\nb")]
     [InlineData("maxWait")]
     [InlineData("timeout")]
     [InlineData("idleTimeout")]
     [InlineData("maxAge")]
-    public async Task A_field_that_makes_no_sense_is_named(string field)
+    public async Task A_field_that_makes_no_sense_is_named(string field, string? text = null)
     {
         var create = Create("c");
         var refused = await RefusedAsync(field switch
         {
             "requestKey" => create with { RequestKey = "" },
-            "owner" => create with { Owner = new string('o', 129) },
+            "owner" => create with { Owner = text ?? new string('o', 129) },
             "maxWait" => create with { MaxWait = TimeSpan.Zero },
             "timeout" => create with { Timeout = TimeSpan.FromSeconds(-1) },
             "idleTimeout" => create with { IdleTimeout = TimeSpan.MaxValue },

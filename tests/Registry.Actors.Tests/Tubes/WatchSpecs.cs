@@ -69,6 +69,20 @@ public sealed class WatchSpecs(ITestOutputHelper output) : RegistrySpec(output)
     }
 
     [Fact]
+    public async Task A_tube_that_has_just_ended_is_not_listed()
+    {
+        var directory = new TubeDirectory(10);
+        var events = new RegistryEventLog(directory, 16);
+        var id = new TubeId("t");
+        directory.Add(new(Sys.DeadLetters, new(id, "here", TubeState.Closed), new(id, 16), new(TimeProvider.System)));
+        events.Publish(new TubeClosed(id, 1, default, CloseReason.Client, "Bye."));
+
+        await using var watch = events.WatchAsync(null, CancellationToken.None).GetAsyncEnumerator();
+
+        (await NextAsync(watch)).ShouldBe(new TubesListed(1));
+    }
+
+    [Fact]
     public async Task A_waiting_watcher_can_be_cancelled()
     {
         using var cancel = new CancellationTokenSource();

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Text.Json;
+using Registry.Host.Api;
+using Registry.Host.Cli;
+using Registry.Host.Serving;
+using Registry.Host.Tests.RealPrograms;
+
+namespace Registry.Host.Tests.EndToEnd;
+
+/// <summary>The gateway as a process of its own.</summary>
+public sealed class TerminationTests
+{
+    [Fact]
+    public async Task A_gateway_that_is_told_to_terminate_says_on_every_tube_and_channel_why_and_exits_in_order()
+    {
+        using var gateway = Programs.Start("dotnet", typeof(Gateway).Assembly.Location, "serve", "--http", "http://127.0.0.1:0");
+        var errors = gateway.StandardError.ReadToEndAsync();
+        try
+        {
+            var line = await gateway.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
+            using var client = new GatewayClient(GatewayClient.ParseGateway(line!.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1]));
+            var tubes = await Task.WhenAll(Enumerable.Range(0, 3).Select(number => client.CreateTubeAsync(new()
+            {
+                ConversationId = $"conversation-{number}",
+                Settings = new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") },
+            }, CancellationToken.None)));
+            var streams = tubes.Select(tube => OpenAsync(client, tube.TubeId)).ToArray();
+            await Task.WhenAll(streams.Select(s => s.Opened)).WaitAsync(Eventually.Patience);
+
+            await Programs.RunAsync(Programs.Start("kill", "-TERM", gateway.Id.ToString(CultureInfo.InvariantCulture)));
+
+            foreach (var (_, whole) in streams)
+            {
+                var signals = await whole.WaitAsync(Eventually.Patience);
+                signals.Single(s => s.Kind == "channel_closed").CloseReason!.Name.ShouldBe("NodeStopped");
+                signals.Single(s => s.Kind == "tube_closed").ShouldBe(signals[^1]);
+                signals[^1].CloseReason!.Name.ShouldBe("NodeStopped");
+            }
+
+            await gateway.WaitForExitAsync().WaitAsync(Eventually.Patience);
+            gateway.ExitCode.ShouldBe(0, await errors);
+        }
+        finally
+        {
+            if (!gateway.HasExited)
+                gateway.Kill();
+        }
+    }
+
+    private static (Task Opened, Task<List<SignalBody>> Whole) OpenAsync(GatewayClient client, string tubeId)
+    {
+        var opened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return (opened.Task, Task.Run(async () =>
+        {
+            var signals = new List<SignalBody>();
+            await foreach (var signal in client.ReadSignalsAsync(tubeId, CancellationToken.None))
+            {
+                signals.Add(signal);
+                opened.TrySetResult();
+            }
+
+            return signals;
+        }));
+    }
+}
