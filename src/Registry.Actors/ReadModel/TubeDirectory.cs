@@ -121,11 +121,13 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
     /// <summary>Removes a tube and keeps it readable as closed.</summary>
     public void Remove(TubeEntry entry)
     {
-        if (!tubes.TryRemove(new(entry.TubeId.ToString(), entry)))
+        if (!Contains(entry))
             return;
-        Interlocked.Decrement(ref count);
+        // Before it leaves the live ones: a reader, who looks there first, finds it at every moment.
         closed[entry.TubeId.ToString()] = entry;
         closedOrder.Enqueue(entry);
+        if (tubes.TryRemove(new(entry.TubeId.ToString(), entry)))
+            Interlocked.Decrement(ref count);
         while (closedOrder.Count > closedKept)
             DropOldestClosed();
     }
