@@ -5,26 +5,26 @@ using Registry.Host.Cli.Bench;
 
 namespace Registry.Host.Cli;
 
-/// <summary><c>bench TEST</c>: the same tests, options and JSON keys as the programs in <c>peers/</c>.</summary>
+/// <summary><c>bench TEST</c>: the same tests, options and JSON keys as the programs in <c>peers/</c>, and <c>cycles</c> and <c>admission</c>, which are the registry's own.</summary>
 internal static class BenchCommand
 {
     private static readonly JsonSerializerOptions Figures = new()
     {
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
     };
 
     public static Command Create()
     {
-        var test = new Argument<string>("test") { Description = "connect, bulk, tput, latency or footprint." };
-        test.AcceptOnlyFromAmong("connect", "bulk", "tput", "latency", "footprint");
-        var count = new Option<int?>("--n") { Description = "Pairs, or rounds of the ping-pong." };
+        var test = new Argument<string>("test") { Description = "connect, bulk, tput, latency, footprint, cycles or admission." };
+        test.AcceptOnlyFromAmong("connect", "bulk", "tput", "latency", "footprint", "cycles", "admission");
+        var count = new Option<int?>("--n", "-n") { Description = "Pairs, rounds of the ping-pong, cycles, or creates at once." };
         var size = new Option<int>("--size") { Description = "Message size in bytes.", DefaultValueFactory = _ => 16384 };
         var mebibytes = new Option<int>("--mb") { Description = "MiB to send.", DefaultValueFactory = _ => 512 };
         var seconds = new Option<double>("--secs") { Description = "Longest time to send, in seconds.", DefaultValueFactory = _ => 20 };
         var relay = new Option<string?>("--relay") { Description = "The two ports of a userspace relay between the ends.", HelpName = "PA,PB" };
         var idle = new Option<double>("--idle") { Description = "Seconds to measure idle connections.", DefaultValueFactory = _ => 20 };
-        var command = new Command("bench", "Measure the WebRTC stack with both ends in this process; prints one line of JSON.") { test, count, size, mebibytes, seconds, relay, idle };
+        var command = new Command("bench", "Measure the WebRTC stack, or registries over it (cycles, admission), with both ends in this process; prints one line of JSON.") { test, count, size, mebibytes, seconds, relay, idle };
         command.SetAction((result, _) => CommandLine.RunAsync(result, async _ =>
         {
             var name = result.GetRequiredValue(test);
@@ -35,6 +35,8 @@ internal static class BenchCommand
                 "bulk" => await Benchmarks.BulkAsync(n ?? 50),
                 "tput" => await Benchmarks.ThroughputAsync(result.GetValue(size), result.GetValue(mebibytes), TimeSpan.FromSeconds(result.GetValue(seconds)), ReadRelay(result.GetValue(relay))),
                 "latency" => await Benchmarks.LatencyAsync(n ?? 10000, 100),
+                "cycles" => await CycleBenchmark.RunAsync(n ?? 10000),
+                "admission" => await AdmissionBenchmark.RunAsync(n ?? 200),
                 _ => await Benchmarks.FootprintAsync(n ?? 100, TimeSpan.FromSeconds(result.GetValue(idle))),
             };
             var line = new Dictionary<string, object?> { ["peer"] = "registry", ["test"] = name };

@@ -1,3 +1,5 @@
+using Akka.Actor;
+using Akka.Hosting;
 using Registry.Actors;
 using Registry.WebRtc;
 
@@ -11,6 +13,8 @@ internal sealed class InProcessRegistry : IAsyncDisposable
     private InProcessRegistry(IHost host) => this.host = host;
 
     public ITubeRegistry Registry => host.Services.GetRequiredService<ITubeRegistry>();
+
+    public IActorRef Actor => host.Services.GetRequiredService<IRequiredActor<RegistryActor>>().ActorRef;
 
     public IPeerConnectionFactory PeerConnections => host.Services.GetRequiredService<IPeerConnectionFactory>();
 

@@ -198,7 +198,8 @@ internal static class Benchmarks
         };
     }
 
-    private static async Task<ProcessFigures> SettleAsync(TimeSpan wait)
+    /// <summary>What the process uses after a wait and a collection of garbage.</summary>
+    internal static async Task<ProcessFigures> SettleAsync(TimeSpan wait)
     {
         await Task.Delay(wait);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
@@ -206,11 +207,11 @@ internal static class Benchmarks
         return ProcessFigures.Read();
     }
 
-    private static double Percentile(IReadOnlyCollection<double> values, double fraction)
+    internal static double Percentile(IReadOnlyCollection<double> values, double fraction)
     {
         var sorted = values.Order().ToArray();
         return sorted[Math.Min(sorted.Length - 1, (int)(fraction * sorted.Length))];
     }
 
-    private static double Round(double value) => Math.Round(value, 3);
+    internal static double Round(double value) => Math.Round(value, 3);
 }

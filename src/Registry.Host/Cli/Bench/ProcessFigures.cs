@@ -7,7 +7,7 @@ namespace Registry.Host.Cli.Bench;
 /// <param name="Rss">Resident memory in KiB.</param>
 /// <param name="Threads">Threads.</param>
 /// <param name="Udp">UDP sockets.</param>
-/// <param name="Fds">File descriptors.</param>
+/// <param name="Fds">File descriptors, those of assemblies and their symbols aside: the runtime opens them when it first needs them and may keep them.</param>
 internal sealed partial record ProcessFigures(long Rss, int Threads, int Udp, int Fds)
 {
     private static readonly string[] UdpTables = ["/proc/net/udp", "/proc/net/udp6"];
@@ -20,7 +20,7 @@ internal sealed partial record ProcessFigures(long Rss, int Threads, int Udp, in
     public static ProcessFigures Read()
     {
         if (!OperatingSystem.IsLinux())
-            throw new PlatformNotSupportedException("The footprint test reads /proc and runs on Linux only.");
+            throw new PlatformNotSupportedException("The figures of a process are read from /proc, which only Linux has.");
         var status = File.ReadAllText("/proc/self/status");
         var udpInodes = UdpTables
             .Where(File.Exists)
@@ -29,7 +29,7 @@ internal sealed partial record ProcessFigures(long Rss, int Threads, int Udp, in
             .ToHashSet();
         var descriptors = Directory.EnumerateFileSystemEntries("/proc/self/fd").Select(LinkTarget).ToArray();
         var udp = descriptors.Count(target => SocketInode().Match(target) is { Success: true } match && udpInodes.Contains(match.Groups[1].Value));
-        return new(Field(status, "VmRSS"), (int)Field(status, "Threads"), udp, descriptors.Length);
+        return new(Field(status, "VmRSS"), (int)Field(status, "Threads"), udp, descriptors.Count(target => target.Length > 0 && Path.GetExtension(target) is not (".dll" or ".pdb")));
     }
 
     private static long Field(string status, string name) =>
