@@ -83,10 +83,9 @@ public sealed partial class RegistryActor
         var command = create.Command;
         if (node.Directory.TryGet(command.ConversationId, out var holder))
             return TubeActor.Exists(command.ConversationId, holder.TubeId);
-        if (node.Admission.TryEnter(command.Owner, needsTube: !tubes.ContainsKey(create.TubeId)) is { } refused)
-            return refused;
-        create.AdmittedAt = node.Time.GetTimestamp();
-        return null;
+        var refused = node.Admission.TryEnter(command.Owner, needsTube: !tubes.ContainsKey(create.TubeId), out var place);
+        create.Place = place;
+        return refused;
     }
 
     // From here on the create is someone's: it will be answered, and ends when everyone who asked has gone.
@@ -177,8 +176,7 @@ public sealed partial class RegistryActor
     {
         if (create.Reply is not null)
             return;
-        var taken = node.Time.GetElapsedTime(create.AdmittedAt!.Value);
-        node.Admission.Leave(taken, reply is TubeCreated);
+        var taken = node.Admission.Leave(create.Place!, reply is TubeCreated);
         node.Metrics.CreateEnded(reply is Refused refused ? refused.Code.Text : "created", taken);
         if (tubes.TryGetValue(create.TubeId, out var child))
             child.Unsettled.Remove(create);
@@ -242,7 +240,7 @@ public sealed partial class RegistryActor
         if (create.Reply is not null)
             return;
         var command = create.Command;
-        Cancel(create, create.AdmittedAt is null
+        Cancel(create, create.Place is null
             ? new(RefusalCode.Overloaded, $"No place became free while the create waited. Try again in {RegistryCapacity.DelayFor(100).TotalSeconds:0} s.")
             {
                 ActiveCreates = node.Admission.Read().ActiveCreates,

@@ -84,10 +84,7 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
                 Forward(command);
                 break;
             case CloseConversation close:
-                if (node.Directory.TryGet(close.ConversationId, out var holder) && tubes.TryGetValue(holder.TubeId, out var child))
-                    child.Actor.Forward(new CloseChannel(close));
-                else
-                    Sender.Tell(TubeActor.NotFound(close.ConversationId));
+                Close(close);
                 break;
             case TubeStopped stopped:
                 Forget(stopped.TubeId);
@@ -118,6 +115,14 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
 
         child.Closers.Add(Sender);
         child.Actor.Tell(command);
+    }
+
+    private void Close(CloseConversation command)
+    {
+        if (node.Directory.TryGet(command.ConversationId, out var holder) && tubes.TryGetValue(holder.TubeId, out var child))
+            child.Actor.Forward(new CloseChannel(command));
+        else
+            Sender.Tell(node.Directory.WasClosed(command.ConversationId) ? Done.Instance : TubeActor.NotFound(command.ConversationId));
     }
 
     private void Forward(ITubeCommand command)

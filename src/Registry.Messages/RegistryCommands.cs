@@ -88,7 +88,7 @@ public sealed record AddCandidates(TubeId TubeId, IReadOnlyList<string> Candidat
 /// <param name="Text">More about it, or null.</param>
 public sealed record CloseTube(TubeId TubeId, CloseReason Reason = CloseReason.AdminClosed, string? Text = null) : ITubeCommand;
 
-/// <summary>Closes a conversation's channel; its tube stays. Answered by <see cref="Done"/> when the conversation is free again, or <see cref="Refused"/>.</summary>
+/// <summary>Closes a conversation's channel; its tube stays. Answered by <see cref="Done"/> when the conversation is free again, also when it was closed so before, or <see cref="Refused"/>.</summary>
 /// <param name="ConversationId">The conversation.</param>
 /// <param name="Reason">What the peer and the subscribers are told.</param>
 /// <param name="Text">More about it, or null.</param>

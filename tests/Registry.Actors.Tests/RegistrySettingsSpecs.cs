@@ -10,6 +10,23 @@ public sealed class RegistrySettingsSpecs
         var settings = RegistrySettings.From(Config.Empty);
 
         settings.MaxConcurrentCreates.ShouldBe(100);
+        settings.MaxTubes.ShouldBe(10000);
+        settings.MaxTubesPerOwner.ShouldBe(0);
+        settings.MaxWaiting.ShouldBe(100);
+        settings.IdleTimeout.ShouldBeNull();
+        settings.MaxAge.ShouldBeNull();
+        settings.MaxChannels.ShouldBe(16);
+        settings.SignalBuffer.ShouldBe(256);
+        settings.ClosedKept.ShouldBe(256);
+        settings.ClosedKeptFor.ShouldBe(TimeSpan.FromMinutes(15));
+        settings.EventBuffer.ShouldBe(4096);
+        settings.ReconcilerInterval.ShouldBe(TimeSpan.FromSeconds(30));
+        settings.IceCredentialsUrl.ShouldBeNull();
+        settings.IceCredentialsTimeout.ShouldBe(TimeSpan.FromSeconds(5));
+        settings.IceBreakerFailures.ShouldBe(5);
+        settings.IceBreakerReset.ShouldBe(TimeSpan.FromSeconds(30));
+        settings.OpenTimeout.ShouldBe(TimeSpan.FromSeconds(15));
+        settings.DrainTimeout.ShouldBe(TimeSpan.FromSeconds(5));
         settings.InitializingTimeout.ShouldBe(TimeSpan.FromSeconds(15));
         settings.ConnectingTimeout.ShouldBe(TimeSpan.FromSeconds(30));
         settings.ActiveTimeout.ShouldBe(TimeSpan.FromSeconds(30));
@@ -29,11 +46,17 @@ public sealed class RegistrySettingsSpecs
         var settings = RegistrySettings.From(ConfigurationFactory.ParseString("""
             registry.admission.max-tubes = 7
             registry.tube.closing-timeout = 250ms
+            registry.tube.idle-timeout = 30m
+            registry.tube.max-age = 8h
+            registry.ice.credentials-url = "https://turn.example/credentials?key=k"
             registry.targets.allow = ["10.0.0.0/8:22", "*"]
             """));
 
         settings.MaxTubes.ShouldBe(7);
         settings.ClosingTimeout.ShouldBe(TimeSpan.FromMilliseconds(250));
+        settings.IdleTimeout.ShouldBe(TimeSpan.FromMinutes(30));
+        settings.MaxAge.ShouldBe(TimeSpan.FromHours(8));
+        settings.IceCredentialsUrl.ShouldBe(new Uri("https://turn.example/credentials?key=k"));
         settings.AllowTargets.ShouldBe(["10.0.0.0/8:22", "*"]);
         settings.MaxConcurrentCreates.ShouldBe(100);
     }
@@ -44,10 +67,42 @@ public sealed class RegistrySettingsSpecs
     [InlineData("registry.tube.connecting-timeout = soon")]
     [InlineData("registry.tube.connecting-timeout = 0s")]
     [InlineData("registry.tube.max-channels = 65536")]
+    [InlineData("registry.tube.idle-timeout = 0s")]
+    [InlineData("registry.tube.max-age = never")]
+    [InlineData("registry.admission.max-tubes-per-owner = -1")]
+    [InlineData("registry.ice.credentials-url = \"ftp://turn.example\"")]
+    [InlineData("registry.reconciler.interval = off")]
     [InlineData("registry.tube.signal-buffer = 3")]
     [InlineData("registry.channels.receive-limit = 1 KiB")]
     [InlineData("registry.channels.max-frame-payload = large")]
     [InlineData("registry.channels.listen-beyond-loopback = perhaps")]
     public void A_wrong_value_is_refused_and_its_key_named(string line) =>
         Should.Throw<ConfigurationException>(() => RegistrySettings.From(ConfigurationFactory.ParseString(line))).Message.ShouldContain(line.Split(' ')[0]);
+}
+
+/// <summary>The environment is the whole process's, so nothing else may read it meanwhile.</summary>
+[Collection(nameof(Alone))]
+public sealed class RegistryEnvironmentSpecs : IDisposable
+{
+    private const string Variable = "WEBRTC_MAX_CONCURRENT_CREATES";
+
+    public void Dispose() => Environment.SetEnvironmentVariable(Variable, null);
+
+    [Fact]
+    public void The_environment_wins_over_the_file()
+    {
+        Environment.SetEnvironmentVariable(Variable, "7");
+
+        RegistrySettings.From(ConfigurationFactory.ParseString("registry.admission.max-concurrent-creates = 3")).MaxConcurrentCreates.ShouldBe(7);
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("many")]
+    public void A_wrong_value_names_the_variable(string value)
+    {
+        Environment.SetEnvironmentVariable(Variable, value);
+
+        Should.Throw<ConfigurationException>(() => RegistrySettings.From(Config.Empty)).Message.ShouldContain(Variable);
+    }
 }

@@ -6,7 +6,7 @@ namespace Registry.Actors.Admission;
 /// Counts creates and tubes against the node's limits. Only the registry's actor changes the counts, so that it can never admit one too
 /// many; any thread reads them.
 /// </summary>
-internal sealed class CreateAdmission(RegistryLimits limits)
+internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
 {
     private const int AveragedCreates = 100;
 
@@ -17,6 +17,7 @@ internal sealed class CreateAdmission(RegistryLimits limits)
 
     private readonly double[] durations = new double[AveragedCreates];
     private readonly Dictionary<string, int> tubesOfOwners = [];
+    private readonly LinkedList<long> entered = []; // timestamps of the creates in flight, oldest first
     private int durationCount;
     private double durationSum;
     private double average;
@@ -41,8 +42,10 @@ internal sealed class CreateAdmission(RegistryLimits limits)
     /// <summary>Takes a place for a create and, when it makes one, for its tube; or says why there is none.</summary>
     /// <param name="owner">On whose behalf, or null.</param>
     /// <param name="needsTube">Whether the create makes a tube rather than a channel on a live one.</param>
-    public Refused? TryEnter(string? owner, bool needsTube)
+    /// <param name="place">The place, to be given back with <see cref="Leave"/>; null when there is none.</param>
+    public Refused? TryEnter(string? owner, bool needsTube, out LinkedListNode<long>? place)
     {
+        place = null;
         if (needsTube && owner is not null && limits.MaxTubesPerOwner > 0 && tubesOfOwners.GetValueOrDefault(owner) >= limits.MaxTubesPerOwner)
             return Refusal(RefusalCode.OwnerLimit, $"Owner {owner} has {tubesOfOwners[owner]} tubes of at most {limits.MaxTubesPerOwner}. Close one, or", limits.MaxTubesPerOwner, LongestRetry);
         if (needsTube && tubes >= limits.MaxTubes)
@@ -50,6 +53,7 @@ internal sealed class CreateAdmission(RegistryLimits limits)
         if (active >= limits.MaxConcurrentCreates)
             return Refusal(RefusalCode.Overloaded, $"{active} creates are in flight; the limit is {limits.MaxConcurrentCreates}:", limits.MaxConcurrentCreates, RetryAfter());
 
+        place = entered.AddLast(time.GetTimestamp());
         Interlocked.Increment(ref active);
         Interlocked.Increment(ref created);
         if (needsTube)
@@ -63,8 +67,11 @@ internal sealed class CreateAdmission(RegistryLimits limits)
     }
 
     /// <summary>Gives a create's place back.</summary>
-    public void Leave(TimeSpan duration, bool succeeded)
+    /// <returns>How long it was taken.</returns>
+    public TimeSpan Leave(LinkedListNode<long> place, bool succeeded)
     {
+        var duration = time.GetElapsedTime(place.Value);
+        entered.Remove(place);
         Interlocked.Decrement(ref active);
         if (!succeeded)
             Interlocked.Increment(ref failed);
@@ -72,6 +79,7 @@ internal sealed class CreateAdmission(RegistryLimits limits)
         durationSum += duration.TotalMilliseconds - durations[slot];
         durations[slot] = duration.TotalMilliseconds;
         Volatile.Write(ref average, durationSum / Math.Min(durationCount, AveragedCreates));
+        return duration;
     }
 
     /// <summary>Gives a tube's place back.</summary>
@@ -91,6 +99,7 @@ internal sealed class CreateAdmission(RegistryLimits limits)
         Volatile.Write(ref tubes, 0);
         Volatile.Write(ref waiting, 0);
         tubesOfOwners.Clear();
+        entered.Clear();
     }
 
     /// <summary>So many creates wait now.</summary>
@@ -134,13 +143,13 @@ internal sealed class CreateAdmission(RegistryLimits limits)
         };
     }
 
-    // A place is free when a create in flight has ended, which takes about as long as the last ones did.
+    // A place is free when the oldest create in flight has ended, which takes about as long as the last ones did.
     private TimeSpan RetryAfter()
     {
         if (durationCount == 0)
             return FirstGuess;
-        var measured = TimeSpan.FromMilliseconds(average);
-        return measured < ShortestRetry ? ShortestRetry : measured > LongestRetry ? LongestRetry : measured;
+        var left = TimeSpan.FromMilliseconds(average) - time.GetElapsedTime(entered.First!.Value);
+        return left < ShortestRetry ? ShortestRetry : left > LongestRetry ? LongestRetry : left;
     }
 
     private Refused Refusal(RefusalCode code, string message, int limit, TimeSpan retryAfter) =>

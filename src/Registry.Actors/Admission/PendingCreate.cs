@@ -18,8 +18,8 @@ internal sealed class PendingCreate(CreateTube command, TubeId tubeId, long aske
 
     public long AskedAt { get; } = askedAt;
 
-    /// <summary>Timestamp of its admission, or null while it waits.</summary>
-    public long? AdmittedAt { get; set; }
+    /// <summary>The place it holds among the creates in flight, or null while it waits.</summary>
+    public LinkedListNode<long>? Place { get; set; }
 
     /// <summary>What everyone was answered, or null while there is no answer.</summary>
     public RegistryReply? Reply { get; set; }

@@ -34,7 +34,7 @@ internal sealed class TubeRegistryNode : IExtension
         time = options.TimeProvider ?? TimeProvider.System;
         Directory = new(Settings.ClosedKept);
         Events = new(Directory, Settings.EventBuffer);
-        Admission = new(new(Settings.MaxConcurrentCreates, Settings.MaxTubes, Settings.MaxTubesPerOwner, Settings.MaxWaiting));
+        Admission = new(new(Settings.MaxConcurrentCreates, Settings.MaxTubes, Settings.MaxTubesPerOwner, Settings.MaxWaiting), time);
         Metrics = new(Admission);
         Holdings = new();
         channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new()) { ConnectionRefused = options.ConnectionRefused };

@@ -14,6 +14,8 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
     private readonly ConcurrentDictionary<string, TubeEntry> conversations = new();
     private readonly ConcurrentDictionary<string, TubeEntry> closed = new();
     private readonly ConcurrentQueue<TubeEntry> closedOrder = new();
+    private readonly ConcurrentDictionary<string, byte> closedConversations = new();
+    private readonly ConcurrentQueue<string> closedConversationOrder = new();
     private int count;
 
     // A gauge of its own: ConcurrentDictionary.Count takes every lock.
@@ -114,6 +116,18 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
     /// <param name="entry">The tube that wants it.</param>
     /// <returns>The tube that has it afterwards.</returns>
     public TubeEntry Claim(ConversationId conversationId, TubeEntry entry) => conversations.GetOrAdd(conversationId.ToString(), entry);
+
+    /// <summary>Whether the conversation was closed by a call not long ago and is not live again: closing it once more succeeds.</summary>
+    public bool WasClosed(ConversationId conversationId) => closedConversations.ContainsKey(conversationId.ToString()) && !conversations.ContainsKey(conversationId.ToString());
+
+    /// <summary>Remembers that a conversation was closed by a call. As many are known as ended tubes.</summary>
+    public void RememberClosed(ConversationId conversationId)
+    {
+        closedConversations[conversationId.ToString()] = 0;
+        closedConversationOrder.Enqueue(conversationId.ToString());
+        while (closedConversationOrder.Count > closedKept && closedConversationOrder.TryDequeue(out var oldest))
+            closedConversations.TryRemove(oldest, out _);
+    }
 
     /// <summary>Frees a conversation if the tube has it.</summary>
     public void Release(ConversationId conversationId, TubeEntry entry) => conversations.TryRemove(new(conversationId.ToString(), entry));

@@ -237,7 +237,7 @@ internal sealed partial class TubeActor
     {
         if (!channels.TryGetValue(command.ConversationId, out var channel) || !channel.IsClaimed)
         {
-            Sender.Tell(NotFound(command.ConversationId));
+            Sender.Tell(node.Directory.WasClosed(command.ConversationId) ? Done.Instance : NotFound(command.ConversationId));
             return null;
         }
 
@@ -287,6 +287,8 @@ internal sealed partial class TubeActor
         _ = channel.Held?.ReleaseAsync(log);
         Release("data channel", () => channel.DataChannel?.Close());
         channel.IsOpen = false;
+        if (channel.Closing is not null)
+            node.Directory.RememberClosed(channel.Id);
         if (channel.IsClaimed)
             node.Directory.Release(channel.Id, entry);
         Publish();

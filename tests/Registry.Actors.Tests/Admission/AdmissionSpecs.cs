@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using CsCheck;
+using Microsoft.Extensions.Time.Testing;
 using Registry.Actors.Admission;
 using Registry.Messages;
 using Registry.Actors.Tests.Tubes;
@@ -112,7 +113,7 @@ public sealed class AdmissionSpecs(ITestOutputHelper output) : RegistrySpec(outp
     }
 
     [Fact]
-    public async Task The_hint_is_the_time_the_last_creates_took()
+    public async Task The_hint_is_the_time_the_oldest_create_has_left_if_it_takes_as_long_as_the_last_ones()
     {
         var first = Peers.Hold("CreateOffer");
         var slow = Registry.CreateAsync(Create("slow"));
@@ -127,6 +128,10 @@ public sealed class AdmissionSpecs(ITestOutputHelper output) : RegistrySpec(outp
         await AwaitAssertAsync(() => Registry.Capacity.ActiveCreates.ShouldBe(10));
 
         (await RefusedAsync(Create("late"))).RetryAfter!.Value.TotalSeconds.ShouldBe(3, 0.01);
+        Clock.Advance(TimeSpan.FromSeconds(2));
+        (await RefusedAsync(Create("later"))).RetryAfter!.Value.TotalSeconds.ShouldBe(1, 0.01);
+        Clock.Advance(TimeSpan.FromSeconds(2));
+        (await RefusedAsync(Create("latest"))).RetryAfter!.Value.TotalSeconds.ShouldBe(0.1, 0.01);
         creating.ShouldAllBe(c => !c.IsCompleted);
     }
 
@@ -146,6 +151,95 @@ public sealed class AdmissionSpecs(ITestOutputHelper output) : RegistrySpec(outp
         var all = await Task.WhenAll(replies);
         all.OfType<TubeCreated>().Count().ShouldBe(100);
         all.OfType<Refused>().ShouldAllBe(r => r.Code == RefusalCode.Overloaded && r.Limit == 100 && r.RetryAfter > TimeSpan.Zero && r.Retryable);
+    }
+
+    [Fact]
+    public async Task Of_a_thousand_callers_for_a_hundred_places_a_hundred_get_one()
+    {
+        await Registry.ChangeLimitsAsync(new() { MaxConcurrentCreates = 100, MaxTubes = 1000 });
+        var held = Peers.Hold("CreateOffer");
+
+        var replies = Enumerable.Range(0, 1000).Select(i => Task.Run(() => Registry.CreateAsync(Create($"c{i}")))).ToArray();
+        await AwaitAssertAsync(() => replies.Count(r => r.IsCompleted).ShouldBe(900), TimeSpan.FromSeconds(30));
+        await AwaitAssertAsync(() => Peers.Connections.Count.ShouldBe(100), TimeSpan.FromSeconds(30));
+
+        held.SetResult();
+        (await Task.WhenAll(replies)).OfType<TubeCreated>().Count().ShouldBe(100);
+        Peers.Connections.Count.ShouldBe(100);
+    }
+
+    [Fact]
+    public async Task Of_a_thousand_callers_for_an_owner_s_last_place_one_gets_it()
+    {
+        await Registry.ChangeLimitsAsync(new() { MaxConcurrentCreates = 1000, MaxTubes = 1000, MaxTubesPerOwner = 3 });
+        await CreatedAsync(Create("a") with { Owner = "o" });
+        await CreatedAsync(Create("b") with { Owner = "o" });
+
+        var replies = await Task.WhenAll(Enumerable.Range(0, 1000).Select(i => Task.Run(() => Registry.CreateAsync(Create($"c{i}") with { Owner = "o" }))));
+
+        replies.OfType<TubeCreated>().Count().ShouldBe(1);
+        replies.OfType<Refused>().ShouldAllBe(r => r.Code == RefusalCode.OwnerLimit && r.Limit == 3);
+        Registry.Directory.List().Count(t => t.Owner == "o").ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task A_live_tube_is_found_at_every_moment_while_others_come_and_go()
+    {
+        var created = await CreatedAsync(Create("stays"));
+        using var stop = new CancellationTokenSource();
+        var churn = Task.Run(async () =>
+        {
+            for (var i = 0; !stop.IsCancellationRequested; i++)
+                await Registry.CloseTubeAsync(new((await CreatedAsync(Create($"c{i}"))).TubeId));
+        });
+
+        await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => Task.Run(() =>
+        {
+            for (var i = 0; i < 1000; i++)
+                if (!Registry.Directory.TryGet(created.TubeId, out var byTube) || !Registry.Directory.TryGet(new ConversationId("stays"), out var byConversation) || byTube.TubeId != byConversation.TubeId)
+                    Assert.Fail("A live tube was not found.");
+        })));
+
+        await stop.CancelAsync();
+        await churn;
+    }
+
+    [Fact]
+    public async Task Callers_that_follow_the_hint_are_all_served_in_two_rounds_of_the_slow_step()
+    {
+        await Registry.ChangeLimitsAsync(new() { MaxConcurrentCreates = 100, MaxTubes = 1000 });
+        var start = Clock.Now;
+        var (waiting, served) = (new List<(DateTimeOffset Back, int Number)>(Enumerable.Range(0, 200).Select(i => (start, i))), 0);
+        var running = new List<(DateTimeOffset Ends, TaskCompletionSource Gate, Task<RegistryReply>[] Creates)>();
+        while (served < 200 && Clock.Now < start + TimeSpan.FromSeconds(8))
+        {
+            // Those whose time has come ask again; what they get is slow from then on.
+            var due = waiting.Where(w => w.Back <= Clock.Now).ToList();
+            waiting.RemoveAll(due.Contains);
+            if (due.Count > 0)
+            {
+                var gate = Peers.Hold("CreateOffer");
+                var before = Registry.Capacity;
+                var asked = due.Select(w => (w.Number, Reply: Registry.CreateAsync(Create($"c{w.Number}")))).ToArray();
+                await AwaitAssertAsync(() => (Registry.Capacity.TotalCreates + Registry.Capacity.TotalRejected).ShouldBe(before.TotalCreates + before.TotalRejected + due.Count));
+                var admitted = (int)(Registry.Capacity.TotalCreates - before.TotalCreates);
+                await AwaitAssertAsync(() => asked.Count(a => a.Reply.IsCompleted).ShouldBe(due.Count - admitted));
+                foreach (var (number, reply) in asked.Where(a => a.Reply.IsCompleted))
+                    waiting.Add((Clock.Now + (await reply).ShouldBeOfType<Refused>().RetryAfter!.Value, number));
+                await AwaitAssertAsync(() => Peers.Connections.Count.ShouldBe((int)Registry.Capacity.TotalCreates));
+                running.Add((Clock.Now + TimeSpan.FromSeconds(3), gate, [.. asked.Where(a => !a.Reply.IsCompleted).Select(a => a.Reply)]));
+            }
+
+            Clock.Advance(TimeSpan.FromMilliseconds(100));
+            foreach (var ended in running.Where(r => r.Ends <= Clock.Now).ToArray())
+            {
+                ended.Gate.SetResult();
+                served += (await Task.WhenAll(ended.Creates)).OfType<TubeCreated>().Count();
+                running.Remove(ended);
+            }
+        }
+
+        served.ShouldBe(200, $"after {(Clock.Now - start).TotalSeconds} s");
     }
 
     [Fact]
@@ -200,11 +294,13 @@ public sealed class AdmissionSpecs(ITestOutputHelper output) : RegistrySpec(outp
     [Fact]
     public void The_mean_is_of_the_last_hundred()
     {
-        var admission = new CreateAdmission(new(10, 1000, 0, 0));
+        var time = new FakeTimeProvider();
+        var admission = new CreateAdmission(new(10, 1000, 0, 0), time);
         for (var i = 0; i < 150; i++)
         {
-            admission.TryEnter(null, needsTube: true).ShouldBeNull();
-            admission.Leave(TimeSpan.FromMilliseconds(i < 50 ? 1000 : 20), succeeded: i % 3 != 0);
+            admission.TryEnter(null, needsTube: true, out var place).ShouldBeNull();
+            time.Advance(TimeSpan.FromMilliseconds(i < 50 ? 1000 : 20));
+            admission.Leave(place!, succeeded: i % 3 != 0);
         }
 
         var capacity = admission.Read();

@@ -97,6 +97,21 @@ public sealed class CreateSpecs(ITestOutputHelper output) : RegistrySpec(output)
     }
 
     [Theory]
+    [InlineData("SetRemoteDescription", RefusalCode.InvalidSdp)]
+    [InlineData("CreateAnswer", RefusalCode.CreateFailed)]
+    [InlineData("SetLocalDescription", RefusalCode.CreateFailed)]
+    public async Task An_answer_that_fails_at_any_step_leaves_nothing(string step, RefusalCode code)
+    {
+        Peers.Break(step, new InvalidOperationException("scripted"));
+
+        var refused = await RefusedAsync(Create("c", Listen) with { Offer = SdpText.Encode("scripted offer 1") });
+
+        refused.Code.ShouldBe(code);
+        refused.Message.ShouldContain("scripted");
+        await NothingLeftAsync();
+    }
+
+    [Theory]
     [InlineData("not base64!", "offer is not base64")]
     [InlineData("gYGB", "not of UTF-8")]
     [InlineData("dj0wDQo=", "offer: a=fingerprint is missing")]

@@ -82,6 +82,58 @@ public sealed class EndingSpecs(ITestOutputHelper output) : RegistrySpec(output)
             await NothingLeftAsync();
     }
 
+    [Fact]
+    public async Task An_exception_in_any_handler_ends_that_tube_with_one_reason_and_no_other()
+    {
+        var other = await CreatedAsync(Create("other"));
+        foreach (var state in new[] { TubeState.Initializing, TubeState.Connecting, TubeState.Ready, TubeState.Disconnected, TubeState.Closing })
+        {
+            foreach (var poison in Poison)
+            {
+                var id = TubeId.NewId();
+                var held = state == TubeState.Initializing ? Peers.Hold("CreateOffer") : null;
+                var creating = Registry.CreateAsync(Create(id.ToString(), Listen) with { TubeId = id });
+                await AwaitAssertAsync(() => Peers.Connections.Count(c => !c.IsDisposed).ShouldBe(2));
+                var near = Peers.Connections[^1];
+                if (held is null)
+                    (await creating).ShouldBeOfType<TubeCreated>();
+                ScriptedPeerConnection? far = null;
+                if (state > TubeState.Connecting)
+                {
+                    near.Connect(far = (ScriptedPeerConnection)Peers.CreatePeerConnection());
+                    await StateAsync(id, TubeState.Ready);
+                }
+
+                if (state == TubeState.Disconnected)
+                    near.Become(PeerConnectionState.Disconnected);
+                if (state == TubeState.Closing)
+                {
+                    near.Channels.Single().KeepOpen = true;
+                    _ = Registry.CloseTubeAsync(new(id));
+                }
+
+                await StateAsync(id, state);
+                var watched = Registry.Signals(id)!;
+                Sys.ActorSelection(Actor.Path / id.ToString()).Tell(poison);
+
+                var signals = await CollectAsync(watched);
+                signals.OfType<TubeClosed>().Single().Reason.ShouldBe(state == TubeState.Closing ? CloseReason.AdminClosed : CloseReason.Error, $"{poison} in {state}");
+                signals.OfType<ChannelClosed>().Count().ShouldBe(1);
+                Peers.Mend("CreateOffer");
+                far?.HangUp();
+                if (held is not null)
+                    (await creating).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.CreateFailed);
+                await AwaitAssertAsync(() => (Registry.Directory.Count, Peers.OpenConnections, Node.Holdings.All.Count(), Registry.Capacity.Tubes).ShouldBe((1, 1, 3, 1)));
+            }
+        }
+
+        (await Registry.CloseTubeAsync(new(other.TubeId))).ShouldBeOfType<Done>();
+        await NothingLeftAsync();
+    }
+
+    // Each of these breaks the handler it comes to, in every state that handles it.
+    private static readonly object[] Poison = [new WorkFailed(new InvalidOperationException("scripted")), new PeerOpenedChannel(null!), new CloseChannel(null!)];
+
     /// <summary>Anything that can happen to a tube, in any order.</summary>
     [Fact]
     public async Task In_any_life_the_signals_tell_the_states_and_the_table_holds() =>

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Event;
 using Registry.Actors.ReadModel;
 using Registry.Actors.Reconciling;
 using Registry.Actors.Signals;
@@ -8,7 +9,7 @@ using Xunit.Abstractions;
 namespace Registry.Actors.Tests.Tubes;
 
 /// <summary>The reconciler is shown differences that the registry itself never makes.</summary>
-public sealed class ReconcilerSpecs(ITestOutputHelper output) : RegistrySpec(output)
+public sealed class ReconcilerSpecs(ITestOutputHelper output) : RegistrySpec(output, "akka { loglevel = WARNING, loggers = [] }")
 {
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(30);
 
@@ -67,6 +68,18 @@ public sealed class ReconcilerSpecs(ITestOutputHelper output) : RegistrySpec(out
 
         await AwaitAssertAsync(() => Registry.Directory.TryGetClosed(far.TubeId, out _).ShouldBeTrue());
         await NothingLeftAsync();
+    }
+
+    [Fact]
+    public async Task A_finding_is_logged_with_its_kind_and_subject()
+    {
+        var lines = CreateTestProbe();
+        Sys.EventStream.Subscribe(lines, typeof(LogEvent));
+        Node.Directory.Claim(new("lost"), Stray());
+
+        await FoundAsync(1, () => lines.HasMessages.ShouldBeFalse());
+
+        (await lines.ExpectMsgAsync<Warning>()).ToString().ShouldContain("ConversationWithoutTube of lost");
     }
 
     [Fact]

@@ -83,8 +83,9 @@ public sealed class ListingTests : IAsyncLifetime
         found.GetProperty("tubeId").GetString().ShouldBe(tube);
 
         (await gateway.SendAsync(HttpMethod.Delete, byName)).Status.ShouldBe(HttpStatusCode.NoContent);
-        var (again, problem) = await gateway.SendAsync(HttpMethod.Delete, byName);
-        again.ShouldBe(HttpStatusCode.NotFound);
+        (await gateway.SendAsync(HttpMethod.Delete, byName)).Status.ShouldBe(HttpStatusCode.NoContent);
+        var (never, problem) = await gateway.SendAsync(HttpMethod.Delete, "/v1/conversations/never-was");
+        never.ShouldBe(HttpStatusCode.NotFound);
         problem.GetProperty("code").GetString().ShouldBe("conversation_not_found");
         (await gateway.SendAsync(HttpMethod.Get, $"/v1/tubes/{tube}")).Body.GetProperty("conversations").GetArrayLength().ShouldBe(1);
     }
