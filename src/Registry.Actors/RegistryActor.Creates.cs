@@ -11,9 +11,6 @@ public sealed partial class RegistryActor
 {
     private const int MaxTextLength = 128;
 
-    // Beyond a year a limit is none, and timers have an end.
-    private static readonly TimeSpan LongestTime = TimeSpan.FromDays(366);
-
     private readonly WaitingRoom waiting = new();
     private readonly Dictionary<(string? Owner, string Key), PendingCreate> requestKeys = [];
     private readonly Dictionary<IActorRef, HashSet<PendingCreate>> asking = [];
@@ -31,13 +28,19 @@ public sealed partial class RegistryActor
                 ServeWaiting();
                 break;
             case CreateEnded ended:
-                Forget(ended.Create);
+                ForgetKey(ended.Create);
+                if (ended.Create.Reply is not null && tubes.TryGetValue(ended.Create.TubeId, out var child))
+                    child.Creates.Remove(ended.Create);
                 break;
             case AbandonCreate { Call: { Create: { } create, Asker: { } asker } }:
                 Abandon(create, asker);
                 break;
             case CreateOverdue overdue:
                 Expire(overdue.Create);
+                break;
+            case StopAdmitting:
+                node.Admission.Stop();
+                ServeWaiting(); // each of them is told
                 break;
         }
     }
@@ -64,6 +67,7 @@ public sealed partial class RegistryActor
         }
         else if (refused.Code == RefusalCode.Overloaded && command.MaxWait is { } wait && waiting.TryAdd(create, node.Admission.Limits.MaxWaiting, out var displaced))
         {
+            create.WaitsFor = refused;
             Take(create, call);
             Timers.StartSingleTimer(create, new CreateOverdue(create), command.Timeout is { } timeout && timeout < wait ? timeout : wait);
             if (displaced is not null)
@@ -81,7 +85,8 @@ public sealed partial class RegistryActor
     private Refused? TryAdmit(PendingCreate create)
     {
         var command = create.Command;
-        if (node.Directory.TryGet(command.ConversationId, out var holder))
+        // One that the named tube has may still lack a channel; the tube knows.
+        if (node.Directory.TryGet(command.ConversationId, out var holder) && holder.TubeId != command.TubeId)
             return TubeActor.Exists(command.ConversationId, holder.TubeId);
         var refused = node.Admission.TryEnter(command.Owner, needsTube: !tubes.ContainsKey(create.TubeId), out var place);
         create.Place = place;
@@ -98,7 +103,8 @@ public sealed partial class RegistryActor
 
     private void Join(PendingCreate create, CreateCall? call)
     {
-        create.Askers.Add(Sender);
+        // After the answer nobody's leaving matters: a repeat has shown that more than one caller relies on it.
+        create.Askers.Add(create.Reply is null ? Sender : ActorRefs.Nobody);
         if (call is not null)
             (call.Create, call.Asker) = (create, Sender);
         if (create.Reply is not null)
@@ -114,10 +120,10 @@ public sealed partial class RegistryActor
 
     private void Repeat(PendingCreate same, CreateTube command, CreateCall? call)
     {
-        if (command.ConversationId != same.Command.ConversationId)
+        if (command.ConversationId != same.Command.ConversationId || command.Offer != same.Command.Offer)
         {
             Sender.Tell(new Refused(RefusalCode.InvalidRequest,
-                $"requestKey belongs to a create for another conversation, tube {same.TubeId}. Use a fresh key for each create.")
+                $"requestKey belongs to a create with another conversation or offer, tube {same.TubeId}. Use a fresh key for each create.")
             { Key = "requestKey", TubeId = same.TubeId });
             return;
         }
@@ -138,30 +144,17 @@ public sealed partial class RegistryActor
         else
         {
             live = new(Context.ActorOf(TubeActor.Props(node, create), create.TubeId.ToString()), create.Command.Owner);
-            Context.WatchWith(live.Actor, new TubeStopped(create.TubeId));
+            Context.WatchWith(live.Actor, new TubeStopped(create.TubeId, live.Actor));
             tubes.Add(create.TubeId, live);
         }
 
-        live.Unsettled.Add(create);
-        if (create.Command.RequestKey is not null)
-            live.Keyed.Add(create);
+        live.Creates.Add(create);
     }
 
     private void ServeWaiting()
     {
-        while (waiting.Next is { } next)
-        {
-            var refused = TryAdmit(next);
-            if (refused?.Code == RefusalCode.Overloaded)
-                break;
-            waiting.TakeNext();
-            Timers.Cancel(next);
-            if (refused is null)
-                Start(next);
-            else
-                Reject(next, refused);
-        }
-
+        while (TryServeOne())
+            continue;
         node.Admission.CountWaiting(waiting.Count);
         // Not at the limit itself, or a node that works at its limit would log each create.
         if (refusing && node.Admission.Read() is { CanAcceptMore: true, LoadPercentage: <= 90 })
@@ -171,6 +164,31 @@ public sealed partial class RegistryActor
         }
     }
 
+    // An owner whose next create needs a tube that there is no place for lets those pass that need only a channel.
+    private bool TryServeOne()
+    {
+        foreach (var head in waiting.Heads)
+        {
+            var refused = TryAdmit(head);
+            if (refused?.Code == RefusalCode.Overloaded)
+            {
+                if (node.Admission.IsFull)
+                    return false;
+                continue;
+            }
+
+            waiting.Take(head);
+            Timers.Cancel(head);
+            if (refused is null)
+                Start(head);
+            else
+                Reject(head, refused);
+            return true;
+        }
+
+        return false;
+    }
+
     /// <summary>A create that was admitted has its answer.</summary>
     private void Settle(PendingCreate create, RegistryReply reply)
     {
@@ -178,8 +196,8 @@ public sealed partial class RegistryActor
             return;
         var taken = node.Admission.Leave(create.Place!, reply is TubeCreated);
         node.Metrics.CreateEnded(reply is Refused refused ? refused.Code.Text : "created", taken);
-        if (tubes.TryGetValue(create.TubeId, out var child))
-            child.Unsettled.Remove(create);
+        if (reply is Refused && tubes.TryGetValue(create.TubeId, out var child))
+            child.Creates.Remove(create);
         Answer(create, reply);
     }
 
@@ -201,7 +219,7 @@ public sealed partial class RegistryActor
         }
 
         if (reply is Refused)
-            Forget(create);
+            ForgetKey(create);
     }
 
     private void StopWatching(IActorRef asker, PendingCreate create)
@@ -212,13 +230,11 @@ public sealed partial class RegistryActor
         Context.Unwatch(asker);
     }
 
-    private void Forget(PendingCreate create)
+    // A later create may have taken the key already.
+    private void ForgetKey(PendingCreate create)
     {
-        if (create.Command.RequestKey is null)
-            return;
-        requestKeys.Remove(KeyOf(create));
-        if (tubes.TryGetValue(create.TubeId, out var child))
-            child.Keyed.Remove(create);
+        if (create.Command.RequestKey is not null && requestKeys.GetValueOrDefault(KeyOf(create)) == create)
+            requestKeys.Remove(KeyOf(create));
     }
 
     private void AskerEnded(IActorRef asker)
@@ -235,18 +251,25 @@ public sealed partial class RegistryActor
             Cancel(create, new(RefusalCode.CreateCancelled, "The create was cancelled because its asker gave up."));
     }
 
+    // An answer that found no one: a create without a key is nobody's then; with one its asker is expected to ask again.
+    private void CancelUndelivered(TubeCreated created, DeadLetter letter)
+    {
+        var create = tubes.GetValueOrDefault(created.TubeId)?.Creates.FirstOrDefault(c => c.Command.ConversationId == created.ConversationId);
+        if (create is not { Command.RequestKey: null })
+            return;
+        // Told by this actor to one that is gone, or handed on by an Ask whose time was over; not what an application does with its copy.
+        var asker = letter.Sender.Equals(Self) ? letter.Recipient : letter.Recipient.Equals(Context.System.DeadLetters) ? letter.Sender : ActorRefs.Nobody;
+        if (create.Askers.Contains(asker))
+            Cancel(create, new(RefusalCode.CreateCancelled, "The answer to the create reached nobody."));
+    }
+
     private void Expire(PendingCreate create)
     {
         if (create.Reply is not null)
             return;
         var command = create.Command;
         Cancel(create, create.Place is null
-            ? new(RefusalCode.Overloaded, $"No place became free while the create waited. Try again in {RegistryCapacity.DelayFor(100).TotalSeconds:0} s.")
-            {
-                ActiveCreates = node.Admission.Read().ActiveCreates,
-                Limit = node.Admission.Limits.MaxConcurrentCreates,
-                RetryAfter = RegistryCapacity.DelayFor(100),
-            }
+            ? create.WaitsFor! with { Message = $"No place became free while the create waited. {create.WaitsFor.Message}", ActiveCreates = node.Admission.Read().ActiveCreates }
             : new(RefusalCode.CreateTimeout, $"The create did not finish within {command.Timeout!.Value.TotalSeconds:0.###} s, the time its asker gave. Try again.") { TubeId = create.TubeId });
     }
 
@@ -299,17 +322,19 @@ public sealed partial class RegistryActor
     {
         if (string.IsNullOrEmpty(command.ConversationId.ToString()))
             return new(RefusalCode.InvalidRequest, "conversationId is missing.") { Key = "conversationId" };
+        if (command.TubeId is { } tube && string.IsNullOrEmpty(tube.ToString()))
+            return new(RefusalCode.InvalidRequest, "tubeId is empty; leave it out for any.") { Key = "tubeId" };
         return WrongText(command.RequestKey, "requestKey") ?? WrongText(command.Owner, "owner")
-            ?? WrongTime(command.MaxWait, "maxWait") ?? WrongTime(command.Timeout, "timeout")
-            ?? WrongTime(command.IdleTimeout, "idleTimeout") ?? WrongTime(command.MaxAge, "maxAge");
+            ?? WrongTime(command.MaxWait, CreateTube.LongestWait, "maxWait") ?? WrongTime(command.Timeout, CreateTube.LongestWait, "timeout")
+            ?? WrongTime(command.IdleTimeout, CreateTube.LongestLife, "idleTimeout") ?? WrongTime(command.MaxAge, CreateTube.LongestLife, "maxAge");
     }
 
     private static Refused? WrongText(string? text, string key) => text is { Length: 0 or > MaxTextLength } || text?.Any(char.IsControl) == true
         ? new(RefusalCode.InvalidRequest, $"{key} must have 1 to {MaxTextLength} printable characters.") { Key = key }
         : null;
 
-    private static Refused? WrongTime(TimeSpan? time, string key) => time <= TimeSpan.Zero || time > LongestTime
-        ? new(RefusalCode.InvalidRequest, $"{key} must be more than 0 and at most {LongestTime.TotalDays} days.") { Key = key }
+    private static Refused? WrongTime(TimeSpan? time, TimeSpan most, string key) => time <= TimeSpan.Zero || time > most
+        ? new(RefusalCode.InvalidRequest, $"{key} must be more than 0 and at most {most.TotalDays} days.") { Key = key }
         : null;
 
     // One line at the crossing; the counters tell how many followed.

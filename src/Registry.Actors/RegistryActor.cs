@@ -40,7 +40,7 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
     {
         node.Admission.Restart();
         Context.System.EventStream.Subscribe(Self, typeof(DeadLetter));
-        Timers.StartPeriodicTimer(nameof(Reconcile), Reconcile.Instance, node.Settings.ReconcilerInterval);
+        ScheduleRound();
         var limits = node.Admission.Limits;
         log.Info(
             "Registry of node {Node} started: max concurrent creates: {MaxConcurrentCreates}, max tubes: {MaxTubes}, per owner: {MaxTubesPerOwner} (0 = no limit), max waiting: {MaxWaiting}",
@@ -51,10 +51,27 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
     protected override void PostStop()
     {
         Context.System.EventStream.Unsubscribe(Self);
-        foreach (var create in waiting.All.Concat(tubes.Values.SelectMany(t => t.Unsettled)).ToArray())
+        foreach (var create in waiting.All.Concat(tubes.Values.SelectMany(t => t.Creates)).Where(c => c.Reply is null).ToArray())
             Answer(create, new Refused(RefusalCode.CreateFailed, "The registry stopped."));
         foreach (var closer in tubes.Values.SelectMany(t => t.Closers))
             closer.Tell(Done.Instance);
+        node.Admission.Restart();
+    }
+
+    /// <summary>A fault in one handler must not cost the node's tubes: it is logged and answered, and the registry goes on.</summary>
+    protected override bool AroundReceive(Receive receive, object message)
+    {
+        try
+        {
+            return base.AroundReceive(receive, message);
+        }
+        catch (Exception e)
+        {
+            log.Error(e, "The registry failed to handle {Message}", message.GetType().Name);
+            if (message is IRegistryCommand or CreateMessage)
+                Sender.Tell(new Refused(RefusalCode.InternalError, $"The registry failed to handle it: {e.Message}"));
+            return true;
+        }
     }
 
     /// <inheritdoc/>
@@ -87,7 +104,7 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
                 Close(close);
                 break;
             case TubeStopped stopped:
-                Forget(stopped.TubeId);
+                Forget(stopped);
                 break;
             case Terminated terminated:
                 AskerEnded(terminated.ActorRef);
@@ -96,7 +113,8 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
                 AnswerForStopped(letter);
                 break;
             case Reconcile:
-                reconciler.Run(tubes.ToDictionary(t => t.Key, t => t.Value.Actor));
+                ScheduleRound();
+                reconciler.Run(Context.GetChildren());
                 node.Directory.DropClosedBefore(node.Time.GetUtcNow() - node.Settings.ClosedKeptFor);
                 break;
             default:
@@ -104,6 +122,9 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
                 break;
         }
     }
+
+    // After this round's message, not by the clock: a registry that was held up must not do two rounds in one breath.
+    private void ScheduleRound() => Timers.StartSingleTimer(nameof(Reconcile), Reconcile.Instance, node.Settings.ReconcilerInterval);
 
     private void Close(CloseTube command)
     {
@@ -127,22 +148,29 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
 
     private void Forward(ITubeCommand command)
     {
-        if (tubes.TryGetValue(command.TubeId, out var child))
+        if (command is SubscribeSignals { Window: < 1 and var window })
+            Sender.Tell(new Refused(RefusalCode.InvalidRequest, $"window is {window}; it must be at least 1, or left out for no bound.") { Key = "window", TubeId = command.TubeId });
+        else if (tubes.TryGetValue(command.TubeId, out var child))
             child.Actor.Forward(command);
         else
             AnswerForClosed(command, Sender);
     }
 
     // Death is the one way out of the records, whether the tube was closed, failed, crashed or could not even be constructed.
-    private void Forget(TubeId id)
+    private void Forget(TubeStopped stopped)
     {
-        if (!tubes.Remove(id, out var child))
+        var id = stopped.TubeId;
+        // The id may be that of another tube by now.
+        if (!tubes.TryGetValue(id, out var child) || !child.Actor.Equals(stopped.Actor))
             return;
+        tubes.Remove(id);
         node.Admission.TubeEnded(child.Owner);
-        foreach (var create in child.Unsettled.ToArray())
+        foreach (var create in child.Creates.ToArray())
+        {
             Settle(create, new Refused(RefusalCode.CreateFailed, $"Tube {id} could not be made or ended meanwhile; the node's log says why.") { TubeId = id });
-        foreach (var create in child.Keyed)
-            requestKeys.Remove(KeyOf(create));
+            ForgetKey(create);
+        }
+
         foreach (var closer in child.Closers)
             closer.Tell(Done.Instance);
         ServeWaiting();
@@ -151,9 +179,9 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
     // What reached a tube after its last message is answered here, so that no asker waits for its timeout.
     private void AnswerForStopped(DeadLetter letter)
     {
-        if (letter.Message is TubeCreated created && tubes.TryGetValue(created.TubeId, out var child))
+        if (letter.Message is TubeCreated created)
         {
-            child.Actor.Tell(new Undelivered(created.ConversationId));
+            CancelUndelivered(created, letter);
             return;
         }
 
@@ -194,17 +222,14 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
     /// <summary>A tube whose actor lives.</summary>
     private sealed record Child(IActorRef Actor, string? Owner)
     {
-        /// <summary>Creates that wait for this tube's word.</summary>
-        public HashSet<PendingCreate> Unsettled { get; } = [];
-
-        /// <summary>Creates whose request keys mean this tube.</summary>
-        public HashSet<PendingCreate> Keyed { get; } = [];
+        /// <summary>Creates that wait for this tube's word, and those whose conversations live on it.</summary>
+        public HashSet<PendingCreate> Creates { get; } = [];
 
         /// <summary>Who waits for the tube's end.</summary>
         public List<IActorRef> Closers { get; } = [];
     }
 
-    private sealed record TubeStopped(TubeId TubeId) : INoSerializationVerificationNeeded;
+    private sealed record TubeStopped(TubeId TubeId, IActorRef Actor) : INoSerializationVerificationNeeded;
 
     private sealed record Reconcile : INoSerializationVerificationNeeded
     {

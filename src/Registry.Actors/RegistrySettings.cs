@@ -1,5 +1,6 @@
 using System.Globalization;
 using Akka.Configuration;
+using Registry.Messages;
 
 namespace Registry.Actors;
 
@@ -129,12 +130,12 @@ public sealed record RegistrySettings
         public static int? ParseInteger(string text, int least, int most) =>
             int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most ? value : null;
 
-        public TimeSpan Duration(string key, string expected = "a positive duration such as 15s") =>
+        public TimeSpan Duration(string key, string expected = "a positive duration such as 15s, at most 366d") =>
             Read(key, expected, path =>
-                config.GetTimeSpan(path, null, allowInfinite: false) is var value && value > TimeSpan.Zero ? value : (TimeSpan?)null);
+                config.GetTimeSpan(path, null, allowInfinite: false) is var value && value > TimeSpan.Zero && value <= CreateTube.LongestLife ? value : (TimeSpan?)null);
 
         public TimeSpan? DurationOrOff(string key) =>
-            config.GetString($"registry.{key}") is "off" or "false" ? null : Duration(key, "off, or a positive duration such as 30m");
+            config.GetString($"registry.{key}") is "off" or "false" ? null : Duration(key, "off, or a positive duration such as 30m, at most 366d");
 
         public Uri? Url(string key)
         {

@@ -30,6 +30,12 @@ public enum DescriptionType
 /// <param name="Settings">What the conversation's channel does on this side.</param>
 public sealed record CreateTube(ConversationId ConversationId, ConversationSettings Settings) : IRegistryCommand
 {
+    /// <summary>Most that <see cref="MaxWait"/> and <see cref="Timeout"/> may be: one day.</summary>
+    public static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+
+    /// <summary>Most that <see cref="IdleTimeout"/> and <see cref="MaxAge"/> may be: 366 days, beyond which a limit is none.</summary>
+    public static readonly TimeSpan LongestLife = TimeSpan.FromDays(366);
+
     /// <summary>Whether candidates follow as signals; otherwise the description is given once it holds them all.</summary>
     public bool TrickleIce { get; init; } = true;
 

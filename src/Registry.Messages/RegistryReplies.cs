@@ -72,6 +72,10 @@ public enum RefusalCode
     CreateCancelled,
     /// <summary>The create failed.</summary>
     CreateFailed,
+    /// <summary>The node is stopping; another one can do it.</summary>
+    Draining,
+    /// <summary>A fault of the registry; the node's log has it.</summary>
+    InternalError,
 }
 
 /// <summary>The command was refused. This is a value, not an exception: it is part of the protocol.</summary>
@@ -95,7 +99,7 @@ public sealed record Refused(RefusalCode Code, string Message) : RegistryReply
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>Whether the same command can succeed later.</summary>
-    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.OwnerLimit or RefusalCode.ChannelLimit or RefusalCode.RelayUnavailable or RefusalCode.CreateTimeout or RefusalCode.TubeNotReady or RefusalCode.TubeClosing;
+    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.OwnerLimit or RefusalCode.ChannelLimit or RefusalCode.RelayUnavailable or RefusalCode.Draining or RefusalCode.CreateTimeout or RefusalCode.TubeNotReady or RefusalCode.TubeClosing;
 }
 
 /// <summary>The codes as text.</summary>
@@ -123,6 +127,8 @@ public static class RefusalCodeText
             RefusalCode.CreateTimeout => "create_timeout",
             RefusalCode.CreateCancelled => "create_cancelled",
             RefusalCode.CreateFailed => "create_failed",
+            RefusalCode.Draining => "draining",
+            RefusalCode.InternalError => "internal_error",
             _ => throw new ArgumentOutOfRangeException(nameof(code), code, "Not a refusal code."),
         };
     }

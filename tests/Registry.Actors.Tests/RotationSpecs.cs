@@ -32,7 +32,7 @@ public sealed class RotationSpecs(ITestOutputHelper output)
         output.WriteLine($"{Servers} servers in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.00} s, the third time");
 
         (await SettledHandlesAsync(handles)).ShouldBeLessThanOrEqualTo(handles);
-        (GC.GetTotalMemory(forceFullCollection: true) - bytes).ShouldBeLessThan(Servers * 10_000);
+        (GC.GetTotalMemory(forceFullCollection: true) - bytes).ShouldBeLessThan(Servers * 50_000); // one connection that stays holds more
         gateway.Registry.Capacity.TotalCreates.ShouldBe(3 * Servers);
         gateway.Registry.Capacity.TotalFailures.ShouldBe(0);
         gateway.Registry.Capacity.ReconcilerFindings.ShouldBe(0);

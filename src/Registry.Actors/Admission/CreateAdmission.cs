@@ -23,6 +23,7 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
     private double average;
 
     private volatile RegistryLimits limits = limits;
+    private volatile bool stopping;
     private int active;
     private int tubes;
     private int waiting;
@@ -46,6 +47,8 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
     public Refused? TryEnter(string? owner, bool needsTube, out LinkedListNode<long>? place)
     {
         place = null;
+        if (stopping)
+            return new(RefusalCode.Draining, "This node is stopping. Ask another one.");
         if (needsTube && owner is not null && limits.MaxTubesPerOwner > 0 && tubesOfOwners.GetValueOrDefault(owner) >= limits.MaxTubesPerOwner)
             return Refusal(RefusalCode.OwnerLimit, $"Owner {owner} has {tubesOfOwners[owner]} tubes of at most {limits.MaxTubesPerOwner}. Close one, or", limits.MaxTubesPerOwner, LongestRetry);
         if (needsTube && tubes >= limits.MaxTubes)
@@ -92,6 +95,12 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
             tubesOfOwners.Remove(owner);
     }
 
+    /// <summary>Whether as many creates are in flight as may be.</summary>
+    public bool IsFull => active >= limits.MaxConcurrentCreates;
+
+    /// <summary>Admits no create from now on.</summary>
+    public void Stop() => stopping = true;
+
     /// <summary>Forgets what is in flight: the registry's actor starts anew, without tubes.</summary>
     public void Restart()
     {
@@ -123,7 +132,7 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
         var load = (int)(100L * inFlight / most.MaxConcurrentCreates);
         return new()
         {
-            CanAcceptMore = inFlight < most.MaxConcurrentCreates && held < most.MaxTubes,
+            CanAcceptMore = !stopping && inFlight < most.MaxConcurrentCreates && held < most.MaxTubes,
             ActiveCreates = inFlight,
             MaxConcurrentCreates = most.MaxConcurrentCreates,
             Waiting = Volatile.Read(ref waiting),

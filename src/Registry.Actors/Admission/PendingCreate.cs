@@ -21,6 +21,9 @@ internal sealed class PendingCreate(CreateTube command, TubeId tubeId, long aske
     /// <summary>The place it holds among the creates in flight, or null while it waits.</summary>
     public LinkedListNode<long>? Place { get; set; }
 
+    /// <summary>Why it was not admitted at once, or null when it was.</summary>
+    public Refused? WaitsFor { get; set; }
+
     /// <summary>What everyone was answered, or null while there is no answer.</summary>
     public RegistryReply? Reply { get; set; }
 

@@ -12,8 +12,8 @@ internal sealed class WaitingRoom
 
     public int Count { get; private set; }
 
-    /// <summary>The create whose turn it is, or null.</summary>
-    public PendingCreate? Next => turns.First?.Value.Creates[0];
+    /// <summary>The first of each owner's line, the one whose turn it is first.</summary>
+    public IEnumerable<PendingCreate> Heads => turns.Select(line => line.Creates[0]);
 
     /// <summary>Everyone in the room.</summary>
     public IEnumerable<PendingCreate> All => turns.SelectMany(line => line.Creates);
@@ -26,7 +26,7 @@ internal sealed class WaitingRoom
     public bool TryAdd(PendingCreate create, int capacity, out PendingCreate? displaced)
     {
         displaced = null;
-        if (Count >= capacity && !TryDisplace(create, out displaced))
+        if (Count > capacity || Count == capacity && !TryDisplace(create, out displaced))
             return false;
         var owner = OwnerOf(create);
         if (!lines.TryGetValue(owner, out var line))
@@ -36,14 +36,14 @@ internal sealed class WaitingRoom
         return true;
     }
 
-    /// <summary>Takes the create whose turn it is out; its owner's next one comes after those of all other owners.</summary>
-    public void TakeNext()
+    /// <summary>Takes the first of a line out; its owner's next one comes after those of all other owners.</summary>
+    public void Take(PendingCreate head)
     {
-        var line = turns.First!;
+        var line = lines[OwnerOf(head)];
         Remove(line, 0);
         if (line.List is null)
             return;
-        turns.RemoveFirst();
+        turns.Remove(line);
         turns.AddLast(line);
     }
 

@@ -24,7 +24,7 @@ internal sealed class TubeRegistryClient(ActorSystem system) : ITubeRegistry
         var call = new CreateCall();
         try
         {
-            return await AskAsync(new AskedCreate(command, call), command.Timeout ?? node.Settings.InitializingTimeout + (command.MaxWait ?? TimeSpan.Zero), cancellationToken);
+            return await AskAsync(new AskedCreate(command, call), command.Timeout is { } timeout ? Bounded(timeout) : node.Settings.InitializingTimeout + Bounded(command.MaxWait ?? TimeSpan.Zero), cancellationToken);
         }
         catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
@@ -49,6 +49,9 @@ internal sealed class TubeRegistryClient(ActorSystem system) : ITubeRegistry
 
     public IAsyncEnumerable<TubeSignal>? Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default) =>
         node.Directory.SignalsOf(tubeId)?.ReadAsync(afterSequence, cancellationToken);
+
+    // What is out of range the registry refuses at once, by name.
+    private static TimeSpan Bounded(TimeSpan time) => time < TimeSpan.Zero ? TimeSpan.Zero : time > CreateTube.LongestWait ? CreateTube.LongestWait : time;
 
     private async Task<RegistryReply> AskAsync(object command, TimeSpan work, CancellationToken cancellationToken)
     {

@@ -1,16 +1,29 @@
+using Akka.Actor;
+using Akka.Hosting;
 using Microsoft.Extensions.Hosting;
+using Registry.Actors.Admission;
 using Registry.Messages;
 
 namespace Registry.Actors.Hosting;
 
 /// <summary>
 /// Closes the tubes before the host stops anything else, so that peers and subscribers, those over HTTP too, learn that the node
-/// stops rather than finding out by silence.
+/// stops rather than finding out by silence. No tube is made from then on.
 /// </summary>
-internal sealed class TubeRegistryStop(ITubeRegistry registry) : IHostedLifecycleService
+internal sealed class TubeRegistryStop(ITubeRegistry registry, IRequiredActor<RegistryActor> actor) : IHostedLifecycleService
 {
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.WhenAll(
-        registry.Directory.List().Select(tube => registry.CloseTubeAsync(new(tube.TubeId, CloseReason.NodeStopped), cancellationToken)));
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(10);
+
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        (await actor.GetAsync(cancellationToken)).Tell(StopAdmitting.Instance);
+        // A tube that was admitted just before may not be listed yet.
+        while (registry.Capacity.Tubes > 0)
+        {
+            await Task.WhenAll(registry.Directory.List().Select(tube => registry.CloseTubeAsync(new(tube.TubeId, CloseReason.NodeStopped), cancellationToken)));
+            await Task.Delay(Moment, cancellationToken);
+        }
+    }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -61,11 +61,10 @@ internal sealed class RegistryMetrics : IDisposable
         return registration;
     }
 
-    public void CreateEnded(string outcome, TimeSpan? duration)
+    public void CreateEnded(string outcome, TimeSpan taken)
     {
         creates.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
-        if (duration is { } taken)
-            createDuration.Record(taken.TotalSeconds, new KeyValuePair<string, object?>("outcome", outcome));
+        createDuration.Record(taken.TotalSeconds, new KeyValuePair<string, object?>("outcome", outcome));
     }
 
     public void Refused(RefusalCode code) => refusals.Add(1, new KeyValuePair<string, object?>("code", code.Text));

@@ -2,7 +2,6 @@ using Akka.Actor;
 using Akka.Event;
 using Registry.Actors.ReadModel;
 using Registry.Actors.Tubes;
-using Registry.Messages;
 using Registry.WebRtc;
 
 namespace Registry.Actors.Reconciling;
@@ -16,10 +15,10 @@ internal sealed class Reconciler(TubeContext node, Action<IActorRef> stop, ILogg
     private HashSet<Difference> suspected = [];
 
     /// <summary>One round.</summary>
-    /// <param name="tubes">The tubes whose actors live.</param>
-    public void Run(IReadOnlyDictionary<TubeId, IActorRef> tubes)
+    /// <param name="tubes">The actors that live.</param>
+    public void Run(IEnumerable<IActorRef> tubes)
     {
-        var differences = Compare(tubes).ToList();
+        var differences = Compare(tubes.ToHashSet()).ToList();
         foreach (var (difference, repair) in differences.Where(d => suspected.Contains(d.Difference)))
         {
             log.Warning("The reconciler found {Finding} of {Subject} and repairs it", difference.Kind, difference.Subject);
@@ -31,9 +30,8 @@ internal sealed class Reconciler(TubeContext node, Action<IActorRef> stop, ILogg
         suspected = [.. differences.Select(d => d.Difference)];
     }
 
-    private IEnumerable<(Difference Difference, Action Repair)> Compare(IReadOnlyDictionary<TubeId, IActorRef> tubes)
+    private IEnumerable<(Difference Difference, Action Repair)> Compare(HashSet<IActorRef> actors)
     {
-        var actors = tubes.Values.ToHashSet();
         var listed = new HashSet<IActorRef>();
         foreach (var entry in node.Directory.Entries)
         {
@@ -48,7 +46,7 @@ internal sealed class Reconciler(TubeContext node, Action<IActorRef> stop, ILogg
             yield return (new(DifferenceKind.ActorWithoutEntry, actor), () => stop(actor));
         foreach (var (conversation, entry) in node.Directory.Claims)
             if (!node.Directory.Contains(entry))
-                yield return (new(DifferenceKind.ConversationWithoutTube, conversation), () => node.Directory.Release(conversation, entry));
+                yield return (new(DifferenceKind.ClaimWithoutTube, conversation), () => node.Directory.Release(conversation, entry));
         foreach (var holding in node.Holdings.All)
             if (!actors.Contains(holding.Owner))
                 yield return (new(KindOf(holding.Kind), holding), () => _ = holding.ReleaseAsync(log));
@@ -57,7 +55,7 @@ internal sealed class Reconciler(TubeContext node, Action<IActorRef> stop, ILogg
     private static DifferenceKind KindOf(HoldingKind kind) => kind switch
     {
         HoldingKind.PeerConnection => DifferenceKind.PeerConnectionWithoutTube,
-        HoldingKind.Conversation => DifferenceKind.ListenerWithoutTube,
+        HoldingKind.Conversation => DifferenceKind.ConversationWithoutTube,
         _ => DifferenceKind.MetricsWithoutTube,
     };
 
@@ -69,9 +67,9 @@ internal enum DifferenceKind
 {
     EntryWithoutActor,
     ActorWithoutEntry,
-    ConversationWithoutTube,
+    ClaimWithoutTube,
     DeadConnection,
     PeerConnectionWithoutTube,
-    ListenerWithoutTube,
+    ConversationWithoutTube,
     MetricsWithoutTube,
 }

@@ -33,8 +33,6 @@ internal sealed class TubeHoldings
         return holding;
     }
 
-    public int CountOf(HoldingKind kind) => held.Count(pair => pair.Key.Kind == kind);
-
     internal void Remove(Holding holding) => held.TryRemove(holding, out _);
 }
 

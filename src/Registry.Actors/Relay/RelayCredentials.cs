@@ -16,6 +16,9 @@ internal sealed class RelayCredentials : IDisposable
     // Far more than any list of servers needs.
     private const int MaxAnswerBytes = 64 * 1024;
 
+    // Creates that are cancelled leave their requests behind for up to the timeout; more than this the endpoint must not feel.
+    private const int MaxConnections = 256;
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
     private readonly RegistrySettings settings;
@@ -24,7 +27,7 @@ internal sealed class RelayCredentials : IDisposable
     private readonly HttpClient http;
     private readonly CircuitBreaker breaker;
 
-    private sealed record Answer(string? Username, string? Password, long? Ttl, string[]? Urls);
+    private sealed record Answer(string? Username, string? Password, long? Ttl, string?[]? Urls);
 
     /// <param name="settings">The endpoint, its timeout and its breaker.</param>
     /// <param name="scheduler">The breaker's clock.</param>
@@ -34,7 +37,7 @@ internal sealed class RelayCredentials : IDisposable
         this.settings = settings;
         this.time = time;
         url = settings.IceCredentialsUrl ?? throw new ArgumentException("No endpoint is set.", nameof(settings));
-        http = new(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5) }) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
+        http = new(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), MaxConnectionsPerServer = MaxConnections }) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
         // The fetch has its own timeout, by the node's clock; the breaker's is longer and never comes first.
         breaker = new(scheduler, settings.IceBreakerFailures, settings.IceCredentialsTimeout * 2, settings.IceBreakerReset);
     }
@@ -76,10 +79,13 @@ internal sealed class RelayCredentials : IDisposable
             var answer = await http.GetFromJsonAsync<Answer>(url, Json, either.Token);
             if (answer is not { Username.Length: > 0, Password.Length: > 0, Ttl: > 0 })
                 throw new FormatException("answered without username, password and a positive ttl");
-            return [new(answer.Urls ?? [], answer.Username, answer.Password)];
+            if (answer.Urls?.All(IsServer) == false)
+                throw new FormatException("answered with urls that are not all stun:, turn: or turns: addresses");
+            return [new([.. answer.Urls?.Select(url => url!) ?? []], answer.Username, answer.Password)];
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or IOException or InvalidOperationException or NotSupportedException)
         {
+            // Cut short, not JSON, or in an encoding that nobody knows.
             throw new FormatException("answered with something other than {username, password, ttl, urls?} as JSON");
         }
         catch (OperationCanceledException e) when (either.IsCancellationRequested)
@@ -87,6 +93,8 @@ internal sealed class RelayCredentials : IDisposable
             throw new TimeoutException("The endpoint did not answer in time.", e);
         }
     }
+
+    private static bool IsServer(string? url) => url is not null && Uri.TryCreate(url, UriKind.Absolute, out var address) && address.Scheme is "stun" or "stuns" or "turn" or "turns";
 
     // The address may carry a key in its query.
     private Refused Unavailable(string what, TimeSpan retryAfter) =>

@@ -63,7 +63,7 @@ internal sealed class ReplayBuffer<T>(int capacity)
             var position = Math.Clamp(after, 0, last);
             var first = Math.Max(position, last - capacity) + 1;
             (long, long)? missed = first > position + 1 ? (position + 1, first - 1) : null;
-            var items = new T[Math.Min(most, last - first + 1)];
+            var items = new T[Math.Clamp(last - first + 1, 0, Math.Max(1, most))];
             for (var i = 0; i < items.Length; i++)
                 items[i] = kept[(first - 1 + i) % capacity];
             var end = first - 1 + items.Length;

@@ -56,12 +56,13 @@ internal sealed partial class TubeActor
             return false;
         if (!node.Conversations.TryOpen(settings, users, out var opened, out refused))
         {
-            node.Directory.Release(conversation, entry);
+            if (!channels.ContainsKey(conversation))
+                node.Directory.Release(conversation, entry);
             return false;
         }
 
         channel = new(conversation, settings.Type, isClaimed: true, opened) { Create = create, Held = Hold(opened) };
-        channels.Add(conversation, channel);
+        channels[conversation] = channel;
         Publish();
         return true;
     }
@@ -74,9 +75,10 @@ internal sealed partial class TubeActor
 
     private Refused? Claim(ConversationId conversation)
     {
-        if (channels.ContainsKey(conversation))
+        // One that was only associated may get its channel now.
+        if (channels.TryGetValue(conversation, out var known) && known is not { Conversation: null, IsClaimed: true })
             return Exists(conversation, id);
-        if (channels.Count >= node.Settings.MaxChannels)
+        if (known is null && channels.Count >= node.Settings.MaxChannels)
             return new(RefusalCode.ChannelLimit, $"Tube {id} has {channels.Count} conversations, which is the limit.") { TubeId = id, Limit = node.Settings.MaxChannels };
         return node.Directory.Claim(conversation, entry) is var holder && holder == entry ? null : Exists(conversation, holder.TubeId);
     }
@@ -91,13 +93,13 @@ internal sealed partial class TubeActor
         var command = create.Command;
         if (command.Offer is not null)
         {
-            Settle(create, new Refused(RefusalCode.InvalidRequest, $"Tube {id} is live; a further channel needs no offer. Leave offer out.") { Key = "offer", TubeId = id });
+            Answer(create, new Refused(RefusalCode.InvalidRequest, $"Tube {id} is live; a further channel needs no offer. Leave offer out.") { Key = "offer", TubeId = id });
             return;
         }
 
         if (!TryAddConversation(command.ConversationId, command.Settings, create, out var channel, out var refused))
         {
-            Settle(create, refused);
+            Answer(create, refused);
             return;
         }
 
@@ -112,13 +114,6 @@ internal sealed partial class TubeActor
         }
     }
 
-    private void Cancel(ConversationId conversation)
-    {
-        // With a request key the asker is expected to ask again.
-        if (channels.TryGetValue(conversation, out var channel) && channel.Create is { Command.RequestKey: null } create)
-            Cancel(create, new(RefusalCode.CreateCancelled, "The answer to the create reached nobody."));
-    }
-
     private void Cancel(PendingCreate create, Refused why)
     {
         var channel = channels.Values.FirstOrDefault(c => c.Create == create);
@@ -129,7 +124,7 @@ internal sealed partial class TubeActor
         }
         else if (channel is not null)
         {
-            Settle(create, why with { TubeId = id });
+            Answer(create, why with { TubeId = id });
             EndChannel(channel, new(CloseReason.Client, why.Message));
         }
     }
@@ -149,7 +144,7 @@ internal sealed partial class TubeActor
     {
         var first = FirstChannel;
         var channel = data.Label == ControlLabel && first is { DataChannel: null } ? first
-            : ConversationId.TryParse(data.Label, out var label) ? channels.GetValueOrDefault(label) ?? AddPeerChannel(label)
+            : ConversationId.TryParse(data.Label, out var label) ? ChannelFor(label)
             : null;
         if (channel is { Conversation: not null, DataChannel: null })
         {
@@ -163,14 +158,16 @@ internal sealed partial class TubeActor
 
     // As with the original, the tube's settings hold for every label the peer opens. The peer gains nothing it could not do with
     // its first channel, and it cannot take a conversation's name from others: the directory does not learn of it.
-    private TubeChannel? AddPeerChannel(ConversationId label)
+    private TubeChannel? ChannelFor(ConversationId label)
     {
+        if (channels.TryGetValue(label, out var known) && known.Conversation is not null)
+            return known;
         var settings = first.Command.Settings;
-        if (channels.Count >= node.Settings.MaxChannels || settings is TunnelSettings { ListenEndPoint: not null }
+        if (known is null && channels.Count >= node.Settings.MaxChannels || settings is TunnelSettings { ListenEndPoint: not null }
             || !node.Conversations.TryOpen(settings, users, out var conversation, out _))
             return null;
-        var channel = new TubeChannel(label, settings.Type, isClaimed: false, conversation) { Held = Hold(conversation) };
-        channels.Add(label, channel);
+        var channel = new TubeChannel(label, settings.Type, isClaimed: known?.IsClaimed ?? false, conversation) { Held = Hold(conversation) };
+        channels[label] = channel;
         Publish();
         return channel;
     }
@@ -215,7 +212,7 @@ internal sealed partial class TubeActor
         if (state == TubeState.Active)
             Enter(TubeState.Ready);
         if (channel.Create is { } create && create != first)
-            Settle(create, new TubeCreated(id, channel.Id, node.Node, state) { LocalListenAddress = channel.Conversation!.ListenEndPoint?.ToString() });
+            Answer(create, new TubeCreated(id, channel.Id, node.Node, state) { LocalListenAddress = channel.Conversation!.ListenEndPoint?.ToString() });
         channel.Conversation!.RunAsync(channel.DataChannel!).PipeTo(self, success: end => new ChannelRan(channel, end), failure: WorkFailed.From);
     }
 
@@ -250,6 +247,8 @@ internal sealed partial class TubeActor
         if (AwaitEnd(command) is not { Closing: null } channel)
             return;
         channel.Closing = new(command.Reason, command.Text ?? command.Reason.Message);
+        if (channel.Create == first && state == TubeState.Initializing)
+            refusal = new(RefusalCode.TubeClosing, "The conversation was closed while its tube was being made.") { TubeId = id };
         if (!channel.IsOpen || state is not (TubeState.Ready or TubeState.Disconnected))
         {
             EndChannel(channel, channel.Closing.Value);
@@ -268,7 +267,7 @@ internal sealed partial class TubeActor
         {
             closing = new(CloseReason.Timeout, "The channel did not open in time.");
             if (channel.Create is { } create)
-                Settle(create, new Refused(RefusalCode.CreateTimeout, $"The channel did not open on tube {id} in time. Try again.") { TubeId = id });
+                Answer(create, new Refused(RefusalCode.CreateTimeout, $"The channel did not open on tube {id} in time. Try again.") { TubeId = id });
         }
         else
         {
@@ -293,7 +292,7 @@ internal sealed partial class TubeActor
             node.Directory.Release(channel.Id, entry);
         Publish();
         var reason = how.Reason ?? CloseReason.Unknown;
-        if (how.ByPeer)
+        if (how.ByPeer && (closedByPeer || !AnyOpen))
             peersWord = how;
         outcome ??= reason is CloseReason.Normal or CloseReason.Client or CloseReason.AdminClosed ? "normal" : $"error: {how.Text}";
         if (channel.Conversation is not null)
@@ -305,14 +304,15 @@ internal sealed partial class TubeActor
         if (channel.Create is { } create)
         {
             if (create != first)
-                Settle(create, new Refused(RefusalCode.CreateFailed, how.Text) { TubeId = id });
-            if (create.Command.RequestKey is not null)
-                Context.Parent.Tell(new CreateEnded(create));
+                Answer(create, new Refused(RefusalCode.CreateFailed, how.Text) { TubeId = id });
+            Context.Parent.Tell(new CreateEnded(create));
         }
 
         foreach (var closer in channel.Closers)
             closer.Tell(Done.Instance);
         if (state == TubeState.Ready && !AnyOpen)
             Enter(TubeState.Active);
+        else if (state == TubeState.Initializing && channel.Create == first)
+            BeginClose(new(id, reason, how.Text)); // Nobody waits for this tube any more.
     }
 }

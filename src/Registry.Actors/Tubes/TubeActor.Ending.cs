@@ -103,12 +103,12 @@ internal sealed partial class TubeActor
         Release("channels", () =>
         {
             foreach (var channel in channels.Values.ToArray())
-                EndChannel(channel, why, "tube_closed");
+                EndChannel(channel, channel.Closing ?? why, "tube_closed");
         });
         _ = heldMetrics?.ReleaseAsync(log);
+        Release("state", () => Enter(TubeState.Closed));
         Release("signals", () =>
         {
-            Enter(TubeState.Closed);
             Signal((t, n) => new TubeClosed(t, n, Now, why.Reason!.Value, why.Text));
         });
         signals.Complete();
@@ -117,8 +117,8 @@ internal sealed partial class TubeActor
             entry.Connection = null;
             node.Directory.Remove(entry);
         });
-        Release("create", () => Settle(first, refusal ?? new(RefusalCode.CreateFailed, why.Text) { TubeId = id }));
-        node.Metrics.TubeClosed(why.Reason!.Value, node.Time.GetElapsedTime(endingSince.Value));
+        Release("create", () => Answer(first, refusal ?? new(RefusalCode.CreateFailed, why.Text) { TubeId = id }));
+        Release("metrics", () => node.Metrics.TubeClosed(why.Reason!.Value, node.Time.GetElapsedTime(endingSince.Value)));
         log.Info("Tube {TubeId} closed: {Reason}: {Text}", id, why.Reason!.Value.Name, why.Text);
     }
 

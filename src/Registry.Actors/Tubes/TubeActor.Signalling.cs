@@ -55,7 +55,9 @@ internal sealed partial class TubeActor
         switch (peer)
         {
             case PeerConnectionState.Connected when state is TubeState.Connecting or TubeState.Disconnected:
-                Enter(AnyOpen ? TubeState.Ready : TubeState.Active);
+                Enter(TubeState.Active);
+                if (AnyOpen)
+                    Enter(TubeState.Ready);
                 break;
             case PeerConnectionState.Disconnected when state is TubeState.Active or TubeState.Ready:
                 Enter(TubeState.Disconnected);

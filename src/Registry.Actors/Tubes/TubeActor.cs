@@ -116,7 +116,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 BeginClose(close);
                 break;
             case OpenChannel open:
-                Settle(open.Create, new Refused(RefusalCode.TubeNotReady, $"Tube {id} is still being made. Try again once its create was answered.") { TubeId = id });
+                Answer(open.Create, new Refused(RefusalCode.TubeNotReady, $"Tube {id} is still being made. Try again once its create was answered.") { TubeId = id });
                 break;
             default:
                 Common(message);
@@ -158,7 +158,10 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                     end = peersWord ?? end;
                 }
                 else
-                    EndChannel(ran.Channel, end!.Value, "tube_closed");
+                {
+                    EndChannel(ran.Channel, ran.Channel.Closing ?? end!.Value, "tube_closed");
+                }
+
                 CloseConnectionWhenChannelsEnded();
                 break;
             case CloseChannel close:
@@ -167,10 +170,10 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             case PeerConnectionClosed or PeerStateChanged { State: PeerConnectionState.Failed or PeerConnectionState.Closed }:
                 Context.Stop(Self);
                 break;
-            case CloseTube or CancelCreate or Undelivered or IdleCheck or AgeReached or RelayKnown or Negotiated or NegotiationFailed or ChannelDeadline:
+            case CloseTube or CancelCreate or IdleCheck or AgeReached or RelayKnown or Negotiated or NegotiationFailed or ChannelDeadline:
                 break;
             case OpenChannel open:
-                Settle(open.Create, Ending());
+                Answer(open.Create, Ending());
                 break;
             case SetRemoteDescription or AddCandidates or AssociateConversation:
                 Sender.Tell(Ending());
@@ -210,9 +213,6 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 break;
             case CancelCreate cancel:
                 Cancel(cancel.Create, cancel.Why);
-                break;
-            case Undelivered undelivered:
-                Cancel(undelivered.ConversationId);
                 break;
             case IdleCheck:
                 CheckIdle();
@@ -311,12 +311,13 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
 
     private void Created(string sdp)
     {
+        offer = null;
         Enter(TubeState.Connecting);
         Become(Living);
         var command = first.Command;
         log.Info("Tube {TubeId} made for conversation {ConversationId}", id, command.ConversationId);
         var encoded = SdpText.Encode(sdp);
-        Settle(first, new TubeCreated(id, command.ConversationId, node.Node, state)
+        Answer(first, new TubeCreated(id, command.ConversationId, node.Node, state)
         {
             Offer = command.Offer is null ? encoded : null,
             Answer = command.Offer is null ? null : encoded,
@@ -326,7 +327,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     }
 
     // The registry answers the askers; it ignores a second word on the same create.
-    private static void Settle(PendingCreate create, RegistryReply reply) => Context.Parent.Tell(new CreateSettled(create, reply));
+    private static void Answer(PendingCreate create, RegistryReply reply) => Context.Parent.Tell(new CreateSettled(create, reply));
 
     // ------------------------------------------------------------------ signals
 
@@ -341,12 +342,6 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
 
     private void Subscribe(SubscribeSignals command)
     {
-        if (command.Window < 1)
-        {
-            Sender.Tell(new Refused(RefusalCode.InvalidRequest, $"window is {command.Window}; it must be at least 1, or left out for no bound.") { Key = "window", TubeId = id });
-            return;
-        }
-
         Sender.Tell(Done.Instance);
         foreach (var signal in signals.After(command.AfterSequence, command.Window ?? int.MaxValue))
             Sender.Tell(signal);
@@ -370,7 +365,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         state = next;
         node.Metrics.Entered(next);
         if (history.Length == MaxHistory)
-            history = history.RemoveAt(0);
+            history = history.RemoveAt(1); // the first says since when the tube exists
         history = history.Add(new(next, Now));
         Publish();
         if (next != TubeState.Closed) // its signal is the tube's last, with the reason

@@ -22,9 +22,6 @@ internal sealed record OpenChannel(PendingCreate Create) : TubeMessage;
 /// <summary>Nobody wants what a create makes or made.</summary>
 internal sealed record CancelCreate(PendingCreate Create, Refused Why) : TubeMessage;
 
-/// <summary>The answer to the create of this conversation reached nobody.</summary>
-internal sealed record Undelivered(ConversationId ConversationId) : TubeMessage;
-
 /// <summary>The relay's servers, or why there are none.</summary>
 internal sealed record RelayKnown(IReadOnlyList<IceServer> Servers, Refused? Refusal) : TubeMessage;
 

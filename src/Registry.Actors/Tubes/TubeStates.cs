@@ -41,7 +41,7 @@ internal static class TubeStates
             Deadline = s => s.ActiveTimeout, Reason = CloseReason.Timeout, Text = "No channel was open for",
         },
         new(TubeState.Ready, TubeState.Active, TubeState.Disconnected, TubeState.Failed, TubeState.Closing),
-        new(TubeState.Disconnected, TubeState.Active, TubeState.Ready, TubeState.Failed, TubeState.Closing)
+        new(TubeState.Disconnected, TubeState.Active, TubeState.Failed, TubeState.Closing)
         {
             Deadline = s => s.DisconnectedTimeout, Reason = CloseReason.ConnectionLost, Text = "The path did not come back within",
         },

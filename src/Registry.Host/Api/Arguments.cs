@@ -8,7 +8,6 @@ namespace Registry.Host.Api;
 /// <summary>Reads what stands in paths and queries. What is wrong is named.</summary>
 internal static class Arguments
 {
-    private const long MaxDurationMs = 366L * 24 * 60 * 60 * 1000;
 
     public static bool TryTubeId(string? text, out TubeId id, [NotNullWhen(false)] out Problem? problem)
     {
@@ -44,11 +43,11 @@ internal static class Arguments
     }
 
     /// <summary>Reads a duration in milliseconds, which may be left out.</summary>
-    public static bool TryDuration(long? milliseconds, string field, out TimeSpan? duration, [NotNullWhen(false)] out Problem? problem)
+    public static bool TryDuration(long? milliseconds, TimeSpan most, string field, out TimeSpan? duration, [NotNullWhen(false)] out Problem? problem)
     {
-        problem = milliseconds is null or > 0 and <= MaxDurationMs
+        problem = milliseconds is null || milliseconds > 0 && milliseconds <= (long)most.TotalMilliseconds
             ? null
-            : Problem.InvalidRequest(field, $"'{field}' must be a number of milliseconds from 1 to {MaxDurationMs}.");
+            : Problem.InvalidRequest(field, $"'{field}' must be a number of milliseconds from 1 to {(long)most.TotalMilliseconds}.");
         duration = problem is null && milliseconds is { } ms ? TimeSpan.FromMilliseconds(ms) : null;
         return problem is null;
     }

@@ -41,10 +41,10 @@ internal static class TubeEndpoints
         if (!Arguments.TryConversationId(body.ConversationId, out var conversationId, out problem)
             || (body.TubeId is not null && !Arguments.TryTubeId(body.TubeId, out tubeId, out problem))
             || !TrySettings(body.Settings, out var settings, out problem)
-            || !Arguments.TryDuration(body.MaxWaitMs, "maxWaitMs", out var maxWait, out problem)
-            || !Arguments.TryDuration(body.TimeoutMs, "timeoutMs", out var timeout, out problem)
-            || !Arguments.TryDuration(body.IdleTimeoutMs, "idleTimeoutMs", out var idleTimeout, out problem)
-            || !Arguments.TryDuration(body.MaxAgeMs, "maxAgeMs", out var maxAge, out problem))
+            || !Arguments.TryDuration(body.MaxWaitMs, CreateTube.LongestWait, "maxWaitMs", out var maxWait, out problem)
+            || !Arguments.TryDuration(body.TimeoutMs, CreateTube.LongestWait, "timeoutMs", out var timeout, out problem)
+            || !Arguments.TryDuration(body.IdleTimeoutMs, CreateTube.LongestLife, "idleTimeoutMs", out var idleTimeout, out problem)
+            || !Arguments.TryDuration(body.MaxAgeMs, CreateTube.LongestLife, "maxAgeMs", out var maxAge, out problem))
             return false;
         command = new(conversationId, settings)
         {

@@ -45,7 +45,7 @@ public sealed class WaitingRoomSpecs
         room.TryAdd(Of('B'), 2, out var displaced).ShouldBeTrue();
 
         displaced.ShouldBe(b);
-        room.Next.ShouldBe(a);
+        room.Heads.First().ShouldBe(a);
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class WaitingRoomSpecs
 
         room.TryAdd(Of('A'), 0, out _).ShouldBeFalse();
 
-        room.Next.ShouldBeNull();
+        room.Heads.ShouldBeEmpty();
     }
 
     /// <summary>Against the plainest model: whatever comes, goes and is served, nobody is lost or served twice, and no owner is served while another that waits longer has had fewer turns.</summary>
@@ -83,10 +83,10 @@ public sealed class WaitingRoomSpecs
                     present.Add(create);
                     servedSince.TryAdd(create.Command.Owner!, 0);
                 }
-                else if (what < 8 && room.Next is { } next)
+                else if (what < 8 && room.Heads.FirstOrDefault() is { } next)
                 {
                     present.Remove(next).ShouldBeTrue();
-                    room.TakeNext();
+                    room.Take(next);
                     foreach (var other in servedSince.Keys.ToArray())
                         servedSince[other]++;
                     servedSince[next.Command.Owner!] = 0;
@@ -114,10 +114,10 @@ public sealed class WaitingRoomSpecs
     private static string Drain(WaitingRoom room)
     {
         var order = "";
-        while (room.Next is { } next)
+        while (room.Heads.FirstOrDefault() is { } next)
         {
             order += next.Command.Owner;
-            room.TakeNext();
+            room.Take(next);
         }
 
         room.Count.ShouldBe(0);

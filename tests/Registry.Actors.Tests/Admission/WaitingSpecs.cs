@@ -161,4 +161,26 @@ public sealed class WaitingSpecs(ITestOutputHelper output) : RegistrySpec(output
 
         (await Task.WhenAll(replies)).ShouldAllBe(r => r is Refused);
     }
+
+    [Fact]
+    public async Task A_further_channel_does_not_wait_behind_a_create_that_no_place_can_serve()
+    {
+        var (near, _) = await PairAsync();
+        await Registry.ChangeLimitsAsync(new() { MaxConcurrentCreates = 1, MaxTubes = 3 });
+        var held = Peers.Hold("CreateOffer");
+        var running = Registry.CreateAsync(Create("running")); // the last tube, the one place
+        await AwaitAssertAsync(() => Registry.Capacity.ActiveCreates.ShouldBe(1));
+        var head = Registry.CreateAsync(Create("head") with { MaxWait = Minute, Owner = "a" });
+        await AwaitAssertAsync(() => Registry.Capacity.Waiting.ShouldBe(1));
+        var channel = Registry.CreateAsync(Create("channel") with { MaxWait = Minute, Owner = "b", TubeId = near.TubeId });
+        await AwaitAssertAsync(() => Registry.Capacity.Waiting.ShouldBe(2));
+
+        held.SetResult();
+        await running;
+
+        (await channel).ShouldBeOfType<TubeCreated>();
+        head.IsCompleted.ShouldBeFalse();
+        Clock.Advance(Minute);
+        (await head).ShouldBeOfType<Refused>().Limit.ShouldBe(3);
+    }
 }

@@ -28,6 +28,12 @@ public sealed class CredentialsEndpoint : IAsyncLifetime
     /// <summary>What is answered.</summary>
     public (int Status, string Body) Answer { get; set; } = (200, Good);
 
+    /// <summary>The length that is announced when it is not the true one: the answer is cut short.</summary>
+    public long? AnnouncedLength { get; set; }
+
+    /// <summary>The content type of the answer.</summary>
+    public string ContentType { get; set; } = "application/json";
+
     /// <summary>Answers wait for it.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
 
@@ -61,6 +67,8 @@ public sealed class CredentialsEndpoint : IAsyncLifetime
         }
 
         context.Response.StatusCode = Answer.Status;
+        context.Response.ContentType = ContentType;
+        context.Response.ContentLength = AnnouncedLength;
         await context.Response.WriteAsync(Answer.Body);
     }
 }

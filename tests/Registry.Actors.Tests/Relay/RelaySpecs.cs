@@ -17,6 +17,7 @@ public sealed class RelaySpecs(ITestOutputHelper output, CredentialsEndpoint end
     {
         endpoint.Answer = (200, CredentialsEndpoint.Good);
         endpoint.Gate = Task.CompletedTask;
+        (endpoint.AnnouncedLength, endpoint.ContentType) = (null, "application/json");
         base.Dispose();
     }
 
@@ -63,6 +64,8 @@ public sealed class RelaySpecs(ITestOutputHelper output, CredentialsEndpoint end
     [InlineData(200, "null", "without username")]
     [InlineData(200, """{"username":"u","password":"","ttl":1}""", "without username")]
     [InlineData(200, """{"username":"u","password":"p","ttl":0}""", "ttl")]
+    [InlineData(200, """{"username":"u","password":"p","ttl":1,"urls":[null]}""", "turn:")]
+    [InlineData(200, """{"username":"u","password":"p","ttl":1,"urls":["http://relay.example"]}""", "turn:")]
     public async Task An_endpoint_that_fails_refuses_the_create_by_name_and_leaves_nothing(int status, string body, string message)
     {
         endpoint.Answer = (status, body);
@@ -75,6 +78,16 @@ public sealed class RelaySpecs(ITestOutputHelper output, CredentialsEndpoint end
         refused.Message.ShouldContain(message);
         refused.Message.ShouldContain("registry.ice.credentials-url");
         refused.Message.ShouldNotContain("topsecret");
+        await NothingLeftAsync();
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_cut_short_or_in_no_known_encoding_is_the_endpoint_s_fault()
+    {
+        endpoint.AnnouncedLength = 10_000;
+        (await RefusedAsync(Create("c", Listen))).Code.ShouldBe(RefusalCode.RelayUnavailable);
+        (endpoint.AnnouncedLength, endpoint.ContentType) = (null, "application/json; charset=bogus");
+        (await RefusedAsync(Create("c", Listen))).Code.ShouldBe(RefusalCode.RelayUnavailable);
         await NothingLeftAsync();
     }
 

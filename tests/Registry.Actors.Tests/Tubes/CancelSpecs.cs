@@ -1,4 +1,7 @@
+using System.Diagnostics.Metrics;
 using Akka.Actor;
+using Akka.Event;
+using Registry.Actors.Admission;
 using Registry.Messages;
 using Xunit.Abstractions;
 
@@ -191,6 +194,89 @@ public sealed class CancelSpecs(ITestOutputHelper output) : RegistrySpec(output)
         refused.Code.ShouldBe(RefusalCode.InvalidRequest);
         refused.Key.ShouldBe(field);
         refused.Message.ShouldContain(field);
+        await NothingLeftAsync();
+    }
+
+    [Fact]
+    public async Task An_answer_that_the_application_passes_on_to_a_dead_actor_closes_nothing()
+    {
+        var asker = CreateTestProbe();
+        Actor.Tell(Create("c"), asker);
+        var created = await asker.ExpectMsgAsync<TubeCreated>();
+        var worker = Sys.ActorOf(Props.Empty);
+        var letters = CreateTestProbe();
+        Sys.EventStream.Subscribe(letters, typeof(DeadLetter));
+        await letters.WatchAsync(worker);
+        Sys.Stop(worker);
+        await letters.ExpectTerminatedAsync(worker);
+
+        worker.Tell(created, asker);
+
+        await letters.FishForMessageAsync<DeadLetter>(letter => letter.Message is TubeCreated);
+        await CreatedAsync(Create("later"));
+        await Registry.AssociateAsync(new(created.TubeId, new("still there")));
+        Registry.Directory.TryGet(created.TubeId, out _).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_key_taken_again_while_its_first_tube_ends_stays_taken()
+    {
+        Peers.Hold("CreateOffer");
+        var first = Registry.CreateAsync(Create("c") with { RequestKey = "k", TubeId = new("one") });
+        await AwaitAssertAsync(() => Peers.Connections.Count.ShouldBe(1));
+        using var inPostStop = new ManualResetEventSlim();
+        using var goOn = new ManualResetEventSlim();
+        using var slow = new MeterListener { InstrumentPublished = (i, l) => { if (i.Meter == Node.Metrics.Meter && i.Name == "registry.tube.transitions") l.EnableMeasurementEvents(i); } };
+        var once = 0;
+        slow.SetMeasurementEventCallback<long>((_, _, tags, _) =>
+        {
+            if ((string?)tags[0].Value != "closed" || Interlocked.Exchange(ref once, 1) != 0)
+                return;
+            inPostStop.Set(); // its key is free, its create not yet answered
+            goOn.Wait(TimeSpan.FromSeconds(10));
+        });
+        slow.Start();
+        Actor.Tell(new CloseTube(new("one")), TestActor);
+        inPostStop.Wait(TimeSpan.FromSeconds(10)).ShouldBeTrue();
+        Peers.Mend("CreateOffer");
+
+        var second = await CreatedAsync(Create("c") with { RequestKey = "k" });
+        goOn.Set();
+        (await first).ShouldBeOfType<Refused>();
+
+        (await CreatedAsync(Create("c") with { RequestKey = "k" })).ShouldBe(second);
+    }
+
+    [Fact]
+    public async Task Repeating_a_create_costs_no_memory()
+    {
+        var call = new CreateCall();
+        await Actor.Ask<TubeCreated>(new AskedCreate(Create("c") with { RequestKey = "k" }, call), TimeSpan.FromSeconds(10));
+
+        for (var i = 0; i < 100; i++)
+            await CreatedAsync(Create("c") with { RequestKey = "k" });
+
+        call.Create!.Askers.Count.ShouldBeLessThanOrEqualTo(2);
+    }
+
+    [Fact]
+    public async Task A_key_repeated_with_another_offer_is_refused()
+    {
+        await CreatedAsync(Create("c") with { RequestKey = "k" });
+
+        (await RefusedAsync(Create("c") with { RequestKey = "k", Offer = SdpText.Encode("scripted offer 1") })).Key.ShouldBe("requestKey");
+    }
+
+    [Fact]
+    public async Task A_create_whose_conversation_is_closed_while_it_is_made_is_refused_and_leaves_nothing()
+    {
+        Peers.Hold("CreateOffer");
+        var creating = Registry.CreateAsync(Create("c", Listen));
+        await AwaitAssertAsync(() => Peers.Connections.Count.ShouldBe(1));
+
+        (await Registry.CloseConversationAsync(new(new("c")))).ShouldBeOfType<Done>();
+
+        (await creating).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.TubeClosing);
         await NothingLeftAsync();
     }
 }

@@ -122,4 +122,20 @@ public sealed class ClosingSpecs(ITestOutputHelper output) : RegistrySpec(output
             (await Registry.CloseConversationAsync(new(new(name)))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.ConversationNotFound);
         }
     }
+
+    [Fact]
+    public async Task What_the_peer_said_of_one_channel_is_not_the_reason_of_the_tube_hours_later()
+    {
+        var (near, far) = await PairAsync(near: Listen, far: TunnelSettings.Dial("127.0.0.1", 9));
+        await CreatedAsync(Create("second", Listen) with { TubeId = near.TubeId });
+        await AwaitAssertAsync(() => Registry.Directory.List().Single(t => t.TubeId == far.TubeId).Conversations.Count(c => c.IsOpen).ShouldBe(2));
+        var signals = SignalsAsync(far.TubeId);
+        await Registry.CloseConversationAsync(new(new("second"), CloseReason.SecurityThreat));
+        await AwaitAssertAsync(() => Registry.Directory.ConversationsOf(far.TubeId).ShouldNotContain(new ConversationId("second")));
+        Clock.Advance(TimeSpan.FromHours(3));
+
+        Peers.Connections[0].HangUp();
+
+        (await signals)[^1].ShouldBeOfType<TubeClosed>().Reason.ShouldBe(CloseReason.Normal);
+    }
 }

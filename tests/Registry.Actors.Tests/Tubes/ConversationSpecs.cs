@@ -180,4 +180,37 @@ public sealed class ConversationSpecs(ITestOutputHelper output) : RegistrySpec(o
         closed.CloseReason.ShouldBe(CloseReason.Client);
         (await SignalsAsync(far.TubeId)).OfType<ChannelClosed>().First(c => c.ChannelId == "t-near").Reason.ShouldBe(CloseReason.Client);
     }
+
+    [Fact]
+    public async Task A_create_for_an_associated_conversation_that_names_its_tube_gives_it_a_channel()
+    {
+        var (near, _) = await PairAsync();
+        await Registry.AssociateAsync(new(near.TubeId, new("x")));
+        var refused = await RefusedAsync(Create("x"));
+        refused.Message.ShouldContain("name that tube to use it");
+
+        await CreatedAsync(Create("x") with { TubeId = refused.TubeId });
+
+        Registry.Directory.TryGet(new ConversationId("x"), out var tube).ShouldBeTrue();
+        tube.Conversations.Single(c => c.ConversationId == new ConversationId("x")).ShouldBe(new ConversationSnapshot(new("x"), "echo", true));
+        (await RefusedAsync(Create("x") with { TubeId = refused.TubeId })).Code.ShouldBe(RefusalCode.ConversationExists);
+    }
+
+    [Fact]
+    public async Task The_peer_may_open_the_channel_of_an_associated_conversation()
+    {
+        var (tube, _, far) = await ReadyAsync(Create("c"));
+        await Registry.AssociateAsync(new(tube.TubeId, new("x")));
+
+        var channel = far.CreateDataChannel("x");
+
+        await AwaitAssertAsync(() =>
+        {
+            Registry.Directory.TryGet(new ConversationId("x"), out var holder).ShouldBeTrue();
+            holder.Conversations.Single(c => c.ConversationId == new ConversationId("x")).IsOpen.ShouldBeTrue();
+        });
+        channel.State.ShouldBe(DataChannelState.Open);
+        (await Registry.CloseConversationAsync(new(new("x")))).ShouldBeOfType<Done>();
+        await AwaitAssertAsync(() => channel.State.ShouldBe(DataChannelState.Closed));
+    }
 }

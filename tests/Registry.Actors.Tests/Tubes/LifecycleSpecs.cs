@@ -210,8 +210,12 @@ public sealed class LifecycleSpecs(ITestOutputHelper output) : RegistrySpec(outp
         Node.Gauges.Listeners.ShouldBe(0);
         Node.Holdings.All.Single().Kind.ShouldBe(HoldingKind.PeerConnection);
         // What a tube could not give back is tried again by the reconciler, and shows as a finding.
-        Clock.Advance(TimeSpan.FromSeconds(30));
-        Clock.Advance(TimeSpan.FromSeconds(30));
+        for (var round = 0; round < 2; round++)
+        {
+            Clock.Advance(TimeSpan.FromSeconds(30));
+            await Actor.Ask<CapacityRead>(GetCapacity.Instance, TimeSpan.FromSeconds(10));
+        }
+
         await NothingLeftAsync();
         Registry.Capacity.ReconcilerFindings.ShouldBe(1);
     }
@@ -266,5 +270,26 @@ public sealed class LifecycleSpecs(ITestOutputHelper output) : RegistrySpec(outp
         signals[^1].ShouldBeOfType<TubeClosed>().Reason.ShouldBe(reason);
         signals.OfType<ConnectionStateChanged>().Last().State.ShouldBe(TubeState.Failed);
         signals.OfType<ChannelClosed>().Single().Reason.ShouldBe(reason);
+    }
+
+    [Fact]
+    public async Task The_time_of_creation_survives_a_path_that_comes_and_goes()
+    {
+        var (tube, near, _) = await ReadyAsync(Create("c"));
+        Registry.Directory.TryGet(tube.TubeId, out var before).ShouldBeTrue();
+        Clock.Advance(TimeSpan.FromSeconds(1));
+
+        for (var i = 0; i < 20; i++)
+        {
+            near.Become(PeerConnectionState.Disconnected);
+            near.Become(PeerConnectionState.Connected);
+        }
+
+        await AwaitAssertAsync(() =>
+        {
+            Registry.Directory.TryGet(tube.TubeId, out var after).ShouldBeTrue();
+            after.History.Length.ShouldBe(32);
+            after.CreatedAt.ShouldBe(before.CreatedAt);
+        });
     }
 }

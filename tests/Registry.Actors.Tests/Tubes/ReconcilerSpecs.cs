@@ -79,7 +79,7 @@ public sealed class ReconcilerSpecs(ITestOutputHelper output) : RegistrySpec(out
 
         await FoundAsync(1, () => lines.HasMessages.ShouldBeFalse());
 
-        (await lines.ExpectMsgAsync<Warning>()).ToString().ShouldContain("ConversationWithoutTube of lost");
+        (await lines.ExpectMsgAsync<Warning>()).ToString().ShouldContain("ClaimWithoutTube of lost");
     }
 
     [Fact]
@@ -116,6 +116,23 @@ public sealed class ReconcilerSpecs(ITestOutputHelper output) : RegistrySpec(out
     }
 
     [Fact]
+    public async Task A_registry_that_was_held_up_does_not_take_a_healthy_end_for_a_difference()
+    {
+        await CreatedAsync(Create("c"));
+        await RoundAsync(TimeSpan.Zero);
+        using var goOn = new ManualResetEventSlim();
+        Actor.Tell(new DeadLetter(Done.Instance, Sys.DeadLetters, new SlowRef(goOn)));
+        Clock.Advance(Round); // a round, and the tube's deadline
+        Clock.Advance(Round);
+        await AwaitAssertAsync(() => Registry.Directory.Count.ShouldBe(0));
+        goOn.Set();
+
+        await RoundAsync(TimeSpan.Zero);
+
+        Registry.Capacity.ReconcilerFindings.ShouldBe(0);
+    }
+
+    [Fact]
     public async Task Ended_tubes_are_forgotten_after_a_while()
     {
         var created = await CreatedAsync(Create("c"));
@@ -129,6 +146,21 @@ public sealed class ReconcilerSpecs(ITestOutputHelper output) : RegistrySpec(out
 
         await AwaitAssertAsync(() => Registry.Directory.TryGetClosed(created.TubeId, out _).ShouldBeFalse());
         Registry.Signals(created.TubeId).ShouldBeNull();
+    }
+
+    /// <summary>Holds whoever looks at its path.</summary>
+    private sealed class SlowRef(ManualResetEventSlim goOn) : MinimalActorRef
+    {
+        public override ActorPath Path
+        {
+            get
+            {
+                goOn.Wait(TimeSpan.FromSeconds(30));
+                return new RootActorPath(Address.AllSystems) / "slow";
+            }
+        }
+
+        public override IActorRefProvider Provider => throw new NotSupportedException();
     }
 
     private TubeEntry Stray()
