@@ -133,6 +133,8 @@ public sealed class TubeApiTests : IAsyncLifetime
         { RefusalCode.OwnerLimit, 429, true },
         { RefusalCode.ChannelLimit, 429, true },
         { RefusalCode.CreateFailed, 500, false },
+        { RefusalCode.InternalError, 500, false },
+        { RefusalCode.Draining, 503, true },
         { RefusalCode.RelayUnavailable, 503, true },
         { RefusalCode.CreateTimeout, 504, true },
     };

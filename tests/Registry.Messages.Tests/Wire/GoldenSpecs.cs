@@ -51,7 +51,8 @@ public sealed class GoldenSpecs
             .ShouldBe("New=1 Initializing=2 Connecting=3 Active=4 Ready=5 Disconnected=6 Failed=7 Closing=8 Closed=9");
         Numbers<RefusalCode>(c => RegistryCodec.Encode(new Refused(c, ""))).ShouldBe(
             "InvalidSettings=1 InvalidRequest=2 ConversationExists=3 ConversationNotFound=4 TubeNotFound=5 TubeNotReady=6 TubeClosing=7 Overloaded=8 "
-            + "OwnerLimit=9 ChannelLimit=10 RelayUnavailable=11 InvalidSdp=12 InvalidCandidate=13 ListenFailed=14 CreateTimeout=15 CreateCancelled=16 CreateFailed=17");
+            + "OwnerLimit=9 ChannelLimit=10 RelayUnavailable=11 InvalidSdp=12 InvalidCandidate=13 ListenFailed=14 CreateTimeout=15 CreateCancelled=16 CreateFailed=17 "
+            + "Draining=18 InternalError=19");
     }
 
     private static string Numbers<T>(Func<T, byte[]> encode) where T : struct, Enum => string.Join(' ', Enum.GetValues<T>().Select(v => $"{v}={encode(v)[^1]}"));
