@@ -32,7 +32,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     private readonly TubeEntry entry;
     private readonly ILoggingAdapter log = Context.GetLogger();
     private readonly CancellationTokenSource stop = new();
-    private readonly Dictionary<IActorRef, Subscription> subscribers = [];
+    private readonly Dictionary<IActorRef, long> subscribers = []; // and up to which signal each is told
     private readonly IActorRef self;
 
     private TubeState state = TubeState.New;
@@ -60,9 +60,6 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         history = [new(TubeState.New, Now)];
         entry = new(Self, new(id, node.Node, TubeState.New) { Owner = first.Command.Owner, IsOfferer = first.Command.Offer is null, History = history }, signals, users);
     }
-
-    /// <summary>Up to which signal an actor is told.</summary>
-    private readonly record struct Subscription(long Last);
 
     public ITimerScheduler Timers { get; set; } = null!;
 
@@ -335,8 +332,8 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     {
         var signal = signals.Publish(create);
         node.Events.Publish(signal);
-        foreach (var (subscriber, subscription) in subscribers)
-            if (signal.Sequence <= subscription.Last)
+        foreach (var (subscriber, last) in subscribers)
+            if (signal.Sequence <= last)
                 subscriber.Tell(signal);
     }
 
@@ -347,7 +344,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             Sender.Tell(signal);
         if (!subscribers.ContainsKey(Sender))
             Context.Watch(Sender);
-        subscribers[Sender] = new(command.Window is { } window ? Math.Max(0, command.AfterSequence) + window : long.MaxValue);
+        subscribers[Sender] = command.Window is { } window ? Math.Max(0, command.AfterSequence) + window : long.MaxValue;
     }
 
     private void Unsubscribe(IActorRef subscriber)
