@@ -41,6 +41,9 @@ internal sealed class StackNode : IAsyncDisposable
         Node.Holdings.All.Count(),
         Registry.Capacity.ActiveCreates);
 
+    /// <summary>The live tubes' peer connections.</summary>
+    public IEnumerable<WeakReference> Connections => Node.Directory.Entries.Select(e => new WeakReference(e.Connection));
+
     public bool IsEmpty => Count == default && Node.Gauges is { Sockets: 0, Connections: 0, Listeners: 0 };
 
     private TubeRegistryNode Node => TubeRegistryNode.Get(system);
