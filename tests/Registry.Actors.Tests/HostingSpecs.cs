@@ -1,6 +1,7 @@
 using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Registry.Actors.Tests.Scripted;
 using Registry.Messages;
 using Registry.WebRtc;
@@ -37,6 +38,18 @@ public sealed class HostingSpecs
         foreach (var service in hosted)
             await service.StopAsync(CancellationToken.None);
         ((ScriptedPeerConnectionFactory)provider.GetRequiredService<IPeerConnectionFactory>()).OpenConnections.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_wrong_option_keeps_the_host_from_starting_and_is_named()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new() { DisableDefaults = true });
+        builder.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.None));
+        builder.Services.AddTubeRegistry();
+        builder.Services.AddAkka("gateway", (akka, _) => akka.WithTubeRegistry(o => o.MaxTubes = 0));
+        using var host = builder.Build();
+
+        (await Should.ThrowAsync<Exception>(() => host.StartAsync())).ToString().ShouldContain(nameof(TubeRegistryOptions.MaxTubes));
     }
 
     private sealed class NoLifetime : IHostApplicationLifetime
