@@ -55,6 +55,8 @@ public enum CloseReason : byte
     IdleTimeout = 65,
     /// <summary>The tube reached its age limit.</summary>
     AgeLimit = 66,
+    /// <summary>Another tube, placed later, carries the conversation: one of the two had to go.</summary>
+    Superseded = 67,
 }
 
 /// <summary>What each close reason means.</summary>
@@ -79,7 +81,7 @@ public static class CloseReasonFacts
 
         /// <summary>The reason with this number; <see cref="CloseReason.Unknown"/> when the list has none.</summary>
         public static CloseReason FromCode(int code) =>
-            code is >= 0 and <= 23 and not 3 or >= 64 and <= 66 ? (CloseReason)code : CloseReason.Unknown;
+            code is >= 0 and <= 23 and not 3 or >= 64 and <= 67 ? (CloseReason)code : CloseReason.Unknown;
     }
 
     private static (string Name, bool Critical, bool Retryable, string Message) Facts(CloseReason reason) => reason switch
@@ -109,6 +111,7 @@ public static class CloseReasonFacts
         CloseReason.NodeStopped => ("NodeStopped", false, true, "The node stopped."),
         CloseReason.IdleTimeout => ("IdleTimeout", false, true, "No user bytes went either way for too long."),
         CloseReason.AgeLimit => ("AgeLimit", false, true, "The tube reached its age limit."),
+        CloseReason.Superseded => ("Superseded", false, true, "Another tube carries the conversation."),
         _ => ("Unknown", false, false, "The reason is not known."),
     };
 }

@@ -5,6 +5,8 @@ public sealed record RegistryCapacity
 {
     /// <summary>Whether a create would be admitted now.</summary>
     public bool CanAcceptMore { get; init; }
+    /// <summary>Whether the node takes no new tubes because it is going out of service.</summary>
+    public bool IsDraining { get; init; }
     /// <summary>Creates in flight.</summary>
     public int ActiveCreates { get; init; }
     /// <summary>Limit on creates in flight.</summary>

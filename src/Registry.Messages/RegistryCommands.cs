@@ -13,6 +13,13 @@ public interface ITubeCommand : IRegistryCommand
     TubeId TubeId { get; }
 }
 
+/// <summary>What concerns one conversation; in a cluster the conversation's id says which node decides about it.</summary>
+public interface IWithConversationId
+{
+    /// <summary>The conversation.</summary>
+    ConversationId ConversationId { get; }
+}
+
 /// <summary>Which half of the offer/answer exchange a description is.</summary>
 public enum DescriptionType
 {
@@ -28,7 +35,7 @@ public enum DescriptionType
 /// </summary>
 /// <param name="ConversationId">The conversation; refused while another tube carries it.</param>
 /// <param name="Settings">What the conversation's channel does on this side.</param>
-public sealed record CreateTube(ConversationId ConversationId, ConversationSettings Settings) : IRegistryCommand
+public sealed record CreateTube(ConversationId ConversationId, ConversationSettings Settings) : IRegistryCommand, IWithConversationId
 {
     /// <summary>Most that <see cref="MaxWait"/> and <see cref="Timeout"/> may be: one day.</summary>
     public static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
@@ -98,12 +105,12 @@ public sealed record CloseTube(TubeId TubeId, CloseReason Reason = CloseReason.A
 /// <param name="ConversationId">The conversation.</param>
 /// <param name="Reason">What the peer and the subscribers are told.</param>
 /// <param name="Text">More about it, or null.</param>
-public sealed record CloseConversation(ConversationId ConversationId, CloseReason Reason = CloseReason.AdminClosed, string? Text = null) : IRegistryCommand;
+public sealed record CloseConversation(ConversationId ConversationId, CloseReason Reason = CloseReason.AdminClosed, string? Text = null) : IRegistryCommand, IWithConversationId;
 
 /// <summary>Makes a further conversation findable under a tube, without a channel of its own. Answered by <see cref="Done"/> or <see cref="Refused"/>.</summary>
 /// <param name="TubeId">The tube.</param>
 /// <param name="ConversationId">The conversation; refused while another tube carries it.</param>
-public sealed record AssociateConversation(TubeId TubeId, ConversationId ConversationId) : ITubeCommand;
+public sealed record AssociateConversation(TubeId TubeId, ConversationId ConversationId) : ITubeCommand, IWithConversationId;
 
 /// <summary>
 /// Sends the tube's signals to the sender of this command, the kept ones after <paramref name="AfterSequence"/> first, until <see cref="TubeClosed"/>.
@@ -124,9 +131,46 @@ public sealed record SubscribeSignals(TubeId TubeId, long AfterSequence = 0) : I
 /// <param name="TubeId">The tube.</param>
 public sealed record UnsubscribeSignals(TubeId TubeId) : ITubeCommand;
 
-/// <summary>Asks for what is known of a tube. Answered by <see cref="TubeFound"/> or <see cref="Refused"/>.</summary>
+/// <summary>Reads what follows a signal, and waits a little when nothing does yet. Answered by <see cref="SignalsRead"/> or <see cref="Refused"/>.</summary>
+/// <param name="TubeId">The tube; also one that ended not long ago.</param>
+/// <param name="AfterSequence">The last signal the reader has; 0 for none.</param>
+/// <param name="MaxWait">How long to wait for the first signal.</param>
+public sealed record ReadSignals(TubeId TubeId, long AfterSequence, TimeSpan MaxWait) : ITubeCommand
+{
+    /// <summary>Most signals in one answer.</summary>
+    public const int Most = 256;
+}
+
+/// <summary>Asks for what is known of a tube, also for a while after its end. Answered by <see cref="TubeFound"/> or <see cref="Refused"/>.</summary>
 /// <param name="TubeId">The tube.</param>
 public sealed record GetTube(TubeId TubeId) : ITubeCommand;
+
+/// <summary>Asks for the tube that carries a conversation. Answered by <see cref="TubeFound"/> or <see cref="Refused"/>.</summary>
+/// <param name="ConversationId">The conversation.</param>
+public sealed record FindConversation(ConversationId ConversationId) : IRegistryCommand, IWithConversationId;
+
+/// <summary>Asks for a page of the live tubes. Answered by <see cref="TubesRead"/> or <see cref="Refused"/>.</summary>
+/// <param name="Query">Which tubes, and how many.</param>
+public sealed record ListTubes(TubeQuery Query) : IRegistryCommand;
+
+/// <summary>Asks for the nodes of the cluster. Answered by <see cref="NodesRead"/>.</summary>
+public sealed record GetNodes : IRegistryCommand
+{
+    /// <summary>The only instance needed.</summary>
+    public static readonly GetNodes Instance = new();
+}
+
+/// <summary>
+/// Reads what happened to the tubes of one node after a change, and waits a little when nothing did yet. Answered by <see cref="EventsRead"/>.
+/// </summary>
+/// <param name="Run">The run of the node that <paramref name="AfterSequence"/> is of; null to learn where the node's changes stand now.</param>
+/// <param name="AfterSequence">The last change the reader knows.</param>
+/// <param name="MaxWait">How long to wait for the first change.</param>
+public sealed record ReadEvents(string? Run, long AfterSequence, TimeSpan MaxWait) : IRegistryCommand
+{
+    /// <summary>Most changes in one answer.</summary>
+    public const int Most = 256;
+}
 
 /// <summary>Asks for the registry's load. Answered by <see cref="CapacityRead"/>.</summary>
 public sealed record GetCapacity : IRegistryCommand
@@ -152,4 +196,27 @@ public sealed record ChangeLimits : IRegistryCommand
 
     /// <summary>Creates that may wait for admission, 0 or more.</summary>
     public int? MaxWaiting { get; init; }
+}
+
+/// <summary>
+/// Takes the node out of service: no tube is made any more, every tube's subscribers hear <see cref="NodeDraining"/>, and what is left when few enough are, or at the
+/// deadline, is closed as <see cref="CloseReason.NodeStopped"/>. Answered by <see cref="CapacityRead"/> at once, or <see cref="Refused"/>. Repeated, the last one holds.
+/// </summary>
+public sealed record DrainNode : IRegistryCommand
+{
+    /// <summary>Most that <see cref="Deadline"/> may be: one day.</summary>
+    public static readonly TimeSpan LongestDeadline = TimeSpan.FromDays(1);
+
+    /// <summary>How long tubes may go on; null leaves it to the node's setting.</summary>
+    public TimeSpan? Deadline { get; init; }
+
+    /// <summary>Tubes that are few enough to be closed before the deadline, 0 or more.</summary>
+    public int UntilAtMost { get; init; }
+}
+
+/// <summary>Puts a draining node back into service; what was closed stays closed. Answered by <see cref="CapacityRead"/> or, when the node stops, <see cref="Refused"/>.</summary>
+public sealed record ResumeNode : IRegistryCommand
+{
+    /// <summary>The only instance needed.</summary>
+    public static readonly ResumeNode Instance = new();
 }

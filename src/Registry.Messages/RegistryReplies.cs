@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Registry.Messages;
 
 /// <summary>The answer to a command.</summary>
@@ -30,6 +32,26 @@ public sealed record TubeCreated(TubeId TubeId, ConversationId ConversationId, s
 /// <summary>What is known of a tube.</summary>
 /// <param name="Snapshot">The tube at this moment.</param>
 public sealed record TubeFound(TubeSnapshot Snapshot) : RegistryReply;
+
+/// <summary>A page of live tubes.</summary>
+/// <param name="Page">The page.</param>
+public sealed record TubesRead(TubePage Page) : RegistryReply;
+
+/// <summary>Signals of a tube.</summary>
+/// <param name="Signals">In order; empty when none came in time. A <see cref="SignalsMissed"/> stands for what is no longer kept.</param>
+/// <param name="Ended">Whether nothing follows.</param>
+public sealed record SignalsRead(ImmutableArray<TubeSignal> Signals, bool Ended) : RegistryReply;
+
+/// <summary>What happened to the tubes of a node.</summary>
+/// <param name="Run">Names the node's run: its changes are counted from 1 in each.</param>
+/// <param name="LastSequence">The number of the last change the reader knows after this.</param>
+/// <param name="Changes">In order; empty when none came in time.</param>
+/// <param name="Missed">Whether changes after the reader's number are no longer kept, or it was of another run: list the node's tubes and go on after <paramref name="LastSequence"/>.</param>
+public sealed record EventsRead(string Run, long LastSequence, ImmutableArray<TubeSignal> Changes, bool Missed) : RegistryReply;
+
+/// <summary>The nodes of the cluster.</summary>
+/// <param name="Nodes">In the order of their names.</param>
+public sealed record NodesRead(ImmutableArray<NodeSnapshot> Nodes) : RegistryReply;
 
 /// <summary>The registry's load.</summary>
 /// <param name="Capacity">The load at this moment.</param>

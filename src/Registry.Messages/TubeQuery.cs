@@ -35,4 +35,8 @@ public sealed record TubeQuery
 /// <summary>A page of tubes in the order of their ids (ordinal). Pages stay in step while tubes come and go: none that lives throughout is missed or listed twice.</summary>
 /// <param name="Items">The tubes.</param>
 /// <param name="NextCursor">Where the next page starts; null when this is the last.</param>
-public sealed record TubePage(ImmutableArray<TubeSnapshot> Items, TubeId? NextCursor);
+public sealed record TubePage(ImmutableArray<TubeSnapshot> Items, TubeId? NextCursor)
+{
+    /// <summary>Nodes that did not answer: their tubes are not in the page, whether or not they have some.</summary>
+    public ImmutableArray<string> IncompleteNodes { get; init; } = [];
+}

@@ -69,6 +69,17 @@ public sealed record TubeClosed(TubeId TubeId, long Sequence, DateTimeOffset Tim
     public override string Kind => "tube_closed";
 }
 
+/// <summary>The tube's node goes out of service: make a tube on another node and move there; this one goes on until the deadline at most.</summary>
+/// <param name="TubeId">The tube.</param>
+/// <param name="Sequence">The signal's number.</param>
+/// <param name="Time">When it happened.</param>
+/// <param name="Deadline">When what is left is closed.</param>
+public sealed record NodeDraining(TubeId TubeId, long Sequence, DateTimeOffset Time, DateTimeOffset Deadline) : TubeSignal(TubeId, Sequence, Time)
+{
+    /// <inheritdoc/>
+    public override string Kind => "node_draining";
+}
+
 /// <summary>Tells a subscriber that it came too late for some signals; the ones after them follow.</summary>
 /// <param name="TubeId">The tube.</param>
 /// <param name="Sequence">The last signal that was missed.</param>
