@@ -44,23 +44,38 @@ public interface ITubeRegistry
     /// <returns><see cref="Done"/> or <see cref="Refused"/>.</returns>
     Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken = default);
 
+    /// <summary>What is known of a tube, also for a while after its end.</summary>
+    /// <returns><see cref="TubeFound"/> or <see cref="Refused"/>.</returns>
+    ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default);
+
+    /// <summary>The tube that carries a conversation.</summary>
+    /// <returns><see cref="TubeFound"/> or <see cref="Refused"/>.</returns>
+    ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default);
+
+    /// <summary>A page of the live tubes that match, in the order of their ids; in a cluster those of all nodes.</summary>
+    /// <returns><see cref="TubesRead"/> or <see cref="Refused"/>.</returns>
+    ValueTask<RegistryReply> ListTubesAsync(TubeQuery query, CancellationToken cancellationToken = default);
+
+    /// <summary>The nodes of the cluster, in the order of their names; this one alone when it is in none.</summary>
+    IReadOnlyList<NodeSnapshot> Nodes { get; }
+
     /// <summary>
-    /// The tube's signals, the kept ones after <paramref name="afterSequence"/> first; ends after <see cref="TubeClosed"/>. A reader that is
-    /// slower than the tube gets a <see cref="SignalsMissed"/> in place of what the bounded buffer no longer holds. Works for a while after the close.
+    /// The tube's signals, the kept ones after <paramref name="afterSequence"/> first; ends after <see cref="TubeClosed"/>, and at once when there is no such
+    /// tube. A reader that is slower than the tube gets a <see cref="SignalsMissed"/> in place of what the bounded buffer no longer holds. Works for a
+    /// while after the close. When the tube's node is lost, its channels and the tube are reported closed as <see cref="CloseReason.ConnectionLost"/>.
     /// </summary>
     /// <param name="tubeId">The tube.</param>
     /// <param name="afterSequence">The last signal the reader has; 0 for all.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
-    /// <returns>The signals, or null when there is no such tube.</returns>
-    IAsyncEnumerable<TubeSignal>? Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default);
+    IAsyncEnumerable<TubeSignal> Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// What happens to the tubes of the node, without end: every live tube first, unless all changes after <paramref name="afterSequence"/>
-    /// are still kept. A watcher that falls too far behind is told every tube again.
+    /// What happens to the tubes, in a cluster those of all nodes, without end: every live tube of a node first, unless all its changes after
+    /// <paramref name="after"/> are still kept. A watcher that falls too far behind is told every tube again.
     /// </summary>
-    /// <param name="afterSequence">The last change the watcher knows (<see cref="RegistryEvent.Sequence"/>); null for none.</param>
+    /// <param name="after">Where the watcher stands (<see cref="RegistryEvent.Position"/>); null for nowhere.</param>
     /// <param name="cancellationToken">Ends the watching.</param>
-    IAsyncEnumerable<RegistryEvent> WatchAsync(long? afterSequence = null, CancellationToken cancellationToken = default);
+    IAsyncEnumerable<RegistryEvent> WatchAsync(string? after = null, CancellationToken cancellationToken = default);
 
     /// <summary>Changes the node's limits until it stops.</summary>
     /// <returns><see cref="CapacityRead"/> or <see cref="Refused"/>.</returns>

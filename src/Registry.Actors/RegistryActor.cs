@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Registry.Actors.Admission;
+using Registry.Actors.ReadModel;
 using Registry.Actors.Reconciling;
 using Registry.Actors.Tubes;
 using Registry.Messages;
@@ -85,11 +86,8 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
             case CreateMessage create:
                 HandleCreateMessage(create);
                 break;
-            case GetTube get:
-                Sender.Tell(node.Directory.TryGet(get.TubeId, out var tube) ? new TubeFound(tube) : NotFound(get.TubeId));
-                break;
-            case GetCapacity:
-                Sender.Tell(new CapacityRead(node.Admission.Read()));
+            case IRegistryCommand read when RegistryReads.CanRead(read):
+                node.Reads.ReadAsync(read, CancellationToken.None).PipeTo(Sender, Self);
                 break;
             case ChangeLimits change:
                 Change(change);
@@ -217,7 +215,7 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
         }
     }
 
-    private static Refused NotFound(TubeId id) => new(RefusalCode.TubeNotFound, $"There is no tube {id} on this node.") { TubeId = id };
+    internal static Refused NotFound(TubeId id) => new(RefusalCode.TubeNotFound, $"There is no tube {id}.") { TubeId = id };
 
     /// <summary>A tube whose actor lives.</summary>
     private sealed record Child(IActorRef Actor, string? Owner)

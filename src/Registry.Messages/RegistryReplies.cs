@@ -98,6 +98,8 @@ public enum RefusalCode
     Draining,
     /// <summary>A fault of the registry; the node's log has it.</summary>
     InternalError,
+    /// <summary>A node of the cluster that must be asked does not answer; the cluster decides shortly whether it is gone.</summary>
+    NodeUnreachable,
 }
 
 /// <summary>The command was refused. This is a value, not an exception: it is part of the protocol.</summary>
@@ -121,7 +123,7 @@ public sealed record Refused(RefusalCode Code, string Message) : RegistryReply
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>Whether the same command can succeed later.</summary>
-    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.OwnerLimit or RefusalCode.ChannelLimit or RefusalCode.RelayUnavailable or RefusalCode.Draining or RefusalCode.CreateTimeout or RefusalCode.TubeNotReady or RefusalCode.TubeClosing;
+    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.OwnerLimit or RefusalCode.ChannelLimit or RefusalCode.RelayUnavailable or RefusalCode.Draining or RefusalCode.NodeUnreachable or RefusalCode.CreateTimeout or RefusalCode.TubeNotReady or RefusalCode.TubeClosing;
 }
 
 /// <summary>The codes as text.</summary>
@@ -151,6 +153,7 @@ public static class RefusalCodeText
             RefusalCode.CreateFailed => "create_failed",
             RefusalCode.Draining => "draining",
             RefusalCode.InternalError => "internal_error",
+            RefusalCode.NodeUnreachable => "node_unreachable",
             _ => throw new ArgumentOutOfRangeException(nameof(code), code, "Not a refusal code."),
         };
     }

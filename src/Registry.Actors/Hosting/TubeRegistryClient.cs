@@ -45,10 +45,18 @@ internal sealed class TubeRegistryClient(ActorSystem system) : ITubeRegistry
 
     public Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
 
-    public IAsyncEnumerable<RegistryEvent> WatchAsync(long? afterSequence = null, CancellationToken cancellationToken = default) => node.Events.WatchAsync(afterSequence, cancellationToken);
+    public ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default) => new(node.Reads.Find(tubeId));
 
-    public IAsyncEnumerable<TubeSignal>? Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default) =>
-        node.Directory.SignalsOf(tubeId)?.ReadAsync(afterSequence, cancellationToken);
+    public ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default) => new(node.Reads.Find(conversationId));
+
+    public ValueTask<RegistryReply> ListTubesAsync(TubeQuery query, CancellationToken cancellationToken = default) => new(node.Reads.List(query));
+
+    public IReadOnlyList<NodeSnapshot> Nodes => [node.Reads.Node()];
+
+    public IAsyncEnumerable<RegistryEvent> WatchAsync(string? after = null, CancellationToken cancellationToken = default) => node.Events.WatchAsync(after, cancellationToken);
+
+    public IAsyncEnumerable<TubeSignal> Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default) =>
+        node.Directory.SignalsOf(tubeId)?.ReadAsync(afterSequence, cancellationToken) ?? AsyncEnumerable.Empty<TubeSignal>();
 
     // What is out of range the registry refuses at once, by name.
     private static TimeSpan Bounded(TimeSpan time) => time < TimeSpan.Zero ? TimeSpan.Zero : time > CreateTube.LongestWait ? CreateTube.LongestWait : time;

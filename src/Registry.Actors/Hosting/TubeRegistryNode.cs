@@ -33,8 +33,9 @@ internal sealed class TubeRegistryNode : IExtension
         Name = options.Node ?? Environment.MachineName;
         time = options.TimeProvider ?? TimeProvider.System;
         Directory = new(Settings.ClosedKept);
-        Events = new(Directory, Settings.EventBuffer);
+        Events = new(Name, Directory, Settings.EventBuffer);
         Admission = new(new(Settings.MaxConcurrentCreates, Settings.MaxTubes, Settings.MaxTubesPerOwner, Settings.MaxWaiting), time);
+        Reads = new(Name, Directory, Events, Admission, time);
         Metrics = new(Admission);
         Holdings = new();
         channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new()) { ConnectionRefused = options.ConnectionRefused };
@@ -52,7 +53,11 @@ internal sealed class TubeRegistryNode : IExtension
 
     public TubeDirectory Directory { get; }
 
+    public RegistryReads Reads { get; }
+
     public RegistryEventLog Events { get; }
+
+    public TimeProvider Time => time;
 
     public CreateAdmission Admission { get; }
 
@@ -69,6 +74,7 @@ internal sealed class TubeRegistryNode : IExtension
         Settings,
         time,
         Directory,
+        Reads,
         Events,
         Admission,
         Metrics,

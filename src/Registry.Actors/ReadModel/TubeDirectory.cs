@@ -18,6 +18,12 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
     private readonly ConcurrentQueue<string> closedConversationOrder = new();
     private int count;
 
+    /// <summary>Told, by the tube's actor, when a tube no longer carries a conversation.</summary>
+    public Action<ConversationId, TubeId>? ConversationReleased { get; set; }
+
+    /// <summary>Told, by the tube's actor, when a tube is no longer listed.</summary>
+    public Action<TubeSnapshot>? TubeRemoved { get; set; }
+
     // A gauge of its own: ConcurrentDictionary.Count takes every lock.
     public int Count => Volatile.Read(ref count);
 
@@ -130,7 +136,11 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
     }
 
     /// <summary>Frees a conversation if the tube has it.</summary>
-    public void Release(ConversationId conversationId, TubeEntry entry) => conversations.TryRemove(new(conversationId.ToString(), entry));
+    public void Release(ConversationId conversationId, TubeEntry entry)
+    {
+        if (conversations.TryRemove(new(conversationId.ToString(), entry)))
+            ConversationReleased?.Invoke(conversationId, entry.TubeId);
+    }
 
     /// <summary>Removes a tube and keeps it readable as closed.</summary>
     public void Remove(TubeEntry entry)
@@ -141,7 +151,11 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
         closed[entry.TubeId.ToString()] = entry;
         closedOrder.Enqueue(entry);
         if (tubes.TryRemove(new(entry.TubeId.ToString(), entry)))
+        {
             Interlocked.Decrement(ref count);
+            TubeRemoved?.Invoke(entry.Snapshot);
+        }
+
         while (closedOrder.Count > closedKept)
             DropOldestClosed();
     }

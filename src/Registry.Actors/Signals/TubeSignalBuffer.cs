@@ -37,6 +37,15 @@ internal sealed class TubeSignalBuffer(TubeId tubeId, int capacity)
         }
     }
 
+    /// <summary>The signals after a number, as soon as there is one or the time is over.</summary>
+    public async Task<SignalsRead> ReadAsync(ReadSignals read, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var batch = signals.Read(read.AfterSequence, ReadSignals.Most);
+        if (batch.Items.Count == 0 && !batch.Ended && await batch.Next.WithinAsync(read.MaxWait, time, cancellationToken))
+            batch = signals.Read(read.AfterSequence, ReadSignals.Most);
+        return new([.. Tell(batch)], batch.Ended);
+    }
+
     private IReadOnlyList<TubeSignal> Tell(ReplayBuffer<TubeSignal>.Batch batch) =>
         batch.Missed is { } missed ? [new SignalsMissed(tubeId, missed.Last, batch.Items[0].Time, missed.First), .. batch.Items] : batch.Items;
 }

@@ -15,6 +15,7 @@ internal sealed record TubeContext(
     RegistrySettings Settings,
     TimeProvider Time,
     TubeDirectory Directory,
+    RegistryReads Reads,
     RegistryEventLog Events,
     CreateAdmission Admission,
     RegistryMetrics Metrics,

@@ -8,16 +8,20 @@ internal static class ConversationEndpoints
 {
     public static void MapConversations(this IEndpointRouteBuilder v1)
     {
-        v1.MapGet("/conversations/{conversationId}", Read);
+        v1.MapGet("/conversations/{conversationId}", ReadAsync);
         v1.MapDelete("/conversations/{conversationId}", CloseAsync);
     }
 
-    private static IResult Read(HttpContext context, ITubeRegistry registry)
+    private static async Task<IResult> ReadAsync(HttpContext context, ITubeRegistry registry, CancellationToken cancellationToken)
     {
         var conversationId = Arguments.LastSegment(context);
         if (!Arguments.TryConversationId(conversationId, out var id, out var problem))
             return problem;
-        if (!registry.Directory.TryGet(id, out var tube) || tube.Conversations.FirstOrDefault(conversation => conversation.ConversationId == id) is not { } found)
+        var reply = await registry.FindConversationAsync(id, cancellationToken);
+        if (reply is not TubeFound { Snapshot: var tube })
+            return Replies.Translate(reply);
+        // It may have ended since.
+        if (tube.Conversations.FirstOrDefault(conversation => conversation.ConversationId == id) is not { } found)
             return Problem.ConversationNotFound(conversationId);
         return Results.Json(
             new ConversationBody(conversationId, found.Type, found.IsOpen, tube.TubeId.ToString(), tube.Node, tube.State.Text) { LocalListenAddress = found.LocalListenAddress },

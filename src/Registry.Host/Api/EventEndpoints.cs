@@ -16,34 +16,30 @@ internal static class EventEndpoints
 
     public static void MapEvents(this IEndpointRouteBuilder v1)
     {
-        v1.MapGet("/tubes/{tubeId}/signals", OpenSignals);
-        // The node counts its changes from 1 each time it starts: a number of an earlier run means nothing in this one.
-        var run = Guid.NewGuid().ToString("N")[..8];
-        v1.MapGet("/events", (string? after, HttpRequest request, ITubeRegistry registry) => OpenEvents(run, after, request, registry));
+        v1.MapGet("/tubes/{tubeId}/signals", OpenSignalsAsync);
+        v1.MapGet("/events", OpenEvents);
     }
 
-    private static IResult OpenSignals(string tubeId, string? after, HttpRequest request, ITubeRegistry registry)
+    private static async Task<IResult> OpenSignalsAsync(string tubeId, string? after, HttpRequest request, ITubeRegistry registry)
     {
         if (!Arguments.TryTubeId(tubeId, out var id, out var problem) || !TryReadSequence(request, after, out var sequence, out problem))
             return problem;
-        return registry.Signals(id, sequence) is { } signals
-            ? new EventStream(signals.Select(signal => new ServerSentEvent(Invariant(signal.Sequence), signal.Kind, SignalBody.Of(signal))))
-            : Problem.TubeNotFound(tubeId);
+        return await registry.FindTubeAsync(id, request.HttpContext.RequestAborted) is Refused refused
+            ? Problem.Of(refused)
+            : new EventStream(registry.Signals(id, sequence).Select(signal => new ServerSentEvent(Invariant(signal.Sequence), signal.Kind, SignalBody.Of(signal))));
     }
 
-    private static EventStream OpenEvents(string run, string? after, HttpRequest request, ITubeRegistry registry)
-    {
-        // What does not come from this run gets the list again, which is never wrong.
-        var position = ReadPosition(request, after).Text?.Split('-') is [var ofRun, var number] && ofRun == run && TryParse(number, out var known) ? known : (long?)null;
-        return new(registry.WatchAsync(position).Select(change => Translate(change, run, registry.Directory)));
-    }
+    // A position of a run that is over gets the list again, which is never wrong.
+    private static EventStream OpenEvents(string? after, HttpRequest request, ITubeRegistry registry) =>
+        new(registry.WatchAsync(ReadPosition(request, after).Text).Select(Translate));
 
-    private static ServerSentEvent Translate(RegistryEvent change, string run, ITubeDirectory directory) => change switch
+    // A client that is cut off within the list needs all of it again, so what is listed has no id.
+    private static ServerSentEvent Translate(RegistryEvent change) => change switch
     {
-        // Without an id: a client that is cut off within the list needs all of it again.
-        TubeListed listed => new(null, "tube", TubeBody.Of(listed.Tube, directory)),
-        TubeSignalled signalled => new($"{run}-{Invariant(change.Sequence)}", signalled.Signal.Kind, SignalBody.Of(signalled.Signal)),
-        _ => new($"{run}-{Invariant(change.Sequence)}", "tubes_listed", new object()),
+        TubeListed listed => new(null, "tube", TubeBody.Of(listed.Tube)),
+        TubeSignalled signalled => new(change.Position, signalled.Signal.Kind, SignalBody.Of(signalled.Signal)),
+        TubesListed listed => new(change.Position, "tubes_listed", new { listed.Node }),
+        _ => throw new InvalidOperationException($"{change.GetType().Name} has no form as an event."),
     };
 
     private static bool TryReadSequence(HttpRequest request, string? after, out long sequence, [NotNullWhen(false)] out Problem? problem)

@@ -10,6 +10,7 @@ internal static class NodeEndpoints
     {
         routes.MapGet("/v1/capacity", (ITubeRegistry registry) => Results.Json(registry.Capacity, ApiJson.Options));
         routes.MapPut("/v1/capacity/limits", ChangeLimitsAsync);
+        routes.MapGet("/v1/nodes", (ITubeRegistry registry) => Results.Json(new ListBody<NodeBody>([.. registry.Nodes.Select(NodeBody.Of)]), ApiJson.Options));
         routes.MapGet("/healthz", () => Results.Text("ok"));
         routes.MapGet("/readyz", ReadReadiness);
     }

@@ -1,4 +1,3 @@
-using Registry.Actors;
 using Registry.Messages;
 
 namespace Registry.Host.Api;
@@ -64,7 +63,7 @@ internal sealed record TubeBody(string TubeId, string Node, string State, bool I
     public CloseReasonBody? CloseReason { get; init; }
     public string? CloseText { get; init; }
 
-    public static TubeBody Of(TubeSnapshot tube, ITubeDirectory directory) => new(tube.TubeId.ToString(), tube.Node, tube.State.Text, tube.IsOfferer, tube.CreatedAt)
+    public static TubeBody Of(TubeSnapshot tube) => new(tube.TubeId.ToString(), tube.Node, tube.State.Text, tube.IsOfferer, tube.CreatedAt)
     {
         Owner = tube.Owner,
         Conversations = [.. tube.Conversations.Select(TubeConversationBody.Of)],
@@ -72,7 +71,7 @@ internal sealed record TubeBody(string TubeId, string Node, string State, bool I
         SelectedPair = tube.SelectedPair,
         LocalAddress = tube.LocalAddress,
         RemoteAddress = tube.RemoteAddress,
-        Traffic = TrafficBody.Of(directory.TryGetTraffic(tube.TubeId, out var traffic) ? traffic : tube.Traffic),
+        Traffic = TrafficBody.Of(tube.Traffic),
         CloseReason = tube.CloseReason is { } reason ? CloseReasonBody.Of(reason) : null,
         CloseText = tube.CloseText,
     };
@@ -85,6 +84,25 @@ internal sealed record ListBody<T>(IReadOnlyList<T> Items)
     public string? NextCursor { get; init; }
     /// <summary>Nodes that did not answer.</summary>
     public IReadOnlyList<string> IncompleteNodes { get; init; } = [];
+}
+
+/// <summary>A node of the cluster.</summary>
+internal sealed record NodeBody(string Node, string Address, string State)
+{
+    public int? Load { get; init; }
+    public RegistryCapacity? Capacity { get; init; }
+    public string? Version { get; init; }
+    public DateTimeOffset? Since { get; init; }
+    public long SupersededTubes { get; init; }
+
+    public static NodeBody Of(NodeSnapshot node) => new(node.Node, node.Address, node.State.Text)
+    {
+        Load = node.Capacity?.LoadPercentage,
+        Capacity = node.Capacity,
+        Version = node.Version,
+        Since = node.Since,
+        SupersededTubes = node.SupersededTubes,
+    };
 }
 
 /// <summary>Where a conversation lives.</summary>

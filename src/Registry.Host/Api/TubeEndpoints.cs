@@ -11,8 +11,8 @@ internal static class TubeEndpoints
     public static void MapTubes(this IEndpointRouteBuilder v1)
     {
         v1.MapPost("/tubes", CreateAsync);
-        v1.MapGet("/tubes", TubeList.Read);
-        v1.MapGet("/tubes/{tubeId}", Read);
+        v1.MapGet("/tubes", TubeList.ReadAsync);
+        v1.MapGet("/tubes/{tubeId}", ReadAsync);
         v1.MapDelete("/tubes/{tubeId}", CloseAsync);
         v1.MapPut("/tubes/{tubeId}/remote-description", SetRemoteDescriptionAsync);
         v1.MapPost("/tubes/{tubeId}/candidates", AddCandidatesAsync);
@@ -70,14 +70,15 @@ internal static class TubeEndpoints
         return problem is null;
     }
 
-    private static IResult Read(string tubeId, ITubeRegistry registry)
+    private static async Task<IResult> ReadAsync(string tubeId, ITubeRegistry registry, CancellationToken cancellationToken)
     {
         if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
             return problem;
-        var directory = registry.Directory;
-        if (!directory.TryGet(id, out var tube) && !directory.TryGetClosed(id, out tube))
-            return Problem.TubeNotFound(tubeId);
-        return Results.Json(TubeBody.Of(tube, directory), ApiJson.Options);
+        return await registry.FindTubeAsync(id, cancellationToken) switch
+        {
+            TubeFound found => Results.Json(TubeBody.Of(found.Snapshot), ApiJson.Options),
+            var reply => Replies.Translate(reply),
+        };
     }
 
     private static async Task<IResult> CloseAsync(string tubeId, string? reason, ITubeRegistry registry, CancellationToken cancellationToken)

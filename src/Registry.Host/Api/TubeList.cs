@@ -8,16 +8,19 @@ namespace Registry.Host.Api;
 /// <summary><c>GET /v1/tubes</c>: a page of the live tubes in the order of their ids.</summary>
 internal static class TubeList
 {
-    public static IResult Read(string? filter, string? state, string? owner, string? limit, string? cursor, ITubeRegistry registry)
+    public static async Task<IResult> ReadAsync(string? filter, string? state, string? owner, string? limit, string? cursor, ITubeRegistry registry, CancellationToken cancellationToken)
     {
         if (!TryState(state, out var inState, out var problem) || !TryLimit(limit, out var most, out problem) || !TryCursor(cursor, out var after, out problem))
             return problem;
         if (owner is "")
             return Problem.InvalidRequest(nameof(owner), "'owner' is empty; leave it out for the tubes of all owners.");
-        var page = registry.Directory.List(new() { Text = filter, State = inState, Owner = owner, Limit = most, Cursor = after });
-        return Results.Json(
-            new ListBody<TubeBody>([.. page.Items.Select(tube => TubeBody.Of(tube, registry.Directory))]) { NextCursor = page.NextCursor?.ToString() },
-            ApiJson.Options);
+        return await registry.ListTubesAsync(new() { Text = filter, State = inState, Owner = owner, Limit = most, Cursor = after }, cancellationToken) switch
+        {
+            TubesRead { Page: var page } => Results.Json(
+                new ListBody<TubeBody>([.. page.Items.Select(TubeBody.Of)]) { NextCursor = page.NextCursor?.ToString(), IncompleteNodes = page.IncompleteNodes },
+                ApiJson.Options),
+            var reply => Replies.Translate(reply),
+        };
     }
 
     private static bool TryState(string? text, out TubeState? state, [NotNullWhen(false)] out Problem? problem)

@@ -117,7 +117,7 @@ internal sealed class Forwarder(ITubeRegistry registry, GatewayClient gateway, F
 
     private async Task<string> FollowLocalAsync(TubeCreated local, string remote, Action onReady, CancellationToken cancellationToken)
     {
-        await foreach (var signal in registry.Signals(local.TubeId, 0, cancellationToken) ?? throw Gone(local.TubeId))
+        await foreach (var signal in registry.Signals(local.TubeId, 0, cancellationToken))
         {
             switch (signal)
             {

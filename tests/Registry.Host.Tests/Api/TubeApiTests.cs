@@ -135,6 +135,7 @@ public sealed class TubeApiTests : IAsyncLifetime
         { RefusalCode.CreateFailed, 500, false },
         { RefusalCode.InternalError, 500, false },
         { RefusalCode.Draining, 503, true },
+        { RefusalCode.NodeUnreachable, 503, true },
         { RefusalCode.RelayUnavailable, 503, true },
         { RefusalCode.CreateTimeout, 504, true },
     };
