@@ -9,8 +9,6 @@ namespace Registry.Actors;
 /// <summary>How creates come in: checked, admitted at once or after a wait, handed to a tube, answered once.</summary>
 public sealed partial class RegistryActor
 {
-    private const int MaxTextLength = 128;
-
     private readonly WaitingRoom waiting = new();
     private readonly Dictionary<(string? Owner, string Key), PendingCreate> requestKeys = [];
     private readonly Dictionary<IActorRef, HashSet<PendingCreate>> asking = [];
@@ -47,7 +45,7 @@ public sealed partial class RegistryActor
 
     private void Create(CreateTube command, CreateCall? call)
     {
-        if (Check(command) is { } invalid)
+        if (CreateCheck.Find(command) is { } invalid)
         {
             Sender.Tell(invalid);
             return;
@@ -317,25 +315,6 @@ public sealed partial class RegistryActor
 
     private static Refused? TooSmall(int? value, int least, string key) =>
         value < least ? new(RefusalCode.InvalidRequest, $"{key} is {value}; it must be at least {least}.") { Key = key } : null;
-
-    private static Refused? Check(CreateTube command)
-    {
-        if (string.IsNullOrEmpty(command.ConversationId.ToString()))
-            return new(RefusalCode.InvalidRequest, "conversationId is missing.") { Key = "conversationId" };
-        if (command.TubeId is { } tube && string.IsNullOrEmpty(tube.ToString()))
-            return new(RefusalCode.InvalidRequest, "tubeId is empty; leave it out for any.") { Key = "tubeId" };
-        return WrongText(command.RequestKey, "requestKey") ?? WrongText(command.Owner, "owner")
-            ?? WrongTime(command.MaxWait, CreateTube.LongestWait, "maxWait") ?? WrongTime(command.Timeout, CreateTube.LongestWait, "timeout")
-            ?? WrongTime(command.IdleTimeout, CreateTube.LongestLife, "idleTimeout") ?? WrongTime(command.MaxAge, CreateTube.LongestLife, "maxAge");
-    }
-
-    private static Refused? WrongText(string? text, string key) => text is { Length: 0 or > MaxTextLength } || text?.Any(char.IsControl) == true
-        ? new(RefusalCode.InvalidRequest, $"{key} must have 1 to {MaxTextLength} printable characters.") { Key = key }
-        : null;
-
-    private static Refused? WrongTime(TimeSpan? time, TimeSpan most, string key) => time <= TimeSpan.Zero || time > most
-        ? new(RefusalCode.InvalidRequest, $"{key} must be more than 0 and at most {most.TotalDays} days.") { Key = key }
-        : null;
 
     // One line at the crossing; the counters tell how many followed.
     private void CountRefusal(Refused refused)

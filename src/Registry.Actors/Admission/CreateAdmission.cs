@@ -50,11 +50,11 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
         if (stopping)
             return new(RefusalCode.Draining, "This node is stopping. Ask another one.");
         if (needsTube && owner is not null && limits.MaxTubesPerOwner > 0 && tubesOfOwners.GetValueOrDefault(owner) >= limits.MaxTubesPerOwner)
-            return Refusal(RefusalCode.OwnerLimit, $"Owner {owner} has {tubesOfOwners[owner]} tubes of at most {limits.MaxTubesPerOwner}. Close one, or", limits.MaxTubesPerOwner, LongestRetry);
+            return OwnerLimit(owner, tubesOfOwners[owner], limits.MaxTubesPerOwner) with { ActiveCreates = active };
         if (needsTube && tubes >= limits.MaxTubes)
-            return Refusal(RefusalCode.Overloaded, $"This node holds {tubes} tubes of at most {limits.MaxTubes}; close some, or", limits.MaxTubes, LongestRetry);
+            return Overloaded($"This node holds {tubes} tubes of at most {limits.MaxTubes}; close some, or", limits.MaxTubes, LongestRetry);
         if (active >= limits.MaxConcurrentCreates)
-            return Refusal(RefusalCode.Overloaded, $"{active} creates are in flight; the limit is {limits.MaxConcurrentCreates}:", limits.MaxConcurrentCreates, RetryAfter());
+            return Overloaded($"{active} creates are in flight; the limit is {limits.MaxConcurrentCreates}:", limits.MaxConcurrentCreates, RetryAfter());
 
         place = entered.AddLast(time.GetTimestamp());
         Interlocked.Increment(ref active);
@@ -161,10 +161,15 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
         return left < ShortestRetry ? ShortestRetry : left > LongestRetry ? LongestRetry : left;
     }
 
-    private Refused Refusal(RefusalCode code, string message, int limit, TimeSpan retryAfter) =>
+    /// <summary>An owner has as many tubes as it may.</summary>
+    public static Refused OwnerLimit(string owner, int tubes, int limit) =>
+        Refusal(RefusalCode.OwnerLimit, $"Owner {owner} has {tubes} tubes of at most {limit}. Close one, or", limit, LongestRetry);
+
+    private Refused Overloaded(string message, int limit, TimeSpan retryAfter) => Refusal(RefusalCode.Overloaded, message, limit, retryAfter) with { ActiveCreates = active };
+
+    private static Refused Refusal(RefusalCode code, string message, int limit, TimeSpan retryAfter) =>
         new(code, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{message} try again in {retryAfter.TotalSeconds:0.#} s."))
         {
-            ActiveCreates = active,
             Limit = limit,
             RetryAfter = retryAfter,
         };

@@ -244,7 +244,7 @@ public sealed class CreateSpecs(ITestOutputHelper output) : RegistrySpec(output)
         (await Registry.AddCandidatesAsync(new(nobody, [""]))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.TubeNotFound);
         (await Registry.AssociateAsync(new(nobody, new("c")))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.TubeNotFound);
         (await Registry.CloseConversationAsync(new(new("c")))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.ConversationNotFound);
-        Registry.Signals(nobody).ShouldBeNull();
+        (await SignalsAsync(nobody)).ShouldBeEmpty();
         Node.Directory.ConversationCount.ShouldBe(0);
     }
 

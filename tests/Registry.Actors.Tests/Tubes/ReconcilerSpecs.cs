@@ -145,7 +145,7 @@ public sealed class ReconcilerSpecs(ITestOutputHelper output) : RegistrySpec(out
         Clock.Advance(TimeSpan.FromMinutes(2));
 
         await AwaitAssertAsync(() => Registry.Directory.TryGetClosed(created.TubeId, out _).ShouldBeFalse());
-        Registry.Signals(created.TubeId).ShouldBeNull();
+        (await SignalsAsync(created.TubeId)).ShouldBeEmpty();
     }
 
     /// <summary>Holds whoever looks at its path.</summary>

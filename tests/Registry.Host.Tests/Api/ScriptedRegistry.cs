@@ -29,6 +29,7 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
     public RegistryCapacity Capacity { get; set; } = new() { CanAcceptMore = true, MaxConcurrentCreates = 100, MaxTubes = 10 };
     public string Node => "test-node";
     public int Count => Tubes.Count;
+    public TubeTraffic Traffic { get; } = new(10, 20, 1, 2, TimeSpan.FromMilliseconds(1.5));
 
     public void Emit(TubeSignal signal) => signals.Writer.TryWrite(signal).ShouldBeTrue();
 
@@ -46,16 +47,36 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
     public Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken = default) => Ask(command);
     public Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default) => Ask(command);
 
-    public IAsyncEnumerable<RegistryEvent> WatchAsync(long? afterSequence = null, CancellationToken cancellationToken = default)
+    public IReadOnlyList<NodeSnapshot> Nodes { get; set; } = [];
+
+    public ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default) =>
+        new(TryGet(tubeId, out var tube) || ClosedTubes.TryGetValue(tubeId, out tube)
+            ? new TubeFound(tube with { Traffic = Traffic })
+            : new Refused(RefusalCode.TubeNotFound, $"There is no tube {tubeId}.") { TubeId = tubeId });
+
+    public ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default) =>
+        new(TryGet(conversationId, out var tube) ? new TubeFound(tube) : new Refused(RefusalCode.ConversationNotFound, "No tube carries it."));
+
+    public ValueTask<RegistryReply> ListTubesAsync(TubeQuery query, CancellationToken cancellationToken = default)
     {
-        AskedAfter = afterSequence;
+        var page = List(query);
+        return new(new TubesRead(page with { Items = [.. page.Items.Select(tube => tube with { Traffic = Traffic })], IncompleteNodes = IncompleteNodes }));
+    }
+
+    public System.Collections.Immutable.ImmutableArray<string> IncompleteNodes { get; set; } = [];
+
+    public string? AskedFrom { get; private set; }
+
+    public IAsyncEnumerable<RegistryEvent> WatchAsync(string? after = null, CancellationToken cancellationToken = default)
+    {
+        AskedFrom = after;
         return ReadAsync(changes.Reader, cancellationToken);
     }
 
-    public IAsyncEnumerable<TubeSignal>? Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<TubeSignal> Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default)
     {
         AskedAfter = afterSequence;
-        return Tubes.ContainsKey(tubeId) ? ReadAsync(signals.Reader, cancellationToken) : null;
+        return ReadAsync(signals.Reader, cancellationToken);
     }
 
     public bool TryGet(TubeId tubeId, [NotNullWhen(true)] out TubeSnapshot? tube) => Tubes.TryGetValue(tubeId, out tube);
@@ -68,7 +89,7 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
 
     public bool TryGetTraffic(TubeId tubeId, out TubeTraffic traffic)
     {
-        traffic = new(10, 20, 1, 2, TimeSpan.FromMilliseconds(1.5));
+        traffic = Traffic;
         return Tubes.ContainsKey(tubeId);
     }
 

@@ -1,0 +1,237 @@
+using Akka.Actor;
+using Registry.Actors.Admission;
+using Registry.Actors.Cluster.Nodes;
+using Registry.Actors.Hosting;
+using Registry.Messages;
+using Registry.Messages.Cluster;
+
+namespace Registry.Actors.Cluster;
+
+/// <summary>
+/// The registry of a cluster as typed calls, on any of its nodes. What this node has it answers itself; where a tube lives it asks the nodes, where a conversation
+/// lives it asks the conversation's entry.
+/// </summary>
+internal sealed class ClusterRegistry : ITubeRegistry
+{
+    // What a node does takes its own time; this much more is for the answer to arrive.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
+
+    private readonly ActorSystem system;
+    private readonly TubeRegistryNode node;
+    private readonly TubeRegistryClient local;
+
+    public ClusterRegistry(ActorSystem system)
+    {
+        this.system = system;
+        node = TubeRegistryNode.Get(system);
+        local = new(system);
+    }
+
+    public ITubeDirectory Directory => node.Directory;
+
+    public RegistryCapacity Capacity => node.Admission.Read();
+
+    public string Node => node.Name;
+
+    public IReadOnlyList<NodeSnapshot> Nodes => Room.Nodes.Describe();
+
+    private ClusterRoomContext Room => ClusterRoom.Of(system);
+
+    public async Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default)
+    {
+        if (CreateCheck.Find(command) is { } invalid)
+            return invalid;
+        NodeAddress? at = null;
+        if (command.TubeId is { } named)
+        {
+            var place = await LocateAsync(named, cancellationToken);
+            if (place is { Node: null, Missing: not null })
+                return place.Unknown(named);
+            at = place.Node;
+        }
+
+        var limit = (command.Timeout ?? node.Settings.InitializingTimeout + (command.MaxWait ?? TimeSpan.Zero)) + Grace;
+        return await OpenAsync(command, at, limit, cancellationToken);
+    }
+
+    public async Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken = default)
+    {
+        var place = await LocateAsync(command.TubeId, cancellationToken);
+        return place.Node is { } at ? await OpenAsync(command, at, Grace, cancellationToken) : place.Unknown(command.TubeId);
+    }
+
+    public Task<RegistryReply> SetRemoteDescriptionAsync(SetRemoteDescription command, CancellationToken cancellationToken = default) =>
+        AskTubeAsync(command, () => local.SetRemoteDescriptionAsync(command, cancellationToken), TimeSpan.Zero, cancellationToken);
+
+    public Task<RegistryReply> AddCandidatesAsync(AddCandidates command, CancellationToken cancellationToken = default) =>
+        AskTubeAsync(command, () => local.AddCandidatesAsync(command, cancellationToken), TimeSpan.Zero, cancellationToken);
+
+    public Task<RegistryReply> CloseTubeAsync(CloseTube command, CancellationToken cancellationToken = default) =>
+        AskTubeAsync(command, () => local.CloseTubeAsync(command, cancellationToken), node.Settings.ClosingTimeout, cancellationToken);
+
+    public Task<RegistryReply> CloseConversationAsync(CloseConversation command, CancellationToken cancellationToken = default) =>
+        node.Directory.TryGet(command.ConversationId, out _) || node.Directory.WasClosed(command.ConversationId)
+            ? local.CloseConversationAsync(command, cancellationToken)
+            : AskEntryAsync(command, node.Settings.ClosingTimeout + Grace, cancellationToken);
+
+    public Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default) => local.ChangeLimitsAsync(command, cancellationToken);
+
+    public async ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default)
+    {
+        if (node.Reads.Find(tubeId) is TubeFound here)
+            return here;
+        return await AskTubeAsync(new GetTube(tubeId), null, TimeSpan.Zero, cancellationToken);
+    }
+
+    public async ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default)
+    {
+        if (node.Reads.Find(conversationId) is TubeFound here)
+            return here;
+        return await AskEntryAsync(new FindConversation(conversationId), Grace, cancellationToken);
+    }
+
+    public async ValueTask<RegistryReply> ListTubesAsync(TubeQuery query, CancellationToken cancellationToken = default)
+    {
+        var mine = node.Reads.List(query);
+        if (mine is not TubesRead { Page: var page })
+            return mine;
+        var others = Room.Nodes.Others.Select(n => (Name: Room.Nodes.NameOf(n), Reply: TryAskAsync(n, new ListTubes(query), Room.Settings.Try, cancellationToken))).ToArray();
+        List<TubePage> pages = [page];
+        List<string> missing = [];
+        foreach (var (name, reply) in others)
+        {
+            if (await reply is TubesRead read)
+                pages.Add(read.Page);
+            else
+                missing.Add(name);
+        }
+
+        return new TubesRead(Merge(pages, query.Limit) with { IncompleteNodes = [.. missing.Order(StringComparer.Ordinal)] });
+    }
+
+    public IAsyncEnumerable<TubeSignal> Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default) =>
+        node.Directory.SignalsOf(tubeId) is { } signals ? signals.ReadAsync(afterSequence, cancellationToken) : new RemoteSignals(this, Room, tubeId).ReadAsync(afterSequence, cancellationToken);
+
+    public IAsyncEnumerable<RegistryEvent> WatchAsync(string? after = null, CancellationToken cancellationToken = default) => new ClusterWatch(this, Room, node).ReadAsync(after, cancellationToken);
+
+    /// <summary>Where a tube is.</summary>
+    /// <param name="Node">Its node; null when none of those that answered has it.</param>
+    /// <param name="Found">The tube, when it had to be looked for.</param>
+    /// <param name="Missing">The name of a node that did not answer, when none had it.</param>
+    internal readonly record struct Place(NodeAddress? Node, TubeFound? Found, string? Missing)
+    {
+        /// <summary>Why there is none.</summary>
+        public Refused Unknown(TubeId tube) => Missing is null
+            ? RegistryActor.NotFound(tube)
+            : new(RefusalCode.NodeUnreachable, $"No node that answers has tube {tube}, but {Missing} does not answer: try again shortly.") { TubeId = tube, RetryAfter = TimeSpan.FromSeconds(1) };
+    }
+
+    /// <summary>Finds the node that has a tube, live or ended not long ago: this one, or whichever says so.</summary>
+    internal async Task<Place> LocateAsync(TubeId tubeId, CancellationToken cancellationToken)
+    {
+        if (node.Reads.Find(tubeId) is TubeFound here)
+            return new(Room.Nodes.Self, here, null);
+        if (Room.Places.TryGet(tubeId, out var known) && Room.Nodes.IsMember(known))
+            return new(known, null, null);
+        using var found = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var asked = Room.Nodes.Others.ToDictionary(n => TryAskAsync(n, new GetTube(tubeId), Room.Settings.Try, found.Token));
+        string? missing = null;
+        while (asked.Count > 0)
+        {
+            var answered = await Task.WhenAny(asked.Keys);
+            asked.Remove(answered, out var one);
+            switch (await answered)
+            {
+                case TubeFound tube:
+                    await found.CancelAsync(); // the others need not answer
+                    Room.Places.Learn(tubeId, one);
+                    return new(one, tube, null);
+                case null:
+                    missing = Room.Nodes.NameOf(one);
+                    break;
+            }
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        return new(null, null, missing);
+    }
+
+    /// <summary>Asks a node; null when it does not answer.</summary>
+    internal async Task<RegistryReply?> TryAskAsync(NodeAddress one, IRegistryCommand command, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var lost = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Room.Nodes.LossOf(one));
+        try
+        {
+            return await Room.Nodes.ActorOf(one).Ask<RegistryReply>(command, limit, lost.Token);
+        }
+        catch (Exception e) when (e is AskTimeoutException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (OperationCanceledException)
+        {
+            return null; // the caller looks at its token
+        }
+    }
+
+    private async Task<RegistryReply> AskTubeAsync(ITubeCommand command, Func<Task<RegistryReply>>? here, TimeSpan work, CancellationToken cancellationToken)
+    {
+        for (var known = true; ; known = false)
+        {
+            var place = await LocateAsync(command.TubeId, cancellationToken);
+            if (place.Node is not { } one)
+                return place.Unknown(command.TubeId);
+            if (one == Room.Nodes.Self && here is not null)
+                return await here();
+            if (command is GetTube && place.Found is { } found)
+                return found;
+            var reply = await TryAskAsync(one, command, work + Grace, cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (reply is Refused { Code: RefusalCode.TubeNotFound } && known && place.Found is null)
+            {
+                Room.Places.Forget(command.TubeId); // It was there once.
+                continue;
+            }
+
+            return reply ?? new Refused(RefusalCode.NodeUnreachable, $"{Room.Nodes.NameOf(one)}, which has tube {command.TubeId}, does not answer: try again shortly.") { TubeId = command.TubeId, RetryAfter = TimeSpan.FromSeconds(1) };
+        }
+    }
+
+    private async Task<RegistryReply> OpenAsync(IRegistryCommand command, NodeAddress? at, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var open = new OpenConversation(Guid.NewGuid(), command, at);
+        try
+        {
+            var reply = await Room.Conversations.AskUntilAnsweredAsync(open, Room.Settings.Try, limit, cancellationToken);
+            if (reply is TubeCreated created && Room.Nodes.TryFind(created.Node, out var one))
+                Room.Places.Learn(created.TubeId, one.Value);
+            return reply;
+        }
+        catch (Exception e) when (e is OperationCanceledException or TimeoutException)
+        {
+            Room.Conversations.Tell(new AbandonOpen(open.ConversationId, open.OpenId));
+            throw;
+        }
+    }
+
+    private async Task<RegistryReply> AskEntryAsync(IRegistryCommand command, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Room.Conversations.AskUntilAnsweredAsync(command, Room.Settings.Try, limit, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            return new Refused(RefusalCode.NodeUnreachable, "The node that knows of the conversation does not answer: try again shortly.") { RetryAfter = TimeSpan.FromSeconds(1) };
+        }
+    }
+
+    // Each page holds the smallest ids of its node, so the smallest of all are among them.
+    private static TubePage Merge(IReadOnlyList<TubePage> pages, int limit)
+    {
+        var all = pages.SelectMany(p => p.Items).OrderBy(t => t.TubeId.ToString(), StringComparer.Ordinal).ToArray();
+        TubeSnapshot[] items = [.. all.Take(limit)];
+        var hasMore = all.Length > limit || pages.Any(p => p.NextCursor is not null);
+        return new([.. items], hasMore && items.Length > 0 ? items[^1].TubeId : null);
+    }
+}

@@ -1,0 +1,65 @@
+using Akka.Actor;
+using Akka.Cluster.Sharding;
+using Akka.Configuration;
+using Akka.Hosting;
+using Registry.Actors.Cluster.Conversations;
+using Registry.Actors.Cluster.Nodes;
+using Registry.Actors.Cluster.Owners;
+using Registry.Actors.Hosting;
+
+namespace Registry.Actors.Cluster;
+
+/// <summary>Starts the actors by which this node is one registry with the others.</summary>
+internal static class ClusterRoom
+{
+    private static readonly Config Sharding = ConfigurationFactory.ParseString(
+        """
+        akka.cluster.sharding {
+          state-store-mode = ddata
+          remember-entities = off
+          # An entry that carries a conversation must not go; one that is idle leaves by itself.
+          passivate-idle-entity-after = off
+          distributed-data.durable.keys = []
+        }
+        """);
+
+    /// <summary>Adds the room to an actor system that has a registry and is in a cluster.</summary>
+    public static void Configure(AkkaConfigurationBuilder builder) => builder
+        .AddHocon(Sharding, HoconAddMode.Prepend)
+        .StartActors((system, actors) => Start((ExtendedActorSystem)system, actors, new()));
+
+    /// <summary>The room of a node.</summary>
+    public static ClusterRoomContext Of(ActorSystem system) => system.WithExtension<Extension, Provider>().Room;
+
+    internal static void Start(ExtendedActorSystem system, IActorRegistry actors, ClusterSettings settings)
+    {
+        var node = TubeRegistryNode.Get(system);
+        var registry = actors.Get<RegistryActor>();
+        var room = new ClusterRoomContext(node, new(system, node, node.Time), settings);
+        system.WithExtension<Extension, Provider>().Open(room);
+        room.Recovery = system.ActorOf(ShardRecovery.Props(room), "tube-cluster-recovery");
+        room.Conversations = StartRegion(system, "conversations", entity => ConversationActor.Props(room, entity), ConversationExtractor.Instance);
+        room.Owners = StartRegion(system, "owners", entity => OwnerActor.Props(room, entity), OwnerExtractor.Instance);
+        room.NodeActor = system.ActorOf(ClusterNodeActor.Props(room, node, registry), ClusterNodeActor.ActorName);
+        system.ActorOf(MembershipActor.Props(room, node), "tube-cluster-members");
+        actors.Register<ClusterRegistryActor>(system.ActorOf(ClusterRegistryActor.Props(new ClusterRegistry(system), registry), ClusterRegistryActor.ActorName));
+    }
+
+    private static IActorRef StartRegion(ActorSystem system, string name, Func<string, Props> props, IMessageExtractor extractor) =>
+        ClusterSharding.Get(system).Start(name, props, ClusterShardingSettings.Create(system), extractor);
+
+    /// <summary>Where the room is found; it opens with the actor system, and callers that come earlier wait.</summary>
+    private sealed class Extension : IExtension
+    {
+        private readonly TaskCompletionSource<ClusterRoomContext> room = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public ClusterRoomContext Room => room.Task.IsCompletedSuccessfully ? room.Task.Result : throw new InvalidOperationException("The actor system has not started yet.");
+
+        public void Open(ClusterRoomContext opened) => room.SetResult(opened);
+    }
+
+    private sealed class Provider : ExtensionIdProvider<Extension>
+    {
+        public override Extension CreateExtension(ExtendedActorSystem system) => new();
+    }
+}

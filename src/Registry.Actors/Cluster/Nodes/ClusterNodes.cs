@@ -1,0 +1,138 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using Akka.Actor;
+using Akka.Cluster;
+using Registry.Actors.Hosting;
+using Registry.Messages;
+using Registry.Messages.Cluster;
+
+namespace Registry.Actors.Cluster.Nodes;
+
+/// <summary>What this node knows of the cluster's nodes and their load. Written by <see cref="MembershipActor"/> and the receiver of loads, read by anyone.</summary>
+internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode node, TimeProvider time)
+{
+    /// <summary>A load that is older says nothing about its node.</summary>
+    public static readonly TimeSpan LoadLife = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<NodeAddress, Heard> loads = new();
+    private readonly ConcurrentDictionary<NodeAddress, IActorRef> actors = new();
+    private readonly ConcurrentDictionary<NodeAddress, CancellationTokenSource> losses = new();
+    private volatile ImmutableDictionary<NodeAddress, MemberStatus> members = ImmutableDictionary<NodeAddress, MemberStatus>.Empty;
+    private volatile ImmutableHashSet<NodeAddress> unreachable = [];
+    private volatile TaskCompletionSource changed = NewSource();
+
+    /// <summary>This node.</summary>
+    public NodeAddress Self { get; } = Of(Akka.Cluster.Cluster.Get(system).SelfUniqueAddress);
+
+    /// <summary>The nodes that may hold tubes: all that are in the cluster and not yet gone.</summary>
+    public IEnumerable<NodeAddress> Members => members.Keys;
+
+    /// <summary>The same without this node.</summary>
+    public IEnumerable<NodeAddress> Others => members.Keys.Where(n => n != Self);
+
+    /// <summary>Ends when the members change.</summary>
+    public Task Changed => changed.Task;
+
+    /// <summary>Whether every node that may hold tubes is among some.</summary>
+    public bool AreAll(IReadOnlySet<NodeAddress> some) => IsMember(Self) && members.Keys.All(some.Contains);
+
+    public bool IsMember(NodeAddress one) => members.ContainsKey(one);
+
+    public bool IsUnreachable(NodeAddress one) => unreachable.Contains(one);
+
+    /// <summary>The actor that acts for a node.</summary>
+    public IActorRef ActorOf(NodeAddress one) =>
+        actors.GetOrAdd(one, static (n, s) => s.Provider.ResolveActorRef($"{n.Address}/user/{ClusterNodeActor.ActorName}"), system);
+
+    /// <summary>Ends when the cluster has given the node up.</summary>
+    public CancellationToken LossOf(NodeAddress one) => losses.GetOrAdd(one, static _ => new()).Token;
+
+    /// <summary>The node's name, as replies carry it.</summary>
+    public string NameOf(NodeAddress one) => loads.TryGetValue(one, out var heard) ? heard.Load.Name : one == Self ? node.Name : Short(one.Address);
+
+    /// <summary>The node of a name.</summary>
+    public bool TryFind(string name, [NotNullWhen(true)] out NodeAddress? found)
+    {
+        found = members.Keys.Where(n => NameOf(n) == name).Select(n => (NodeAddress?)n).FirstOrDefault();
+        return found is not null;
+    }
+
+    /// <summary>
+    /// The nodes to ask for one more tube, the least loaded first: those that are up, answer, and reported lately that they take some; those that are full come last,
+    /// for a report is a moment old.
+    /// </summary>
+    public IReadOnlyList<NodeAddress> Candidates() =>
+    [
+        .. from one in members
+           where one.Value is MemberStatus.Up or MemberStatus.WeaklyUp && !unreachable.Contains(one.Key)
+           let heard = loads.GetValueOrDefault(one.Key)
+           where heard is not null && time.GetElapsedTime(heard.At) < LoadLife && !heard.Load.Capacity.IsDraining
+           let capacity = heard.Load.Capacity
+           let placed = Volatile.Read(ref heard.Placed)
+           orderby capacity.Tubes + placed >= capacity.MaxTubes || capacity.ActiveCreates + placed >= capacity.MaxConcurrentCreates,
+               (double)(capacity.Tubes + placed) / capacity.MaxTubes,
+               one.Key.Address
+           select one.Key,
+    ];
+
+    /// <summary>Counts a placement of this node until the other's next report says it, so that a burst does not pile up on one.</summary>
+    public void CountPlacement(NodeAddress one)
+    {
+        if (loads.TryGetValue(one, out var heard))
+            Interlocked.Increment(ref heard.Placed);
+    }
+
+    /// <summary>A node has reported.</summary>
+    public void Hear(NodeLoad load) => loads[load.Node] = new(load, time.GetTimestamp());
+
+    /// <summary>The cluster has changed.</summary>
+    public void Update(ClusterEvent.CurrentClusterState state)
+    {
+        var before = members;
+        members = state.Members.Where(m => m.Status is not (MemberStatus.Down or MemberStatus.Removed)).ToImmutableDictionary(m => Of(m.UniqueAddress), m => m.Status);
+        unreachable = [.. state.Unreachable.Select(m => Of(m.UniqueAddress))];
+        foreach (var gone in before.Keys.Where(n => !members.ContainsKey(n)))
+        {
+            loads.TryRemove(gone, out _);
+            losses.GetOrAdd(gone, static _ => new()).Cancel();
+        }
+
+        Interlocked.Exchange(ref changed, NewSource()).SetResult();
+    }
+
+    /// <summary>Every node, for people.</summary>
+    public IReadOnlyList<NodeSnapshot> Describe() => [.. members.Select(m => Describe(m.Key, m.Value)).OrderBy(n => n.Node, StringComparer.Ordinal)];
+
+    public static NodeAddress Of(UniqueAddress address) => new(address.Address.ToString(), address.Uid);
+
+    private NodeSnapshot Describe(NodeAddress one, MemberStatus status)
+    {
+        var load = loads.TryGetValue(one, out var heard) && time.GetElapsedTime(heard.At) < LoadLife ? heard.Load : null;
+        var state = unreachable.Contains(one) ? NodeState.Unreachable
+            : status is MemberStatus.Leaving or MemberStatus.Exiting ? NodeState.Leaving
+            : status == MemberStatus.Joining ? NodeState.Joining
+            : load?.Capacity.IsDraining == true ? NodeState.Draining
+            : NodeState.Up;
+        return new(NameOf(one), Short(one.Address), state)
+        {
+            Capacity = load?.Capacity,
+            Version = load?.Version,
+            Since = load?.Since,
+            SupersededTubes = load?.SupersededTubes ?? 0,
+        };
+    }
+
+    private static string Short(string address) => address[(address.IndexOf('@', StringComparison.Ordinal) + 1)..];
+
+    private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private sealed class Heard(NodeLoad load, long at)
+    {
+        public NodeLoad Load => load;
+
+        public long At => at;
+
+        public int Placed;
+    }
+}

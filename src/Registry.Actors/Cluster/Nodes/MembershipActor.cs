@@ -1,0 +1,82 @@
+using Akka.Actor;
+using Akka.Cluster;
+using Akka.Event;
+using Registry.Actors.Hosting;
+using Registry.Actors.ReadModel;
+using Registry.Messages;
+using Registry.Messages.Cluster;
+
+namespace Registry.Actors.Cluster.Nodes;
+
+/// <summary>A node left the cluster, in order or not: what the others hold is announced anew, for entries may have gone with it.</summary>
+internal sealed record Reannounce : INoSerializationVerificationNeeded
+{
+    public static readonly Reannounce Instance = new();
+}
+
+/// <summary>Follows the cluster's members, and tells them this node's load each second and when it changed.</summary>
+internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode node) : UntypedActor, IWithTimers
+{
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+    private const int LooksPerReport = 10;
+
+    private readonly Akka.Cluster.Cluster cluster = Akka.Cluster.Cluster.Get(Context.System);
+    private readonly ILoggingAdapter log = Context.GetLogger();
+    private RegistryCapacity? told;
+    private int looks;
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    public static Props Props(ClusterRoomContext room, TubeRegistryNode node) => Akka.Actor.Props.Create(() => new MembershipActor(room, node));
+
+    protected override void PreStart()
+    {
+        cluster.Subscribe(Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsSnapshot, typeof(ClusterEvent.IMemberEvent), typeof(ClusterEvent.IReachabilityEvent));
+        Timers.StartPeriodicTimer(nameof(Look), LookAgain.Instance, Look);
+    }
+
+    protected override void PostStop() => cluster.Unsubscribe(Self);
+
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case ClusterEvent.CurrentClusterState state:
+                room.Nodes.Update(state);
+                break;
+            case ClusterEvent.MemberRemoved removed:
+                log.Info("Node {Node} has left the cluster; it was {Status}", removed.Member.Address, removed.PreviousStatus);
+                room.Nodes.Update(cluster.State);
+                room.NodeActor.Tell(Reannounce.Instance);
+                break;
+            case ClusterEvent.IClusterDomainEvent:
+                room.Nodes.Update(cluster.State);
+                Report(node.Admission.Read());
+                break;
+            case LookAgain:
+                var capacity = node.Admission.Read();
+                if (++looks >= LooksPerReport || Matters(capacity))
+                    Report(capacity);
+                break;
+            default:
+                Unhandled(message);
+                break;
+        }
+    }
+
+    private bool Matters(RegistryCapacity now) =>
+        told is null || told.Tubes != now.Tubes || told.ActiveCreates != now.ActiveCreates || told.IsDraining != now.IsDraining || told.CanAcceptMore != now.CanAcceptMore;
+
+    private void Report(RegistryCapacity capacity)
+    {
+        (told, looks) = (capacity, 0);
+        var load = new NodeLoad(room.Nodes.Self, node.Name, capacity, RegistryReads.Version, node.Reads.Since, room.SupersededTubes);
+        foreach (var one in room.Nodes.Members)
+            room.Nodes.ActorOf(one).Tell(load);
+    }
+
+    private sealed record LookAgain : INoSerializationVerificationNeeded
+    {
+        public static readonly LookAgain Instance = new();
+    }
+}
