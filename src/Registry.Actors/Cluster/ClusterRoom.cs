@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Actor.Setup;
 using Akka.Cluster.Sharding;
 using Akka.Configuration;
 using Akka.Hosting;
@@ -8,6 +9,9 @@ using Registry.Actors.Cluster.Owners;
 using Registry.Actors.Hosting;
 
 namespace Registry.Actors.Cluster;
+
+/// <summary>Says that the registry of an actor system is one with those of other nodes.</summary>
+internal sealed class TubeRegistryClusterSetup : Setup;
 
 /// <summary>Starts the actors by which this node is one registry with the others.</summary>
 internal static class ClusterRoom
@@ -25,6 +29,7 @@ internal static class ClusterRoom
 
     /// <summary>Adds the room to an actor system that has a registry and is in a cluster.</summary>
     public static void Configure(AkkaConfigurationBuilder builder) => builder
+        .AddSetup(new TubeRegistryClusterSetup())
         .AddHocon(Sharding, HoconAddMode.Prepend)
         .StartActors((system, actors) => Start((ExtendedActorSystem)system, actors, new()));
 

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Registry.Actors.Cluster;
 using Registry.Actors.Hosting;
 using Registry.WebRtc;
 
@@ -40,13 +41,14 @@ public static class TubeRegistryHostingExtensions
     /// </summary>
     public static IServiceCollection AddTubeRegistry(this IServiceCollection services)
     {
-        services.TryAddSingleton<ITubeRegistry>(sp => new TubeRegistryClient(sp.GetRequiredService<ActorSystem>()));
+        services.TryAddSingleton(sp => sp.GetRequiredService<ActorSystem>().GetTubeRegistry());
         services.TryAddSingleton(sp => sp.GetRequiredService<ITubeRegistry>().Directory);
         services.TryAddSingleton<IPeerConnectionFactory>(_ => PeerConnectionFactory.Create());
         services.AddHostedService<TubeRegistryStop>();
         return services;
     }
 
-    /// <summary>The registry of an actor system made without a service container.</summary>
-    public static ITubeRegistry GetTubeRegistry(this ActorSystem system) => new TubeRegistryClient(system);
+    /// <summary>The registry of an actor system made without a service container; in a cluster, the registry of all its nodes.</summary>
+    public static ITubeRegistry GetTubeRegistry(this ActorSystem system) =>
+        system.Settings.Setup.Get<TubeRegistryClusterSetup>().HasValue ? new ClusterRegistry(system) : new TubeRegistryClient(system);
 }
