@@ -70,9 +70,7 @@ internal sealed class ClusterRegistry : ITubeRegistry
         AskTubeAsync(command, () => local.CloseTubeAsync(command, cancellationToken), node.Settings.ClosingTimeout, cancellationToken);
 
     public Task<RegistryReply> CloseConversationAsync(CloseConversation command, CancellationToken cancellationToken = default) =>
-        node.Directory.TryGet(command.ConversationId, out _) || node.Directory.WasClosed(command.ConversationId)
-            ? local.CloseConversationAsync(command, cancellationToken)
-            : AskEntryAsync(command, node.Settings.ClosingTimeout + Grace, cancellationToken);
+        AskEntryAsync(command, node.Settings.ClosingTimeout + Grace, cancellationToken);
 
     public Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default) => local.ChangeLimitsAsync(command, cancellationToken);
 

@@ -24,6 +24,7 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
     private readonly ILoggingAdapter log = Context.GetLogger();
     private RegistryCapacity? told;
     private int looks;
+    private bool hasLeft;
 
     public ITimerScheduler Timers { get; set; } = null!;
 
@@ -43,15 +44,19 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
         {
             case ClusterEvent.CurrentClusterState state:
                 room.Nodes.Update(state);
-                break;
-            case ClusterEvent.MemberRemoved removed:
-                log.Info("Node {Node} has left the cluster; it was {Status}", removed.Member.Address, removed.PreviousStatus);
-                room.Nodes.Update(cluster.State);
-                room.NodeActor.Tell(Reannounce.Instance);
-                break;
-            case ClusterEvent.IClusterDomainEvent:
-                room.Nodes.Update(cluster.State);
                 Report(node.Admission.Read());
+                if (hasLeft)
+                    room.NodeActor.Tell(Reannounce.Instance);
+                hasLeft = false;
+                break;
+            case ClusterEvent.IClusterDomainEvent change:
+                if (change is ClusterEvent.MemberRemoved removed)
+                {
+                    log.Info("Node {Node} has left the cluster; it was {Status}", removed.Member.Address, removed.PreviousStatus);
+                    hasLeft = true;
+                }
+
+                cluster.SendCurrentClusterState(Self); // The cluster's own view may be a moment behind its events.
                 break;
             case LookAgain:
                 var capacity = node.Admission.Read();

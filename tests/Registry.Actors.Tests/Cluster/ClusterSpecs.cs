@@ -1,0 +1,284 @@
+using Akka.Actor;
+using Registry.Actors.Cluster.Conversations;
+using Registry.Messages;
+using Registry.Messages.Cluster;
+
+namespace Registry.Actors.Tests.Cluster;
+
+/// <summary>One cluster of three for the tests that break nothing.</summary>
+public sealed class ThreeNodes : IAsyncLifetime
+{
+    internal InProcessCluster Cluster { get; private set; } = null!;
+
+    public async Task InitializeAsync() => Cluster = await InProcessCluster.StartAsync(3);
+
+    public async Task DisposeAsync() => await Cluster.DisposeAsync();
+}
+
+/// <summary>Any node can be asked about any tube.</summary>
+[Collection(nameof(Alone))]
+public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>, IAsyncLifetime
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly InProcessCluster cluster = fixture.Cluster;
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        foreach (var node in cluster.Nodes)
+            foreach (var tube in node.Registry.Directory.List().ToArray())
+                await node.Registry.CloseTubeAsync(new(tube.TubeId));
+        await EventuallyAsync(() => cluster.Nodes.Sum(n => n.Node.Directory.ConversationCount).ShouldBe(0));
+    }
+
+    [Fact]
+    public async Task A_tube_is_found_and_listed_the_same_from_every_node()
+    {
+        var created = await cluster[0].CreateAsync("found");
+        foreach (var node in cluster.Nodes)
+        {
+            (await node.Registry.FindTubeAsync(created.TubeId)).ShouldBeOfType<TubeFound>().Snapshot.Node.ShouldBe(created.Node);
+            (await node.Registry.FindConversationAsync(new("found"))).ShouldBeOfType<TubeFound>().Snapshot.TubeId.ShouldBe(created.TubeId);
+            var page = (await node.Registry.ListTubesAsync(new())).ShouldBeOfType<TubesRead>().Page;
+            page.Items.ShouldHaveSingleItem().TubeId.ShouldBe(created.TubeId);
+            page.IncompleteNodes.ShouldBeEmpty();
+            (await node.Registry.FindTubeAsync(new("nobody"))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.TubeNotFound);
+            (await node.Registry.FindConversationAsync(new("nobody"))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.ConversationNotFound);
+        }
+    }
+
+    [Fact]
+    public async Task Tubes_spread_over_the_nodes_by_load()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 30).Select(i => cluster[0].CreateAsync($"spread-{i}")));
+
+        cluster.Nodes.ShouldAllBe(n => n.Registry.Directory.Count >= 5 && n.Registry.Directory.Count <= 15);
+    }
+
+    [Fact]
+    public async Task Every_command_works_from_every_node()
+    {
+        var near = await cluster[0].CreateAsync("near");
+        foreach (var asked in cluster.Nodes)
+        {
+            var far = await asked.CreateAsync($"far-{asked.Address.Port}", c => c with { Offer = near.Offer });
+            (await asked.Registry.AddCandidatesAsync(new(far.TubeId, ["nonsense"]))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.InvalidCandidate);
+            (await asked.Registry.AddCandidatesAsync(new(far.TubeId, [""]))).ShouldBeOfType<Done>();
+            (await asked.Registry.SetRemoteDescriptionAsync(new(far.TubeId, DescriptionType.Answer, "###"))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.InvalidSdp);
+            (await asked.Registry.AssociateAsync(new(far.TubeId, new("further")))).ShouldBeOfType<Done>();
+            (await cluster[0].Registry.FindConversationAsync(new("further"))).ShouldBeOfType<TubeFound>().Snapshot.TubeId.ShouldBe(far.TubeId);
+            (await asked.Registry.AssociateAsync(new(near.TubeId, new("further")))).ShouldBeOfType<Refused>().ShouldSatisfyAllConditions(
+                r => r.Code.ShouldBe(RefusalCode.ConversationExists), r => r.TubeId.ShouldBe(far.TubeId));
+            (await asked.Registry.CloseConversationAsync(new(new("further")))).ShouldBeOfType<Done>();
+            (await cluster[1].Registry.CloseConversationAsync(new(new("further")))).ShouldBeOfType<Done>();
+            (await asked.Registry.CloseTubeAsync(new(far.TubeId, CloseReason.AIClosed))).ShouldBeOfType<Done>();
+            (await cluster[2].Registry.CloseTubeAsync(new(far.TubeId))).ShouldBeOfType<Done>();
+            foreach (var reader in cluster.Nodes)
+                (await reader.Registry.FindTubeAsync(far.TubeId)).ShouldBeOfType<TubeFound>().Snapshot.CloseReason.ShouldBe(CloseReason.AIClosed);
+        }
+    }
+
+    [Fact]
+    public async Task A_live_conversation_is_refused_on_every_node_and_the_tube_is_named()
+    {
+        var created = await cluster[0].CreateAsync("live");
+        foreach (var node in cluster.Nodes)
+            (await node.Registry.CreateAsync(new(new("live"), new EchoSettings()))).ShouldBeOfType<Refused>().ShouldSatisfyAllConditions(
+                r => r.Code.ShouldBe(RefusalCode.ConversationExists), r => r.TubeId.ShouldBe(created.TubeId));
+    }
+
+    [Fact]
+    public async Task A_request_key_is_answered_the_same_on_every_node()
+    {
+        var created = await cluster[0].CreateAsync("keyed", c => c with { RequestKey = "k" });
+        foreach (var node in cluster.Nodes)
+            (await node.CreateAsync("keyed", c => c with { RequestKey = "k" })).ShouldBe(created);
+    }
+
+    [Fact]
+    public async Task Of_two_creates_of_one_conversation_at_two_nodes_exactly_one_makes_a_tube()
+    {
+        var superseded = cluster.Nodes.Sum(n => n.Room.SupersededTubes);
+        for (var i = 0; i < 100; i++)
+        {
+            var id = new ConversationId($"race-{i}");
+            var replies = await Task.WhenAll(cluster.Nodes.Select(n => n.Registry.CreateAsync(new(id, new EchoSettings()))));
+            var made = replies.OfType<TubeCreated>().ShouldHaveSingleItem();
+            replies.OfType<Refused>().ShouldAllBe(r => r.Code == RefusalCode.ConversationExists && r.TubeId == made.TubeId);
+            (await cluster[i % 3].Registry.CloseTubeAsync(new(made.TubeId))).ShouldBeOfType<Done>();
+        }
+
+        cluster.Nodes.Sum(n => n.Room.SupersededTubes).ShouldBe(superseded);
+    }
+
+    [Fact]
+    public async Task A_create_that_names_a_live_tube_opens_its_channel_on_the_tubes_node()
+    {
+        var created = await cluster[0].CreateAsync("first");
+        var holder = cluster.Nodes.Single(n => n.Node.Name == created.Node);
+        cluster.Peers.Connections[^1].Connect((Scripted.ScriptedPeerConnection)cluster.Peers.CreatePeerConnection());
+        await EventuallyAsync(() => holder.Registry.Directory.List().ShouldContain(t => t.TubeId == created.TubeId && t.State == TubeState.Ready));
+        var asked = cluster.Nodes.First(n => n != holder);
+
+        var second = await asked.CreateAsync("second", c => c with { TubeId = created.TubeId });
+
+        second.ShouldSatisfyAllConditions(s => s.TubeId.ShouldBe(created.TubeId), s => s.Node.ShouldBe(created.Node));
+        (await asked.Registry.FindConversationAsync(new("second"))).ShouldBeOfType<TubeFound>().Snapshot.TubeId.ShouldBe(created.TubeId);
+    }
+
+    [Fact]
+    public async Task Signals_of_another_nodes_tube_come_in_order_with_their_numbers_and_can_be_resumed()
+    {
+        var created = await cluster[0].CreateAsync("signals");
+        var far = cluster.Nodes.First(n => n.Node.Name != created.Node);
+        var reading = CollectAsync(far.Registry.Signals(created.TubeId));
+
+        await cluster[0].Registry.CloseTubeAsync(new(created.TubeId, CloseReason.Client));
+
+        var signals = await reading.WaitAsync(Patience);
+        signals.Select(s => s.Sequence).ShouldBe(Enumerable.Range(1, signals.Count).Select(i => (long)i));
+        signals[^1].ShouldBeOfType<TubeClosed>().Reason.ShouldBe(CloseReason.Client);
+        (await CollectAsync(far.Registry.Signals(created.TubeId, 2)).WaitAsync(Patience)).ShouldBe(signals.Skip(2));
+    }
+
+    [Fact]
+    public async Task A_subscriber_by_ask_is_told_the_signals_of_another_nodes_tube_as_far_as_its_window()
+    {
+        var created = await cluster[0].CreateAsync("asked");
+        var far = cluster.Nodes.First(n => n.Node.Name != created.Node);
+        using var inbox = Inbox.Create(far.System);
+
+        far.Asked.Tell(new SubscribeSignals(created.TubeId) { Window = 2 }, inbox.Receiver);
+
+        (await inbox.ReceiveAsync(Patience)).ShouldBe(Done.Instance);
+        ((TubeSignal)await inbox.ReceiveAsync(Patience)).Sequence.ShouldBe(1);
+        ((TubeSignal)await inbox.ReceiveAsync(Patience)).Sequence.ShouldBe(2);
+        await far.Registry.CloseTubeAsync(new(created.TubeId));
+        far.Asked.Tell(new SubscribeSignals(created.TubeId, 2), inbox.Receiver);
+        (await inbox.ReceiveAsync(Patience)).ShouldBe(Done.Instance);
+        TubeSignal signal;
+        do
+            signal = (TubeSignal)await inbox.ReceiveAsync(Patience);
+        while (signal is not TubeClosed);
+        far.Asked.Tell(new SubscribeSignals(new("nobody")), inbox.Receiver);
+        (await inbox.ReceiveAsync(Patience)).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.TubeNotFound);
+    }
+
+    [Fact]
+    public async Task A_watcher_sees_the_tubes_of_all_nodes_and_goes_on_where_it_stood()
+    {
+        await using var watch = cluster[0].Registry.WatchAsync().GetAsyncEnumerator();
+        var listed = new HashSet<string>();
+        while (listed.Count < 3)
+            if (await NextAsync(watch) is TubesListed one)
+                listed.Add(one.Node);
+        await Task.WhenAll(Enumerable.Range(0, 9).Select(i => cluster[1].CreateAsync($"watched-{i}")));
+        var seen = new HashSet<TubeId>();
+        RegistryEvent last;
+        do
+        {
+            last = await NextAsync(watch);
+            if (last is TubeSignalled { Signal: var signal })
+                seen.Add(signal.TubeId);
+        }
+        while (seen.Count < 9);
+
+        var (tube, _) = (seen.First(), await Task.WhenAll(seen.Select(t => cluster[2].Registry.CloseTubeAsync(new(t)))));
+        await using var again = cluster[2].Registry.WatchAsync(last.Position).GetAsyncEnumerator();
+        var closed = new HashSet<TubeId>();
+        while (closed.Count < 9)
+        {
+            var change = await NextAsync(again);
+            change.ShouldNotBeOfType<TubeListed>();
+            if (change is TubeSignalled { Signal: TubeClosed end })
+                closed.Add(end.TubeId);
+        }
+
+        closed.ShouldBe(seen, ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task A_list_is_paged_in_a_stable_order_over_all_nodes()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 25).Select(i => cluster[0].CreateAsync($"paged-{i}")));
+        var ids = new List<string>();
+        TubeId? cursor = null;
+        do
+        {
+            var page = (await cluster[1].Registry.ListTubesAsync(new() { Limit = 4, Cursor = cursor })).ShouldBeOfType<TubesRead>().Page;
+            page.Items.Length.ShouldBeLessThanOrEqualTo(4);
+            ids.AddRange(page.Items.Select(t => t.TubeId.ToString()));
+            cursor = page.NextCursor;
+        }
+        while (cursor is not null);
+
+        ids.Count.ShouldBe(25);
+        ids.ShouldBe(ids.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_cancelled_create_leaves_nothing_on_any_node()
+    {
+        var hold = cluster.Peers.Hold("CreateOffer");
+        using var cancel = new CancellationTokenSource();
+        var create = cluster[0].Registry.CreateAsync(new(new("given-up"), new EchoSettings()), cancel.Token);
+        await EventuallyAsync(() => cluster.Nodes.Sum(n => n.Registry.Directory.Count).ShouldBe(1));
+
+        await cancel.CancelAsync();
+
+        await Should.ThrowAsync<OperationCanceledException>(create);
+        await EventuallyAsync(() => cluster.Nodes.Sum(n => n.Registry.Directory.Count).ShouldBe(0));
+        cluster.Peers.Mend("CreateOffer");
+        hold.SetResult();
+        (await cluster[1].CreateAsync("given-up")).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task A_second_tube_for_a_conversation_is_closed_and_counted()
+    {
+        var created = await cluster[0].CreateAsync("twice");
+        var intruder = cluster.Nodes.First(n => n.Node.Name != created.Node);
+        // Past the entry, as no client can.
+        var second = (await new Hosting.TubeRegistryClient(intruder.System).CreateAsync(new(new("twice"), new EchoSettings()))).ShouldBeOfType<TubeCreated>();
+
+        intruder.Room.NodeActor.Tell(Actors.Cluster.Nodes.Reannounce.Instance);
+
+        await EventuallyAsync(() => intruder.Registry.Directory.TryGetClosed(second.TubeId, out var gone).ShouldBeTrue());
+        intruder.Registry.Directory.TryGetClosed(second.TubeId, out var closed).ShouldBeTrue();
+        closed.CloseReason.ShouldBe(CloseReason.Superseded);
+        intruder.Room.SupersededTubes.ShouldBe(1);
+        (await intruder.Registry.FindConversationAsync(new("twice"))).ShouldBeOfType<TubeFound>().Snapshot.TubeId.ShouldBe(created.TubeId);
+    }
+
+    private static async Task<List<TubeSignal>> CollectAsync(IAsyncEnumerable<TubeSignal> signals)
+    {
+        var list = new List<TubeSignal>();
+        await foreach (var signal in signals)
+            list.Add(signal);
+        return list;
+    }
+
+    private static async Task<RegistryEvent> NextAsync(IAsyncEnumerator<RegistryEvent> watch)
+    {
+        (await watch.MoveNextAsync().AsTask().WaitAsync(Patience)).ShouldBeTrue();
+        return watch.Current;
+    }
+
+    internal static async Task EventuallyAsync(Action assert)
+    {
+        for (var limit = DateTime.UtcNow + Patience; ; await Task.Delay(20))
+        {
+            try
+            {
+                assert();
+                return;
+            }
+            catch (ShouldAssertException) when (DateTime.UtcNow < limit)
+            {
+                // Looked at again.
+            }
+        }
+    }
+}
