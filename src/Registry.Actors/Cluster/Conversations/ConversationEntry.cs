@@ -1,3 +1,4 @@
+using Registry.Actors.Tubes;
 using Registry.Messages;
 using Registry.Messages.Cluster;
 
@@ -206,6 +207,14 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
         if (!isRecovered || attempt is not null || waiting.First is not { Value: var wish })
             return;
         waiting.RemoveFirst();
+        if (Holder is { } other && wish.Command is AssociateConversation associate && associate.TubeId != other.TubeId)
+        {
+            // The tube that was named is another node's, which does not know that this one's has it.
+            effects.Add(new EntryEffect.Answer(wish.Id, TubeActor.Exists(associate.ConversationId, other.TubeId)));
+            Pump();
+            return;
+        }
+
         epoch = Math.Max(epoch + 1, nowMs());
         attempt = new(wish, epoch, Holder is { } holder ? [holder.Node] : wish.At is { } at ? [at] : candidates());
         Next();
