@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Akka.Actor;
+using Akka.Remote;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.HostFiltering;
 using Registry.Actors.Cluster.Membership;
@@ -53,6 +54,11 @@ internal sealed class Gateway : IAsyncDisposable
         {
             await application.DisposeAsync();
             throw new CommandException(ExitCode.AddressUnavailable, $"--udp-port {options.Registry.PeerConnections.UdpPort} cannot be bound: {e.Message}. Choose another port, or leave the option out for any free one.");
+        }
+        catch (AggregateException e) when (e.Flatten().InnerException is RemoteTransportException { InnerException: { } cause })
+        {
+            await application.DisposeAsync();
+            throw new CommandException(ExitCode.AddressUnavailable, $"the cluster's address cannot be bound: {cause.Message}. Choose another with --cluster HOST:PORT, or port 0 for any free one.");
         }
         catch (IOException e) when (e.InnerException is AddressInUseException or SocketException)
         {

@@ -23,6 +23,8 @@ internal sealed class QuarantinedReason(Address by) : CoordinatedShutdown.Reason
 /// <summary>Where a node stands in its cluster. Stays readable when its actor system has ended.</summary>
 public sealed class ClusterMembership : IExtension
 {
+    private const int TlsHandshakeFailed = 79;
+
     private readonly Akka.Cluster.Cluster cluster;
     private readonly CoordinatedShutdown shutdown;
     private readonly TubeRegistryClusterOptions options;
@@ -60,6 +62,9 @@ public sealed class ClusterMembership : IExtension
         QuarantinedReason quarantined =>
             $"node {Address} was removed from its cluster: node {NodeName.Of(quarantined.By)} took it for dead and refuses it. Its tubes are closed. "
             + "Start it again and it joins as a new node; look at the network between the nodes, or at pauses of this process.",
+        // Akka's transport ends its node when another one fails to prove what it is; its reason is internal.
+        { ExitCode: TlsHandshakeFailed } failed =>
+            $"node {Address} ended: {failed}. {LastError}Check that all nodes have the same registry.cluster.tls and that no certificate has expired; then start this one again.",
         _ => null,
     };
 

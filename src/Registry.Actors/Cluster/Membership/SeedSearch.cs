@@ -1,6 +1,6 @@
 using System.Net;
+using System.Net.Sockets;
 using Akka.Actor;
-using Akka.Cluster;
 using Akka.Discovery;
 using Akka.Event;
 
@@ -68,8 +68,11 @@ internal sealed class SeedSearch : ReceiveActor, IWithTimers
     private bool IsOfOwnFamily(ServiceDiscovery.ResolvedTarget target) =>
         target.Address is null || !IPAddress.TryParse(cluster.SelfAddress.Host, out var own) || own.AddressFamily == target.Address.AddressFamily;
 
-    private Address AddressOf(ServiceDiscovery.ResolvedTarget target) =>
-        new(cluster.SelfAddress.Protocol, cluster.SelfAddress.System, target.Host, target.Port ?? options.Port ?? cluster.SelfAddress.Port);
+    private Address AddressOf(ServiceDiscovery.ResolvedTarget target) => new(
+        cluster.SelfAddress.Protocol,
+        cluster.SelfAddress.System,
+        target.Address is { AddressFamily: AddressFamily.InterNetworkV6 } address ? $"[{address}]" : target.Host,
+        target.Port ?? options.Port ?? cluster.SelfAddress.Port);
 
     private sealed class Look : INoSerializationVerificationNeeded
     {
