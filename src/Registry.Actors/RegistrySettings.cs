@@ -1,6 +1,4 @@
-using System.Globalization;
 using Akka.Configuration;
-using Registry.Messages;
 
 namespace Registry.Actors;
 
@@ -71,18 +69,18 @@ public sealed record RegistrySettings
     public IReadOnlyList<string> AllowTargets { get; internal init; } = [];
 
     /// <summary>The defaults, as the file that comes with this assembly says them.</summary>
-    public static Config Default { get; } = ReadDefault();
+    public static Config Default { get; } = SettingReader.ReadDefault("registry.conf");
 
     /// <summary>Reads the section <c>registry</c>, with the defaults behind it.</summary>
     /// <param name="config">An actor system's configuration.</param>
     /// <exception cref="ConfigurationException">A value has the wrong type or is out of range; the message names its key.</exception>
     public static RegistrySettings From(Config config)
     {
-        var reader = new Reader(config.WithFallback(Default));
+        var reader = new SettingReader(config.WithFallback(Default));
         return new()
         {
             MaxConcurrentCreates = Environment.GetEnvironmentVariable(MaxConcurrentCreatesVariable) is { Length: > 0 } text
-                ? Reader.ParseInteger(text, 1, int.MaxValue) ?? throw Reader.Wrong(MaxConcurrentCreatesVariable, "a whole number from 1", null)
+                ? SettingReader.ParseInteger(text, 1, int.MaxValue) ?? throw SettingReader.Wrong(MaxConcurrentCreatesVariable, "a whole number from 1", null)
                 : reader.Integer("admission.max-concurrent-creates", 1),
             MaxTubes = reader.Integer("admission.max-tubes", 1),
             MaxTubesPerOwner = reader.Integer("admission.max-tubes-per-owner", 0),
@@ -113,73 +111,5 @@ public sealed record RegistrySettings
             ListenBeyondLoopback = reader.Boolean("channels.listen-beyond-loopback"),
             AllowTargets = reader.Texts("targets.allow"),
         };
-    }
-
-    private static Config ReadDefault()
-    {
-        using var stream = typeof(RegistrySettings).Assembly.GetManifestResourceStream("registry.conf")!;
-        using var reader = new StreamReader(stream);
-        return ConfigurationFactory.ParseString(reader.ReadToEnd());
-    }
-
-    private sealed class Reader(Config config)
-    {
-        public int Integer(string key, int least, int most = int.MaxValue) =>
-            Read(key, $"a whole number from {least} to {most}", path => ParseInteger(config.GetString(path), least, most));
-
-        public static int? ParseInteger(string text, int least, int most) =>
-            int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most ? value : null;
-
-        public TimeSpan Duration(string key, string expected = "a positive duration such as 15s, at most 366d") =>
-            Read(key, expected, path =>
-                config.GetTimeSpan(path, null, allowInfinite: false) is var value && value > TimeSpan.Zero && value <= CreateTube.LongestLife ? value : (TimeSpan?)null);
-
-        public TimeSpan? DurationOrOff(string key) =>
-            config.GetString($"registry.{key}") is "off" or "false" ? null : Duration(key, "off, or a positive duration such as 30m, at most 366d");
-
-        public Uri? Url(string key)
-        {
-            var text = config.GetString($"registry.{key}");
-            if (text is "off" or "false")
-                return null;
-            return Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp)
-                ? url
-                : throw Wrong($"registry.{key}", "off, or an http or https URL", null);
-        }
-
-        public int Bytes(string key, int least) =>
-            Read(key, $"a size such as 1 MiB, at least {least} bytes", path =>
-                config.GetByteSize(path, null) is { } value && value >= least && value <= int.MaxValue ? (int)value : (int?)null);
-
-        public bool Boolean(string key) => Read(key, "on or off", path => (bool?)config.GetBoolean(path));
-
-        public IReadOnlyList<string> Texts(string key)
-        {
-            var path = $"registry.{key}";
-            try
-            {
-                return [.. config.GetStringList(path)];
-            }
-            catch (Exception e) when (e is not OutOfMemoryException)
-            {
-                throw Wrong(path, "a list of texts", e);
-            }
-        }
-
-        private static T Read<T>(string key, string expected, Func<string, T?> read) where T : struct
-        {
-            var path = $"registry.{key}";
-            try
-            {
-                return read(path) ?? throw Wrong(path, expected, null);
-            }
-            catch (Exception e) when (e is not (ConfigurationException or OutOfMemoryException))
-            {
-                throw Wrong(path, expected, e);
-            }
-        }
-
-        public static ConfigurationException Wrong(string path, string expected, Exception? cause) =>
-            new($"{path} must be {expected}.", cause);
     }
 }

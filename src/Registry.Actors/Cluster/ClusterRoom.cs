@@ -1,7 +1,5 @@
 using Akka.Actor;
-using Akka.Actor.Setup;
 using Akka.Cluster.Sharding;
-using Akka.Configuration;
 using Akka.Hosting;
 using Registry.Actors.Cluster.Conversations;
 using Registry.Actors.Cluster.Nodes;
@@ -10,28 +8,11 @@ using Registry.Actors.Hosting;
 
 namespace Registry.Actors.Cluster;
 
-/// <summary>Says that the registry of an actor system is one with those of other nodes.</summary>
-internal sealed class TubeRegistryClusterSetup : Setup;
-
 /// <summary>Starts the actors by which this node is one registry with the others.</summary>
 internal static class ClusterRoom
 {
-    private static readonly Config Sharding = ConfigurationFactory.ParseString(
-        """
-        akka.cluster.sharding {
-          state-store-mode = ddata
-          remember-entities = off
-          # An entry that carries a conversation must not go; one that is idle leaves by itself.
-          passivate-idle-entity-after = off
-          distributed-data.durable.keys = []
-        }
-        """);
-
     /// <summary>Adds the room to an actor system that has a registry and is in a cluster.</summary>
-    public static void Configure(AkkaConfigurationBuilder builder) => builder
-        .AddSetup(new TubeRegistryClusterSetup())
-        .AddHocon(Sharding, HoconAddMode.Prepend)
-        .StartActors((system, actors) => Start((ExtendedActorSystem)system, actors, new()));
+    public static void Configure(AkkaConfigurationBuilder builder) => builder.StartActors((system, actors) => Start((ExtendedActorSystem)system, actors, new()));
 
     /// <summary>The room of a node.</summary>
     public static ClusterRoomContext Of(ActorSystem system) => system.WithExtension<Extension, Provider>().Room;

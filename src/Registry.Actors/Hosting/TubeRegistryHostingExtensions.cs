@@ -3,6 +3,7 @@ using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Registry.Actors.Cluster;
+using Registry.Actors.Cluster.Membership;
 using Registry.Actors.Hosting;
 using Registry.WebRtc;
 
@@ -50,5 +51,5 @@ public static class TubeRegistryHostingExtensions
 
     /// <summary>The registry of an actor system made without a service container; in a cluster, the registry of all its nodes.</summary>
     public static ITubeRegistry GetTubeRegistry(this ActorSystem system) =>
-        system.Settings.Setup.Get<TubeRegistryClusterSetup>().HasValue ? new ClusterRegistry(system) : new TubeRegistryClient(system);
+        system.Settings.Setup.Get<ClusterMembershipSetup>().HasValue ? new ClusterRegistry(system) : new TubeRegistryClient(system);
 }

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Actor.Setup;
 using Registry.Actors.Admission;
 using Registry.Actors.Channels;
+using Registry.Actors.Cluster.Membership;
 using Registry.Actors.Metrics;
 using Registry.Actors.ReadModel;
 using Registry.Actors.Reconciling;
@@ -30,7 +31,7 @@ internal sealed class TubeRegistryNode : IExtension
     {
         options = system.Settings.Setup.Get<TubeRegistrySetup>() is { HasValue: true } setup ? setup.Value.Options : new();
         Settings = options.Apply(RegistrySettings.From(system.Settings.Config));
-        Name = options.Node ?? Environment.MachineName;
+        Name = options.Node ?? NodeName.Of(system) ?? Environment.MachineName;
         time = options.TimeProvider ?? TimeProvider.System;
         Directory = new(Settings.ClosedKept);
         Events = new(Name, Directory, Settings.EventBuffer);

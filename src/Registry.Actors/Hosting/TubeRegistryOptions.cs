@@ -12,7 +12,7 @@ public sealed class TubeRegistryOptions
     /// <summary>How peer connections gather and connect; null for the stack's defaults.</summary>
     public PeerConnectionConfiguration? PeerConnectionConfiguration { get; set; }
 
-    /// <summary>The node's name in replies and snapshots; null for the machine's name.</summary>
+    /// <summary>The node's name in replies and snapshots; null for the announced <c>host:port</c> of a node in a cluster, and the machine's name otherwise.</summary>
     public string? Node { get; set; }
 
     /// <summary>Limit on creates in flight, at least 1 (<c>registry.admission.max-concurrent-creates</c>).</summary>

@@ -1,4 +1,6 @@
+using Akka.Actor;
 using Registry.Actors;
+using Registry.Actors.Cluster.Membership;
 using Registry.Messages;
 
 namespace Registry.Host.Api;
@@ -35,7 +37,14 @@ internal static class NodeEndpoints
     }
 
     // The actor system starts before the first address is bound: whoever is answered finds the registry running.
-    private static IResult ReadReadiness(IHostApplicationLifetime lifetime) => lifetime.ApplicationStopping.IsCancellationRequested
-        ? new Problem(StatusCodes.Status503ServiceUnavailable, "stopping", "The gateway is stopping; use another one.") { Retryable = true }
-        : Results.Text("ready");
+    private static IResult ReadReadiness(IHostApplicationLifetime lifetime, ActorSystem system)
+    {
+        var state = lifetime.ApplicationStopping.IsCancellationRequested ? NodeState.Leaving : ClusterMembership.Of(system)?.State ?? NodeState.Up;
+        return state switch
+        {
+            NodeState.Up => Results.Text("ready"),
+            NodeState.Joining => new Problem(StatusCodes.Status503ServiceUnavailable, "joining", "The gateway has not joined its cluster yet; use another one.") { Retryable = true },
+            _ => new Problem(StatusCodes.Status503ServiceUnavailable, "stopping", "The gateway is stopping; use another one.") { Retryable = true },
+        };
+    }
 }

@@ -15,6 +15,8 @@ internal enum ExitCode
     Refused = 4,
     /// <summary>A local address or port cannot be bound.</summary>
     AddressUnavailable = 5,
+    /// <summary>The gateway could not join its cluster, or was removed from it; starting it again may help.</summary>
+    ClusterLost = 6,
 }
 
 /// <summary>The table of exit codes that <c>--help</c> shows.</summary>
@@ -29,5 +31,6 @@ internal static class ExitCodes
           3  no gateway answers at the address
           4  the gateway refused
           5  a local address or port cannot be bound
+          6  the gateway could not join its cluster, or was removed from it; start it again
         """;
 }

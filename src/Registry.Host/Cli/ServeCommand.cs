@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Akka.Configuration;
+using Registry.Actors;
 using Registry.Host.Serving;
 
 namespace Registry.Host.Cli;
@@ -27,15 +29,27 @@ internal static class ServeCommand
 
     public static readonly Option<string[]> Set = new("--set") { Description = "One setting; wins over every file. May be repeated.", HelpName = "key=value" };
 
+    private static readonly Option<string?> Cluster = new("--cluster")
+    {
+        Description = "Make the gateway a node of a cluster; the other nodes reach it at this address. Port 0 = any free one.",
+        HelpName = "HOST:PORT",
+    };
+
+    private static readonly Option<string[]> Seed = new("--seed")
+    {
+        Description = "Node of the cluster to join at. May be repeated: give every node the same list; the first one in it may form the cluster. Without one, this node forms it.",
+        HelpName = "HOST:PORT",
+    };
+
     public static Command Create()
     {
-        var command = new Command("serve", "Run the gateway (the default verb).") { Http, ConfigFile, UdpPort, Allow, Dev, Set };
+        var command = new Command("serve", "Run the gateway (the default verb).") { Http, ConfigFile, UdpPort, Allow, Dev, Cluster, Seed, Set };
         command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
         {
             var dev = result.GetValue(Dev);
             var options = Read(result, dev);
             await using var gateway = await Gateway.StartAsync(options, cancellationToken: cancellationToken);
-            await GreetAsync(result.InvocationConfiguration.Output, gateway.Url, dev);
+            await GreetAsync(result.InvocationConfiguration.Output, gateway, dev);
             await gateway.RunAsync(cancellationToken);
             return ExitCode.Ok;
         }));
@@ -50,19 +64,34 @@ internal static class ServeCommand
             Http = GatewayOptions.ParseHttp(result.GetRequiredValue(Http)),
             Registry = new()
             {
-                Configuration = GatewayConfiguration.Read(result.GetValue(ConfigFile), result.GetValue(Set) ?? []),
+                Configuration = GatewayConfiguration.Read(result.GetValue(ConfigFile), result.GetValue(Set) ?? [], ClusterOptions(result.GetValue(Cluster), result.GetValue(Seed) ?? [])),
                 PeerConnections = new() { UdpPort = result.GetValue(UdpPort) },
                 AllowTargets = [.. result.GetValue(Allow) ?? [], .. loopback],
             },
         };
     }
 
-    private static async Task GreetAsync(TextWriter output, Uri url, bool dev)
+    // The options as the settings that they stand for.
+    private static Config ClusterOptions(string? cluster, string[] seeds)
     {
+        if (seeds.FirstOrDefault(seed => TubeRegistryClusterOptions.ParseEndPoint(seed) is null or { Port: 0 }) is { } wrong)
+            throw CommandException.Usage($"--seed '{wrong}' must be HOST:PORT as that node announces it, such as 10.0.0.1:4053.");
+        if (cluster is null)
+            return seeds.Length == 0 ? Config.Empty : ConfigurationFactory.ParseString($"registry.cluster.seed-nodes = [{string.Join(", ", seeds.Select(seed => $"\"{seed}\""))}]");
+        if (TubeRegistryClusterOptions.ParseEndPoint(cluster) is not { } bind)
+            throw CommandException.Usage($"--cluster '{cluster}' must be HOST:PORT, such as 10.0.0.1:4053.");
+        return ConfigurationFactory.ParseString($"registry.cluster {{ enabled = on, hostname = \"{bind.Host}\", port = {bind.Port} }}").WithFallback(ClusterOptions(null, seeds));
+    }
+
+    private static async Task GreetAsync(TextWriter output, Gateway gateway, bool dev)
+    {
+        var url = gateway.Url;
         if (dev)
             await output.WriteLineAsync("WARNING: --dev lets everyone who can reach this gateway connect to every port on this machine's loopback. Not for production.");
         await output.WriteLineAsync($"Dashboard: {url}");
         await output.WriteLineAsync($"Client:    registry forward -L 15432:127.0.0.1:5432 --gateway {url.GetLeftPart(UriPartial.Authority)}");
+        if (gateway.Membership is { } membership)
+            await output.WriteLineAsync($"Cluster:   {membership.Address}");
         await output.FlushAsync();
     }
 }

@@ -1,6 +1,9 @@
 using System.Net.Sockets;
+using Akka.Actor;
+using Akka.Remote;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.HostFiltering;
+using Registry.Actors.Cluster.Membership;
 using Registry.Host.Api;
 using Registry.Host.Cli;
 using Registry.Host.Dashboard;
@@ -12,15 +15,22 @@ namespace Registry.Host.Serving;
 /// <summary>The running gateway: HTTP interface, web page and registry in one process.</summary>
 internal sealed class Gateway : IAsyncDisposable
 {
-    // Longer than the tubes and then the actor system take at most to end, so that neither is cut off.
-    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
+    // Longer than the tubes and then every phase of the actor system's shutdown take at most (together 85 s), so that none is cut off.
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(100);
 
     private readonly WebApplication application;
 
-    private Gateway(WebApplication application) => this.application = application;
+    private Gateway(WebApplication application)
+    {
+        this.application = application;
+        Membership = ClusterMembership.Of(application.Services.GetRequiredService<ActorSystem>());
+    }
 
     /// <summary>Base address of the HTTP interface with its real port.</summary>
     public Uri Url => new(application.Urls.Single());
+
+    /// <summary>Where the gateway stands in its cluster; null outside of one.</summary>
+    public ClusterMembership? Membership { get; }
 
     public IServiceProvider Services => application.Services;
 
@@ -35,6 +45,8 @@ internal sealed class Gateway : IAsyncDisposable
         try
         {
             application.Services.GetRequiredService<IPeerConnectionFactory>();
+            // Here and not by the host, which would print a failure to bind the cluster's port before throwing it.
+            application.Services.GetRequiredService<ActorSystem>();
             await application.StartAsync(cancellationToken);
             return new(application);
         }
@@ -42,6 +54,11 @@ internal sealed class Gateway : IAsyncDisposable
         {
             await application.DisposeAsync();
             throw new CommandException(ExitCode.AddressUnavailable, $"--udp-port {options.Registry.PeerConnections.UdpPort} cannot be bound: {e.Message}. Choose another port, or leave the option out for any free one.");
+        }
+        catch (AggregateException e) when (e.Flatten().InnerException is RemoteTransportException { InnerException: { } cause })
+        {
+            await application.DisposeAsync();
+            throw new CommandException(ExitCode.AddressUnavailable, $"the cluster's address cannot be bound: {cause.Message}. Choose another with --cluster HOST:PORT, or port 0 for any free one.");
         }
         catch (IOException e) when (e.InnerException is AddressInUseException or SocketException)
         {
@@ -56,12 +73,15 @@ internal sealed class Gateway : IAsyncDisposable
     }
 
     /// <summary>Waits until the token or the process's own failure ends the gateway, and stops it in order.</summary>
+    /// <exception cref="CommandException">The gateway lost its cluster.</exception>
     public async Task RunAsync(CancellationToken stop)
     {
         // Not WaitForShutdownAsync: that would tell everybody to stop before the tubes were closed.
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop, application.Lifetime.ApplicationStopping);
         await Task.Delay(Timeout.InfiniteTimeSpan, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await application.StopAsync(CancellationToken.None);
+        if (Membership?.Loss is { } loss)
+            throw new CommandException(ExitCode.ClusterLost, loss);
     }
 
     public async ValueTask DisposeAsync()

@@ -5,19 +5,21 @@ using Registry.Host.Cli;
 
 namespace Registry.Host.Serving;
 
-/// <summary>Reads the configuration: <c>hocon/registry.conf</c> beside the program, then <c>--config</c>, then <c>--set</c>; later ones win.</summary>
+/// <summary>Reads the configuration: <c>hocon/registry.conf</c> and <c>hocon/cluster.conf</c> beside the program, then <c>--config</c>, then <c>--set</c>, then the other options; later ones win.</summary>
 internal static class GatewayConfiguration
 {
     /// <exception cref="CommandException">A file or setting is missing, malformed, unknown or out of range.</exception>
-    public static Config Read(string? file, IReadOnlyList<string> assignments)
+    public static Config Read(string? file, IReadOnlyList<string> assignments, Config? options = null)
     {
         // The directory of the program, not the working directory: the gateway is started from anywhere.
-        var beside = Path.Combine(AppContext.BaseDirectory, "hocon", "registry.conf");
-        var config = File.Exists(beside) ? ReadFile(beside, beside) : Config.Empty;
+        var config = Config.Empty;
+        foreach (var beside in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "hocon"), "*.conf"))
+            config = ReadFile(beside, beside).WithFallback(config);
         if (file is not null)
             config = ReadFile(file, $"--config {file}").WithFallback(config);
         foreach (var assignment in assignments)
             config = ReadAssignment(assignment).WithFallback(config);
+        config = (options ?? Config.Empty).WithFallback(config);
         Check(config);
         return config;
     }
@@ -55,12 +57,13 @@ internal static class GatewayConfiguration
 
     private static void Check(Config config)
     {
-        var known = Keys(RegistrySettings.Default.GetValue("registry"), "registry").ToHashSet(StringComparer.Ordinal);
+        var known = Keys(RegistrySettings.Default.WithFallback(TubeRegistryClusterOptions.Default).GetValue("registry"), "registry").ToHashSet(StringComparer.Ordinal);
         if (Keys(config.GetValue("registry"), "registry").FirstOrDefault(key => !known.Contains(key)) is { } unknown)
-            throw CommandException.Usage($"{unknown} is not a setting. The settings and their defaults stand in {Path.Combine("hocon", "registry.conf")}.");
+            throw CommandException.Usage($"{unknown} is not a setting. The settings and their defaults stand in {Path.Combine("hocon", "registry.conf")} and cluster.conf.");
         try
         {
             RegistrySettings.From(config);
+            TubeRegistryClusterOptions.From(config);
         }
         catch (ConfigurationException e)
         {

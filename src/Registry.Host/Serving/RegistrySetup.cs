@@ -46,21 +46,28 @@ internal sealed record RegistrySetup
         services.AddSingleton<IPeerConnectionFactory>(provider =>
             PeerConnectionFactory.Create(PeerConnections with { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() }));
         services.AddTubeRegistry();
-        services.AddAkka("registry", (akka, _) => akka
-            .ConfigureLoggers(loggers =>
-            {
-                loggers.ClearLoggers();
-                loggers.AddLoggerFactory();
-            })
-            .AddHocon(Configuration.WithFallback(OfEveryHost).WithFallback($"akka.loglevel = {AkkaLevel(logLevel)}"), HoconAddMode.Prepend)
-            .WithTubeRegistry(options =>
-            {
-                foreach (var rule in AllowTargets)
-                    options.AllowTargets.Add(rule);
-                options.ListenBeyondLoopback = ListenBeyondLoopback;
-                options.ConnectionRefused = ConnectionRefused;
-            }));
+        services.AddAkka("registry", (akka, _) =>
+        {
+            Configure(akka, logLevel);
+            if (TubeRegistryClusterOptions.From(Configuration).Enabled)
+                akka.WithTubeRegistryCluster();
+        });
     }
+
+    private void Configure(AkkaConfigurationBuilder akka, LogLevel logLevel) => akka
+        .ConfigureLoggers(loggers =>
+        {
+            loggers.ClearLoggers();
+            loggers.AddLoggerFactory();
+        })
+        .AddHocon(Configuration.WithFallback(OfEveryHost).WithFallback($"akka.loglevel = {AkkaLevel(logLevel)}"), HoconAddMode.Prepend)
+        .WithTubeRegistry(options =>
+        {
+            foreach (var rule in AllowTargets)
+                options.AllowTargets.Add(rule);
+            options.ListenBeyondLoopback = ListenBeyondLoopback;
+            options.ConnectionRefused = ConnectionRefused;
+        });
 
     // Filtered at the source as well: while a system ends, Akka prints past the loggers.
     private static string AkkaLevel(LogLevel level) => level switch

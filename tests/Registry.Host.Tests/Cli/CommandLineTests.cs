@@ -20,6 +20,14 @@ public sealed class CommandLineTests
     [InlineData(new[] { "bench", "tput", "--relay", "1" }, "--relay")]
     [InlineData(new[] { "check-config", "--set", "registry.admission.max-tubs=1" }, "registry.admission.max-tubs")]
     [InlineData(new[] { "check-config", "--set", "registry.admission.max-tubes=0" }, "registry.admission.max-tubes")]
+    [InlineData(new[] { "serve", "--cluster", "here" }, "--cluster 'here'")]
+    [InlineData(new[] { "serve", "--cluster", "127.0.0.1:0", "--seed", "127.0.0.1:0" }, "--seed '127.0.0.1:0'")]
+    [InlineData(new[] { "serve", "--cluster", "0.0.0.0:4053" }, "registry.cluster.public-hostname")]
+    [InlineData(new[] { "serve", "--cluster", "127.0.0.1:0", "--set", "registry.cluster.tls.ca-file=/does/not/exist.pem" }, "registry.cluster.tls.certificate-file")]
+    [InlineData(new[] { "check-config", "--set", "registry.cluster.prot=1" }, "registry.cluster.prot")]
+    [InlineData(new[] { "check-config", "--set", "registry.cluster.port=70000" }, "registry.cluster.port")]
+    [InlineData(new[] { "check-config", "--set", "registry.cluster.discovery.method=magic" }, "registry.cluster.discovery.method")]
+    [InlineData(new[] { "check-config", "--set", "registry.cluster.enabled=on", "--set", "registry.cluster.seed-nodes=[nowhere]" }, "registry.cluster.seed-nodes")]
     [InlineData(new[] { "check-config", "--set", "oops" }, "--set 'oops'")]
     [InlineData(new[] { "check-config", "--config", "/does/not/exist.conf" }, "/does/not/exist.conf")]
     public async Task Wrong_arguments_end_with_2_and_are_named(string[] arguments, string named)
@@ -64,6 +72,19 @@ public sealed class CommandLineTests
         code.ShouldBe((int)ExitCode.AddressUnavailable, error);
         error.ShouldContain($"--http http://{listener.LocalEndpoint}");
         ShouldBePlain(error);
+    }
+
+    [Fact]
+    public async Task Serve_on_a_cluster_port_in_use_names_option_and_why()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var (code, output, error) = await RunAsync("serve", "--http", "http://127.0.0.1:0", "--cluster", listener.LocalEndpoint.ToString()!);
+        code.ShouldBe((int)ExitCode.AddressUnavailable, error);
+        error.ShouldContain("--cluster");
+        error.ShouldContain("in use");
+        ShouldBePlain(error);
+        output.ShouldBe("");
     }
 
     [Theory]

@@ -1,0 +1,86 @@
+using Akka.Actor;
+using Akka.Cluster.Hosting;
+using Akka.Configuration;
+using Akka.Hosting;
+using Akka.Remote.Hosting;
+using Registry.Actors.Cluster;
+using Registry.Actors.Cluster.Membership;
+using Registry.Actors.Hosting;
+
+namespace Registry.Actors;
+
+/// <summary>Makes the tube registries of several processes one.</summary>
+public static class TubeRegistryClusterExtensions
+{
+    private static readonly Config StrictReading = ConfigurationFactory.ParseString(
+        $"akka.actor.serializers.json = \"{typeof(ForeignMessageRefusal).FullName}, {typeof(ForeignMessageRefusal).Assembly.GetName().Name}\"");
+
+    /// <summary>Lets the actor system join a cluster of its kind, or form one.</summary>
+    /// <param name="builder">The actor system's configuration. Its HOCON must have been added before.</param>
+    /// <param name="configure">Changes what the section <c>registry.cluster</c> says.</param>
+    /// <exception cref="ConfigurationException">An option is wrong; the message names its key.</exception>
+    /// <example>
+    /// <code>
+    /// services.AddAkka("gateway", (akka, sp) => akka.WithTubeRegistry().WithTubeRegistryCluster(o =>
+    /// {
+    ///     (o.Hostname, o.Port) = ("10.0.0.1", 4053);
+    ///     o.SeedNodes.Add("10.0.0.1:4053");
+    ///     o.SeedNodes.Add("10.0.0.2:4053");
+    /// }));
+    /// </code>
+    /// </example>
+    public static AkkaConfigurationBuilder WithTubeRegistryCluster(this AkkaConfigurationBuilder builder, Action<TubeRegistryClusterOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var options = TubeRegistryClusterOptions.From(builder.Configuration.GetOrElse(Config.Empty));
+        configure?.Invoke(options);
+        var certificate = options.Check();
+        builder
+            .AddSetup(new ClusterMembershipSetup(options))
+            .AddHocon(TubeRegistryClusterOptions.Default, HoconAddMode.Append)
+            .WithRemoting(remote => Bind(remote, options, certificate))
+            .WithClustering()
+            .WithStrictSerialization()
+            .AddHocon(StrictReading, HoconAddMode.Prepend)
+            .WithActors((system, _) => system.ActorOf(QuarantineWatch.Props(ClusterMembership.Of(system)!), "quarantine-watch"))
+            .WithActors((system, registry) => CloseTubesBeforeLeaving(system, registry));
+        ClusterRoom.Configure(builder);
+        return builder.AddStartup((system, _) => Join(system, options));
+    }
+
+    private static void Bind(RemoteOptions remote, TubeRegistryClusterOptions options, ClusterCertificate? certificate)
+    {
+        remote.HostName = options.Hostname;
+        remote.Port = options.Port;
+        remote.PublicHostName = options.PublicHostname;
+        remote.PublicPort = options.PublicPort;
+        remote.EnableSsl = certificate is not null;
+        if (certificate is null)
+            return;
+        remote.Ssl.X509Certificate = certificate.Own;
+        remote.Ssl.RequireMutualAuthentication = true;
+        remote.Ssl.CustomValidator = certificate.Accepts;
+    }
+
+    // Nothing is left to close when the host stops: it has done so before. This is for a node that its cluster ends.
+    private static void CloseTubesBeforeLeaving(ActorSystem system, IActorRegistry registry) =>
+        CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseServiceStop, "close-tubes", async () =>
+        {
+            if (registry.TryGet<RegistryActor>(out var actor))
+                await TubeRegistryStop.CloseTubesAsync(system, actor, CancellationToken.None);
+            return Akka.Done.Instance;
+        });
+
+    private static Task Join(ActorSystem system, TubeRegistryClusterOptions options)
+    {
+        var cluster = Akka.Cluster.Cluster.Get(system);
+        if (options.Discovery.Method is not null)
+            system.ActorOf(SeedSearch.Props(options.Discovery), "seed-search");
+        else if (options.SeedNodes.Count > 0)
+            cluster.JoinSeedNodes(options.SeedNodes.Select(seed => TubeRegistryClusterOptions.ParseEndPoint(seed)!)
+                .Select(seed => new Address(cluster.SelfAddress.Protocol, cluster.SelfAddress.System, seed.Host, seed.Port)));
+        else
+            cluster.Join(cluster.SelfAddress);
+        return Task.CompletedTask;
+    }
+}

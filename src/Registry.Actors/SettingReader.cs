@@ -1,0 +1,80 @@
+using System.Globalization;
+using Akka.Configuration;
+using Registry.Messages;
+
+namespace Registry.Actors;
+
+/// <summary>Reads and checks the section <c>registry</c>. Errors name the key.</summary>
+internal sealed class SettingReader(Config config)
+{
+    /// <summary>The settings of a file that comes with this assembly.</summary>
+    public static Config ReadDefault(string file)
+    {
+        using var stream = typeof(SettingReader).Assembly.GetManifestResourceStream(file)!;
+        using var reader = new StreamReader(stream);
+        return ConfigurationFactory.ParseString(reader.ReadToEnd());
+    }
+
+    public string? TextOrOff(string key) => config.GetString($"registry.{key}") is { } text and not ("off" or "false" or "") ? text : null;
+
+    public int Integer(string key, int least, int most = int.MaxValue) =>
+        Read(key, $"a whole number from {least} to {most}", path => ParseInteger(config.GetString(path), least, most));
+
+    public int? IntegerOrOff(string key, int least, int most) =>
+        TextOrOff(key) is null ? null : Read(key, $"off, or a whole number from {least} to {most}", path => ParseInteger(config.GetString(path), least, most));
+
+    public static int? ParseInteger(string text, int least, int most) =>
+        int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most ? value : null;
+
+    public TimeSpan Duration(string key, string expected = "a positive duration such as 15s, at most 366d") =>
+        Read(key, expected, path =>
+            config.GetTimeSpan(path, null, allowInfinite: false) is var value && value > TimeSpan.Zero && value <= CreateTube.LongestLife ? value : (TimeSpan?)null);
+
+    public TimeSpan? DurationOrOff(string key) =>
+        config.GetString($"registry.{key}") is "off" or "false" ? null : Duration(key, "off, or a positive duration such as 30m, at most 366d");
+
+    public Uri? Url(string key)
+    {
+        var text = config.GetString($"registry.{key}");
+        if (text is "off" or "false")
+            return null;
+        return Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp)
+            ? url
+            : throw Wrong($"registry.{key}", "off, or an http or https URL", null);
+    }
+
+    public int Bytes(string key, int least) =>
+        Read(key, $"a size such as 1 MiB, at least {least} bytes", path =>
+            config.GetByteSize(path, null) is { } value && value >= least && value <= int.MaxValue ? (int)value : (int?)null);
+
+    public bool Boolean(string key) => Read(key, "on or off", path => (bool?)config.GetBoolean(path));
+
+    public IReadOnlyList<string> Texts(string key)
+    {
+        var path = $"registry.{key}";
+        try
+        {
+            return [.. config.GetStringList(path)];
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw Wrong(path, "a list of texts", e);
+        }
+    }
+
+    private static T Read<T>(string key, string expected, Func<string, T?> read) where T : struct
+    {
+        var path = $"registry.{key}";
+        try
+        {
+            return read(path) ?? throw Wrong(path, expected, null);
+        }
+        catch (Exception e) when (e is not (ConfigurationException or OutOfMemoryException))
+        {
+            throw Wrong(path, expected, e);
+        }
+    }
+
+    public static ConfigurationException Wrong(string path, string expected, Exception? cause) =>
+        new($"{path} must be {expected}.", cause);
+}

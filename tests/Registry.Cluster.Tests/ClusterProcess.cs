@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Registry.Host.Serving;
+
+// A cluster is several processes: one at a time is enough for the machine.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace Registry.Cluster.Tests;
+
+/// <summary>A gateway that runs <c>serve</c> as a process of its own, on free ports of loopback.</summary>
+public sealed class ClusterProcess : IAsyncDisposable
+{
+    private readonly Process process;
+    private readonly StringBuilder errors = new();
+    private readonly Dictionary<string, string> greeting = [];
+    private readonly Task reading;
+
+    private ClusterProcess(Process process)
+    {
+        this.process = process;
+        reading = ReadErrorsAsync();
+    }
+
+    /// <summary>Far beyond what anything takes; reached only when it never happens.</summary>
+    public static TimeSpan Patience => TimeSpan.FromSeconds(60);
+
+    public int Id => process.Id;
+
+    /// <summary>Where the other nodes reach it, which is also its name; empty when it is in no cluster.</summary>
+    public string Name => greeting.GetValueOrDefault("Cluster", "");
+
+    public Uri Url => new(greeting["Dashboard"]);
+
+    /// <summary>A client of its HTTP interface.</summary>
+    public HttpClient Http { get; } = new();
+
+    public bool HasExited => process.HasExited;
+
+    /// <summary>What it wrote to standard error so far.</summary>
+    public string Errors
+    {
+        get
+        {
+            lock (errors)
+                return errors.ToString();
+        }
+    }
+
+    /// <summary>Starts a gateway in a cluster and returns when it serves HTTP; it may still be joining.</summary>
+    public static Task<ClusterProcess> StartAsync(params IEnumerable<string> arguments) => ServeAsync(["--cluster", "127.0.0.1:0", .. arguments]);
+
+    /// <summary>Starts a gateway with these options only, and returns when it serves HTTP.</summary>
+    public static async Task<ClusterProcess> ServeAsync(params IEnumerable<string> arguments)
+    {
+        var gateway = Start("dotnet", [typeof(Gateway).Assembly.Location, "serve", "--http", "http://127.0.0.1:0", .. arguments]);
+        try
+        {
+            await gateway.ReadGreetingAsync();
+            return gateway;
+        }
+        catch
+        {
+            await gateway.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Waits until <c>/readyz</c> says 200: the node is up.</summary>
+    public async Task ReadyAsync()
+    {
+        var deadline = Stopwatch.StartNew();
+        while ((await Http.GetAsync("/readyz")) is { IsSuccessStatusCode: false })
+        {
+            HasExited.ShouldBeFalse(Errors);
+            deadline.Elapsed.ShouldBeLessThan(Patience, Errors);
+            await Task.Delay(20);
+        }
+    }
+
+    /// <summary>Waits until it has written a text to standard error.</summary>
+    public async Task SaysAsync(string text)
+    {
+        var deadline = Stopwatch.StartNew();
+        while (!Errors.Contains(text, StringComparison.Ordinal))
+        {
+            deadline.Elapsed.ShouldBeLessThan(Patience, $"'{text}' does not appear in: {Errors}");
+            await Task.Delay(20);
+        }
+    }
+
+    /// <summary>Tells it to stop in order.</summary>
+    public void Terminate() => Signal("TERM");
+
+    /// <summary>Ends it at once.</summary>
+    public void Kill() => process.Kill();
+
+    /// <summary>Stops it from running, as a machine that hangs does.</summary>
+    public void Pause() => Signal("STOP");
+
+    /// <summary>Lets it go on after <see cref="Pause"/>.</summary>
+    public void Resume() => Signal("CONT");
+
+    /// <summary>Waits for its end.</summary>
+    /// <returns>Its exit code; <see cref="Errors"/> is whole then.</returns>
+    public async Task<int> ExitAsync()
+    {
+        try
+        {
+            await process.WaitForExitAsync().WaitAsync(Patience);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"The gateway {Name} does not end: {Errors}");
+        }
+
+        await reading;
+        return process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited)
+            process.Kill();
+        await process.WaitForExitAsync();
+        await reading;
+        Http.Dispose();
+        process.Dispose();
+    }
+
+    private static ClusterProcess Start(string program, IEnumerable<string> arguments) =>
+        new(Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!);
+
+    private async Task ReadGreetingAsync()
+    {
+        // The last line that is always there comes before the one of the cluster, so that the end of the greeting is what follows it.
+        var isNode = process.StartInfo.ArgumentList.Contains("--cluster");
+        while (!greeting.ContainsKey(isNode ? "Cluster" : "Client"))
+        {
+            if (await process.StandardOutput.ReadLineAsync().WaitAsync(Patience) is not { } line)
+                throw new InvalidOperationException($"The gateway ended with {await ExitAsync()}: {Errors}");
+            if (line.Split(':', 2) is [var what, var value])
+                greeting[what] = value.Trim();
+        }
+
+        Http.BaseAddress = Url;
+        _ = process.StandardOutput.ReadToEndAsync();
+    }
+
+    private async Task ReadErrorsAsync()
+    {
+        while (await process.StandardError.ReadLineAsync() is { } line)
+        {
+            lock (errors)
+                errors.AppendLine(line);
+        }
+    }
+
+    private void Signal(string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+        kill.ExitCode.ShouldBe(0);
+    }
+}

@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Registry.Host.Cli;
+using Xunit.Abstractions;
+
+namespace Registry.Cluster.Tests.Membership;
+
+public sealed class MembershipTests(ITestOutputHelper log)
+{
+    [Fact]
+    public async Task Three_gateways_become_one_cluster_and_are_named_by_where_they_are_reached()
+    {
+        var time = Stopwatch.StartNew();
+        await using var cluster = await GatewayCluster.StartAsync(3);
+        log.WriteLine($"3 nodes up and ready after {time.ElapsedMilliseconds} ms");
+
+        foreach (var node in cluster.Nodes)
+            (await CreateTubeAsync(node)).GetProperty("node").GetString().ShouldBe(node.Name);
+
+        // One node leaves in order: the others neither miss it nor wait for it.
+        var leaving = cluster.Nodes[0];
+        time.Restart();
+        leaving.Terminate();
+        (await leaving.ExitAsync()).ShouldBe((int)ExitCode.Ok, leaving.Errors);
+        log.WriteLine($"left after {time.ElapsedMilliseconds} ms");
+        time.Restart();
+        await cluster.AddAsync();
+        log.WriteLine($"another one joined after {time.ElapsedMilliseconds} ms");
+        foreach (var node in cluster.Nodes.Skip(1))
+        {
+            await node.ReadyAsync();
+            node.Errors.ShouldNotContain("UNREACHABLE");
+        }
+    }
+
+    [Fact]
+    public async Task A_node_that_lost_the_majority_closes_its_tubes_and_ends_with_a_code_of_its_own()
+    {
+        await using var cluster = await GatewayCluster.StartAsync(3);
+        var left = cluster.Nodes[2];
+        var tube = (await CreateTubeAsync(left)).GetProperty("tubeId").GetString();
+        var signals = left.Http.GetStringAsync($"/v1/tubes/{tube}/signals");
+
+        var time = Stopwatch.StartNew();
+        cluster.Nodes[0].Kill();
+        cluster.Nodes[1].Kill();
+
+        (await signals.WaitAsync(ClusterProcess.Patience)).ShouldContain("NodeStopped");
+        (await left.ExitAsync()).ShouldBe((int)ExitCode.ClusterLost, left.Errors);
+        log.WriteLine($"ended {time.ElapsedMilliseconds} ms after the others were killed");
+        LastLine(left).ShouldStartWith($"registry: node {left.Name} was removed from its cluster");
+    }
+
+    [Fact]
+    public async Task A_node_that_was_taken_for_dead_ends_when_it_runs_again_and_the_others_go_on()
+    {
+        await using var cluster = await GatewayCluster.StartAsync(
+            3, "--set", "akka.cluster.failure-detector.acceptable-heartbeat-pause=2s", "--set", "akka.cluster.split-brain-resolver.stable-after=2s");
+        var hung = cluster.Nodes[1];
+        hung.Pause();
+        await cluster.Nodes[0].SaysAsync("UNREACHABLE");
+        // Nobody becomes up while a member neither answers nor is removed.
+        await cluster.AddAsync();
+
+        hung.Resume();
+
+        (await hung.ExitAsync()).ShouldBe((int)ExitCode.ClusterLost, hung.Errors);
+        LastLine(hung).ShouldStartWith($"registry: node {hung.Name} was removed from its cluster");
+        await cluster.Nodes[0].ReadyAsync();
+        await cluster.Nodes[2].ReadyAsync();
+    }
+
+    [Fact]
+    public async Task A_node_that_finds_nobody_is_not_ready_and_ends_with_a_code_and_the_addresses_it_tried()
+    {
+        var nobody = $"127.0.0.1:{GatewayCluster.FreePort()}";
+        await using var node = await ClusterProcess.StartAsync("--seed", nobody, "--set", "akka.cluster.shutdown-after-unsuccessful-join-seed-nodes=3s");
+
+        using var answer = await node.Http.GetAsync("/readyz");
+        answer.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        answer.Content.Headers.ContentType!.MediaType.ShouldBe("application/problem+json");
+        (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("code").GetString().ShouldBe("joining");
+
+        (await node.ExitAsync()).ShouldBe((int)ExitCode.ClusterLost, node.Errors);
+        LastLine(node).ShouldStartWith($"registry: node {node.Name} could not join a cluster within 3 s at {nobody}.");
+        LastLine(node).ShouldContain("refused");
+    }
+
+    [Fact]
+    public async Task A_node_that_is_told_to_terminate_while_it_joins_ends_in_order()
+    {
+        await using var node = await ClusterProcess.StartAsync("--seed", $"127.0.0.1:{GatewayCluster.FreePort()}");
+        node.Terminate();
+        (await node.ExitAsync()).ShouldBe((int)ExitCode.Ok, node.Errors);
+    }
+
+    [Fact]
+    public async Task A_gateway_that_is_in_no_cluster_listens_for_http_only()
+    {
+        await using var gateway = await ClusterProcess.ServeAsync();
+        await gateway.ReadyAsync();
+        ListeningPorts.Of(gateway.Id).ShouldBe([gateway.Url.Port], gateway.Errors);
+        gateway.Errors.ShouldNotContain("remoting");
+    }
+
+    /// <summary>The last line for people; Akka's log may go on for a moment after it.</summary>
+    internal static string LastLine(ClusterProcess node) =>
+        node.Errors.Split('\n').LastOrDefault(line => line.StartsWith("registry: ", StringComparison.Ordinal)) ?? node.Errors;
+
+    private static async Task<JsonElement> CreateTubeAsync(ClusterProcess node)
+    {
+        using var answer = await node.Http.PostAsJsonAsync("/v1/tubes", new { conversationId = $"of-{node.Name}", settings = new { conversationType = "echo" } });
+        answer.StatusCode.ShouldBe(HttpStatusCode.Created, node.Errors);
+        return await answer.Content.ReadFromJsonAsync<JsonElement>();
+    }
+}

@@ -1,0 +1,60 @@
+using Registry.Host.Cli;
+
+namespace Registry.Cluster.Tests.Membership;
+
+public sealed class TlsTests
+{
+    [Fact]
+    public async Task Only_nodes_with_a_certificate_of_the_authority_become_a_cluster()
+    {
+        using var ours = new Authority("ours");
+        using var theirs = new Authority("theirs");
+        await using var cluster = await GatewayCluster.StartAsync(2, ours.Issue("node"));
+        var seed = cluster.Nodes[0];
+
+        string[] joining = ["--seed", seed.Name, "--set", "akka.cluster.shutdown-after-unsuccessful-join-seed-nodes=3s"];
+        await using var stranger = await ClusterProcess.StartAsync([.. joining, .. theirs.Issue("stranger")]);
+        await using var plain = await ClusterProcess.StartAsync(joining);
+
+        foreach (var refused in new[] { stranger, plain })
+        {
+            (await refused.ExitAsync()).ShouldBe((int)ExitCode.ClusterLost, refused.Errors);
+            MembershipTests.LastLine(refused).ShouldContain("registry.cluster.tls");
+        }
+
+        stranger.Errors.ShouldContain("its certificate is not of an authority in registry.cluster.tls.ca-file");
+        foreach (var node in cluster.Nodes)
+            await node.ReadyAsync();
+    }
+
+    [Theory]
+    [InlineData("certificate-file")]
+    [InlineData("key-file")]
+    [InlineData("ca-file")]
+    public async Task A_file_that_is_missing_or_wrong_keeps_the_node_from_starting_and_its_key_is_named(string key)
+    {
+        using var authority = new Authority("ours");
+        foreach (var (value, why) in new[] { ("/does/not/exist.pem", "/does/not/exist.pem"), (authority.WriteNonsense(), "cannot be used"), ("off", "another file") })
+        {
+            var error = new StringWriter();
+            var arguments = authority.Issue("node");
+            var code = await CommandLine.InvokeAsync(["serve", "--cluster", "127.0.0.1:0", .. arguments, "--set", $"registry.cluster.tls.{key}={value}"], new StringWriter(), error);
+            code.ShouldBe((int)ExitCode.Usage, error.ToString());
+            error.ToString().ShouldStartWith($"registry: registry.cluster.tls.{key} ");
+            error.ToString().ShouldContain(why);
+            error.ToString().Trim().ShouldNotContain('\n');
+        }
+    }
+
+    [Fact]
+    public async Task A_certificate_of_another_authority_than_the_nodes_own_ca_file_is_wrong()
+    {
+        using var ours = new Authority("ours");
+        using var theirs = new Authority("theirs");
+        var error = new StringWriter();
+        var code = await CommandLine.InvokeAsync(
+            ["serve", "--cluster", "127.0.0.1:0", .. ours.Issue("node"), "--set", $"registry.cluster.tls.ca-file={theirs.File}"], new StringWriter(), error);
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ToString().ShouldStartWith("registry: registry.cluster.tls.certificate-file ");
+    }
+}
