@@ -59,20 +59,16 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
     }
 
     /// <summary>
-    /// The nodes to ask for one more tube, the least loaded first: those that are up, answer, and reported lately that they take some; those that are full come last,
-    /// for a report is a moment old.
+    /// The nodes to ask for one more tube, the least loaded first: those that are up, answer, and take some by their last report. Those that are full come late, for a
+    /// report is a moment old, and those that have come and not reported yet come last.
     /// </summary>
     public IReadOnlyList<NodeAddress> Candidates() =>
     [
         .. from one in members
            where one.Value is MemberStatus.Up or MemberStatus.WeaklyUp && !unreachable.Contains(one.Key)
            let heard = loads.GetValueOrDefault(one.Key)
-           where heard is not null && time.GetElapsedTime(heard.At) < LoadLife && !heard.Load.Capacity.IsDraining
-           let capacity = heard.Load.Capacity
-           let placed = Volatile.Read(ref heard.Placed)
-           orderby capacity.Tubes + placed >= capacity.MaxTubes || capacity.ActiveCreates + placed >= capacity.MaxConcurrentCreates,
-               (double)(capacity.Tubes + placed) / capacity.MaxTubes,
-               one.Key.Address
+           where heard is null || (time.GetElapsedTime(heard.At) < LoadLife && !heard.Load.Capacity.IsDraining)
+           orderby heard is null, heard?.IsFull, heard?.Fullness, one.Key.Address
            select one.Key,
     ];
 
@@ -134,5 +130,11 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
         public long At => at;
 
         public int Placed;
+
+        public bool IsFull => Tubes >= load.Capacity.MaxTubes || load.Capacity.ActiveCreates + Volatile.Read(ref Placed) >= load.Capacity.MaxConcurrentCreates;
+
+        public double Fullness => (double)Tubes / load.Capacity.MaxTubes;
+
+        private int Tubes => load.Capacity.Tubes + Volatile.Read(ref Placed);
     }
 }
