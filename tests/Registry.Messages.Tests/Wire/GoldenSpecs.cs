@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Reflection;
 using Registry.Messages.Wire;
 
 namespace Registry.Messages.Tests.Wire;
@@ -59,11 +58,13 @@ public sealed class GoldenSpecs
 
     private static void ShouldBePopulated(object value)
     {
-        foreach (var property in value.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is { IsPublic: true }))
+        foreach (var property in Golden.Content(value.GetType()))
         {
             var member = property.GetValue(value);
             Equals(member, property.PropertyType.IsValueType ? Activator.CreateInstance(property.PropertyType) : null).ShouldBeFalse($"{value.GetType().Name}.{property.Name}");
-            foreach (var inner in member is IEnumerable items and not string ? items.Cast<object>() : [member!])
+            object[] contents = member is IEnumerable items and not string ? [.. items.Cast<object>()] : [member!];
+            contents.ShouldNotBeEmpty($"{value.GetType().Name}.{property.Name}");
+            foreach (var inner in contents)
                 if (inner.GetType().Assembly == typeof(IRegistryProtocol).Assembly)
                     ShouldBePopulated(inner);
         }
