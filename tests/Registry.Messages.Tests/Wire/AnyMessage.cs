@@ -46,6 +46,7 @@ internal static class AnyMessage
         [typeof(string)] = Boxed(Text),
         [typeof(TimeSpan)] = Boxed(Long.Select(ticks => new TimeSpan(ticks))),
         [typeof(DateTimeOffset)] = Boxed(Time),
+        [typeof(Guid)] = Boxed(Gen.OneOf(Gen.Guid, Gen.Const(Guid.Empty))),
         [typeof(TubeId)] = Boxed(Tube),
         [typeof(ConversationId)] = Boxed(Conversation),
         [typeof(ConversationSettings)] = Boxed(Settings),
@@ -81,6 +82,8 @@ internal static class AnyMessage
             : inner.IsEnum ? Gen.OneOf([.. Enum.GetValues(inner).Cast<object?>().Select(Gen.Const)])
             : inner.IsGenericType && inner.GetGenericTypeDefinition() == typeof(ImmutableArray<>)
                 ? (Gen<object?>)AnyArray.MakeGenericMethod(inner.GenericTypeArguments).Invoke(null, [nullability.GenericTypeArguments[0]])!
+            : inner == typeof(IRegistryCommand) ? OneOf([typeof(CreateTube), typeof(AssociateConversation)]) // the only commands inside of another message
+            : inner.IsAbstract ? OneOf(Messages.Where(t => t.IsAssignableTo(inner)))
             : Record(inner);
         return nullability.WriteState == NullabilityState.Nullable ? Gen.OneOf(Gen.Const(default(object)), value) : value;
     }
