@@ -40,9 +40,9 @@ public sealed class ValueSpecs
     public void Close_reasons_are_the_closed_list()
     {
         var known = Enum.GetValues<CloseReason>();
-        known.Select(r => (int)r.Code).ShouldBe([.. Enumerable.Range(0, 24).Where(c => c != 3), 64, 65, 66]);
+        known.Select(r => (int)r.Code).ShouldBe([.. Enumerable.Range(0, 24).Where(c => c != 3), 64, 65, 66, 67]);
         known.Where(r => r.IsCritical).Select(r => (int)r.Code).ShouldBe([1, 13, 14, 17, 18, 19, 21]);
-        known.Where(r => r.IsRetryable).Select(r => (int)r.Code).ShouldBe([2, 4, 9, 10, 16, 64, 65, 66]);
+        known.Where(r => r.IsRetryable).Select(r => (int)r.Code).ShouldBe([2, 4, 9, 10, 16, 64, 65, 66, 67]);
         foreach (var reason in known)
         {
             reason.Name.ShouldBe(reason.ToString());
@@ -50,7 +50,7 @@ public sealed class ValueSpecs
             CloseReason.FromCode(reason.Code).ShouldBe(reason);
         }
 
-        new[] { -1, 3, 24, 63, 67, 255, 256 }.ShouldAllBe(c => CloseReason.FromCode(c) == CloseReason.Unknown);
+        new[] { -1, 3, 24, 63, 68, 255, 256 }.ShouldAllBe(c => CloseReason.FromCode(c) == CloseReason.Unknown);
     }
 
     [Fact]
@@ -64,6 +64,7 @@ public sealed class ValueSpecs
         }
 
         TubeState.TryParseText("Ready", out _).ShouldBeFalse();
+        Enum.GetValues<NodeState>().Select(s => s.Text).ShouldBe(["joining", "up", "draining", "leaving", "unreachable"]);
         Enum.GetValues<RefusalCode>().Select(c => c.Text).ShouldBeUnique();
     }
 

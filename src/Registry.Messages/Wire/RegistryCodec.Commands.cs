@@ -139,9 +139,55 @@ public static partial class RegistryCodec
 
     private static UnsubscribeSignals Read(V1.UnsubscribeSignals wire) => new(Tube(wire.TubeId));
 
+    private static V1.ReadSignals Write(ReadSignals command) =>
+        new() { TubeId = command.TubeId.ToString(), AfterSequence = command.AfterSequence, MaxWaitTicks = command.MaxWait.Ticks };
+
+    private static ReadSignals Read(V1.ReadSignals wire) => new(Tube(wire.TubeId), wire.AfterSequence, new(wire.MaxWaitTicks));
+
     private static V1.GetTube Write(GetTube command) => new() { TubeId = command.TubeId.ToString() };
 
     private static GetTube Read(V1.GetTube wire) => new(Tube(wire.TubeId));
+
+    private static V1.FindConversation Write(FindConversation command) => new() { ConversationId = command.ConversationId.ToString() };
+
+    private static FindConversation Read(V1.FindConversation wire) => new(Conversation(wire.ConversationId));
+
+    private static V1.ListTubes Write(ListTubes command) => new() { Query = Write(command.Query) };
+
+    private static ListTubes Read(V1.ListTubes wire) => new(Read(Required(wire.Query, "query")));
+
+    private static V1.TubeQuery Write(TubeQuery query)
+    {
+        var wire = new V1.TubeQuery { Limit = query.Limit };
+        if (query.Text is { } text)
+            wire.Text = text;
+        if (query.State is { } state)
+            wire.State = TubeStates.Write(state);
+        if (query.Owner is { } owner)
+            wire.Owner = owner;
+        if (query.Cursor is { } cursor)
+            wire.Cursor = cursor.ToString();
+        return wire;
+    }
+
+    private static TubeQuery Read(V1.TubeQuery wire) => new()
+    {
+        Text = wire.HasText ? wire.Text : null,
+        State = wire.HasState ? TubeStates.Read(wire.State) : null,
+        Owner = wire.HasOwner ? wire.Owner : null,
+        Limit = wire.Limit,
+        Cursor = wire.HasCursor ? Tube(wire.Cursor) : null,
+    };
+
+    private static V1.ReadEvents Write(ReadEvents command)
+    {
+        var wire = new V1.ReadEvents { AfterSequence = command.AfterSequence, MaxWaitTicks = command.MaxWait.Ticks };
+        if (command.Run is { } run)
+            wire.Run = run;
+        return wire;
+    }
+
+    private static ReadEvents Read(V1.ReadEvents wire) => new(wire.HasRun ? wire.Run : null, wire.AfterSequence, new(wire.MaxWaitTicks));
 
     private static V1.ChangeLimits Write(ChangeLimits command)
     {
@@ -163,5 +209,19 @@ public static partial class RegistryCodec
         MaxTubes = wire.HasMaxTubes ? wire.MaxTubes : null,
         MaxTubesPerOwner = wire.HasMaxTubesPerOwner ? wire.MaxTubesPerOwner : null,
         MaxWaiting = wire.HasMaxWaiting ? wire.MaxWaiting : null,
+    };
+
+    private static V1.DrainNode Write(DrainNode command)
+    {
+        var wire = new V1.DrainNode { UntilAtMost = command.UntilAtMost };
+        if (command.Deadline is { } deadline)
+            wire.DeadlineTicks = deadline.Ticks;
+        return wire;
+    }
+
+    private static DrainNode Read(V1.DrainNode wire) => new()
+    {
+        Deadline = wire.HasDeadlineTicks ? new(wire.DeadlineTicks) : null,
+        UntilAtMost = wire.UntilAtMost,
     };
 }

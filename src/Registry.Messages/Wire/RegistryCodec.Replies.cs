@@ -115,6 +115,67 @@ public static partial class RegistryCodec
             LastReceivedAt = wire.HasLastReceivedAtUtcTicks ? Time(wire.LastReceivedAtUtcTicks) : null,
         };
 
+    private static V1.TubesRead Write(TubesRead reply) => new() { Page = Write(reply.Page) };
+
+    private static TubesRead Read(V1.TubesRead wire) => new(Read(Required(wire.Page, "page")));
+
+    private static V1.TubePage Write(TubePage page)
+    {
+        var wire = new V1.TubePage { Items = { page.Items.Select(Write) }, IncompleteNodes = { page.IncompleteNodes } };
+        if (page.NextCursor is { } cursor)
+            wire.NextCursor = cursor.ToString();
+        return wire;
+    }
+
+    private static TubePage Read(V1.TubePage wire) => new([.. wire.Items.Select(Read)], wire.HasNextCursor ? Tube(wire.NextCursor) : null)
+    {
+        IncompleteNodes = [.. wire.IncompleteNodes],
+    };
+
+    private static V1.SignalsRead Write(SignalsRead reply) => new() { Signals = { reply.Signals.Select(Enclose) }, Ended = reply.Ended };
+
+    private static SignalsRead Read(V1.SignalsRead wire) => new([.. wire.Signals.Select(Enclosed<TubeSignal>)], wire.Ended);
+
+    private static V1.EventsRead Write(EventsRead reply) => new()
+    {
+        Run = reply.Run,
+        LastSequence = reply.LastSequence,
+        Changes = { reply.Changes.Select(Enclose) },
+        Missed = reply.Missed,
+    };
+
+    private static EventsRead Read(V1.EventsRead wire) => new(wire.Run, wire.LastSequence, [.. wire.Changes.Select(Enclosed<TubeSignal>)], wire.Missed);
+
+    private static V1.NodesRead Write(NodesRead reply) => new() { Nodes = { reply.Nodes.Select(Write) } };
+
+    private static NodesRead Read(V1.NodesRead wire) => new([.. wire.Nodes.Select(Read)]);
+
+    private static V1.NodeSnapshot Write(NodeSnapshot node)
+    {
+        var wire = new V1.NodeSnapshot
+        {
+            Node = node.Node,
+            Address = node.Address,
+            State = NodeStates.Write(node.State),
+            SupersededTubes = node.SupersededTubes,
+        };
+        if (node.Capacity is { } capacity)
+            wire.Capacity = Write(capacity);
+        if (node.Version is { } version)
+            wire.Version = version;
+        if (node.Since is { } since)
+            wire.SinceUtcTicks = since.UtcTicks;
+        return wire;
+    }
+
+    private static NodeSnapshot Read(V1.NodeSnapshot wire) => new(wire.Node, wire.Address, NodeStates.Read(wire.State, unknown: NodeState.Unreachable))
+    {
+        Capacity = wire.Capacity is { } capacity ? Read(capacity) : null,
+        Version = wire.HasVersion ? wire.Version : null,
+        Since = wire.HasSinceUtcTicks ? Time(wire.SinceUtcTicks) : null,
+        SupersededTubes = wire.SupersededTubes,
+    };
+
     private static V1.CapacityRead Write(CapacityRead reply) => new() { Capacity = Write(reply.Capacity) };
 
     private static CapacityRead Read(V1.CapacityRead wire) => new(Read(Required(wire.Capacity, "capacity")));
@@ -138,6 +199,7 @@ public static partial class RegistryCodec
         StaleTubesRemoved = capacity.StaleTubesRemoved,
         CloseTimeouts = capacity.CloseTimeouts,
         ReconcilerFindings = capacity.ReconcilerFindings,
+        IsDraining = capacity.IsDraining,
     };
 
     private static RegistryCapacity Read(V1.RegistryCapacity wire) => new()
@@ -159,6 +221,7 @@ public static partial class RegistryCodec
         StaleTubesRemoved = wire.StaleTubesRemoved,
         CloseTimeouts = wire.CloseTimeouts,
         ReconcilerFindings = wire.ReconcilerFindings,
+        IsDraining = wire.IsDraining,
     };
 
     private static V1.Refused Write(Refused reply)

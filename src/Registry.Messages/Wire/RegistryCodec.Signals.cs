@@ -43,6 +43,16 @@ public static partial class RegistryCodec
     private static TubeClosed Read(V1.TubeClosed wire) =>
         new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), CloseReason.FromCode(wire.Reason), wire.Text);
 
+    private static V1.NodeDraining Write(NodeDraining signal) => new()
+    {
+        TubeId = signal.TubeId.ToString(),
+        Sequence = signal.Sequence,
+        UtcTicks = signal.Time.UtcTicks,
+        DeadlineUtcTicks = signal.Deadline.UtcTicks,
+    };
+
+    private static NodeDraining Read(V1.NodeDraining wire) => new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), Time(wire.DeadlineUtcTicks));
+
     private static V1.SignalsMissed Write(SignalsMissed signal) =>
         new() { TubeId = signal.TubeId.ToString(), Sequence = signal.Sequence, UtcTicks = signal.Time.UtcTicks, First = signal.First };
 

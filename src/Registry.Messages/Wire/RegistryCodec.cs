@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Runtime.Serialization;
 using Google.Protobuf;
+using Registry.Messages.Cluster;
 
 namespace Registry.Messages.Wire;
 
@@ -8,7 +9,9 @@ namespace Registry.Messages.Wire;
 /// The registry's protocol as bytes: protobuf (<c>registry.proto</c>) beside a manifest that says which message the bytes hold.
 /// Written for nodes of different versions: what a newer node added is ignored, a <see cref="CloseReason"/> that is not known becomes
 /// <see cref="CloseReason.Unknown"/>, and a <see cref="RefusalCode"/> that is not known becomes <see cref="RefusalCode.CreateFailed"/>,
-/// which nobody retries, with its message as it came. A state, a description type or a kind of settings that is not known cannot be acted on and is malformed.
+/// which nobody retries, with its message as it came. A <see cref="NodeState"/> that is not known becomes <see cref="NodeState.Unreachable"/>: nothing is
+/// expected of that node. A tube's state, a description type or a kind of settings that is not known cannot be acted on and is malformed, and so is a
+/// message whose enclosed command, reply or signal is not known.
 /// </summary>
 public static partial class RegistryCodec
 {
@@ -23,13 +26,24 @@ public static partial class RegistryCodec
         Form.Of<AssociateConversation, V1.AssociateConversation>("ASC", Write, Read),
         Form.Of<SubscribeSignals, V1.SubscribeSignals>("SUB", Write, Read),
         Form.Of<UnsubscribeSignals, V1.UnsubscribeSignals>("UNS", Write, Read),
+        Form.Of<ReadSignals, V1.ReadSignals>("RS", Write, Read),
         Form.Of<GetTube, V1.GetTube>("GT", Write, Read),
+        Form.Of<FindConversation, V1.FindConversation>("FC", Write, Read),
+        Form.Of<ListTubes, V1.ListTubes>("LT", Write, Read),
+        Form.Of<GetNodes, V1.GetNodes>("GN", _ => new(), _ => GetNodes.Instance),
+        Form.Of<ReadEvents, V1.ReadEvents>("RE", Write, Read),
         Form.Of<GetCapacity, V1.GetCapacity>("GC", _ => new(), _ => GetCapacity.Instance),
         Form.Of<ChangeLimits, V1.ChangeLimits>("CHL", Write, Read),
+        Form.Of<DrainNode, V1.DrainNode>("DRN", Write, Read),
+        Form.Of<ResumeNode, V1.ResumeNode>("RSN", _ => new(), _ => ResumeNode.Instance),
 
         Form.Of<Done, V1.Done>("DN", _ => new(), _ => Done.Instance),
         Form.Of<TubeCreated, V1.TubeCreated>("TC", Write, Read),
         Form.Of<TubeFound, V1.TubeFound>("TF", Write, Read),
+        Form.Of<TubesRead, V1.TubesRead>("TR", Write, Read),
+        Form.Of<SignalsRead, V1.SignalsRead>("SR", Write, Read),
+        Form.Of<EventsRead, V1.EventsRead>("ER", Write, Read),
+        Form.Of<NodesRead, V1.NodesRead>("NR", Write, Read),
         Form.Of<CapacityRead, V1.CapacityRead>("CR", Write, Read),
         Form.Of<Refused, V1.Refused>("RF", Write, Read),
 
@@ -38,7 +52,25 @@ public static partial class RegistryCodec
         Form.Of<ChannelOpened, V1.ChannelOpened>("CHO", Write, Read),
         Form.Of<ChannelClosed, V1.ChannelClosed>("CHC", Write, Read),
         Form.Of<TubeClosed, V1.TubeClosed>("TCL", Write, Read),
+        Form.Of<NodeDraining, V1.NodeDraining>("ND", Write, Read),
         Form.Of<SignalsMissed, V1.SignalsMissed>("SM", Write, Read),
+
+        Form.Of<NodeLoad, V1.NodeLoad>("NL", Write, Read),
+        Form.Of<OpenConversation, V1.OpenConversation>("OC", Write, Read),
+        Form.Of<AbandonOpen, V1.AbandonOpen>("AO", Write, Read),
+        Form.Of<PlaceTaken, V1.PlaceTaken>("PT", Write, Read),
+        Form.Of<PlaceSettled, V1.PlaceSettled>("PS", Write, Read),
+        Form.Of<ConversationHeld, V1.ConversationHeld>("CH", Write, Read),
+        Form.Of<ConversationEnded, V1.ConversationEnded>("CE", Write, Read),
+        Form.Of<Place, V1.Place>("PL", Write, Read),
+        Form.Of<Unplace, V1.Unplace>("UP", Write, Read),
+        Form.Of<Supersede, V1.Supersede>("SP", Write, Read),
+        Form.Of<RecoverShard, V1.RecoverShard>("RCS", Write, Read),
+        Form.Of<ShardHeld, V1.ShardHeld>("SH", Write, Read),
+        Form.Of<ReserveTube, V1.ReserveTube>("RST", Write, Read),
+        Form.Of<ReleaseTube, V1.ReleaseTube>("RLT", Write, Read),
+        Form.Of<RecoverOwner, V1.RecoverOwner>("RCO", Write, Read),
+        Form.Of<OwnerHeld, V1.OwnerHeld>("OH", Write, Read),
     ];
 
     private static readonly FrozenDictionary<Type, Form> ByType = Forms.ToFrozenDictionary(f => f.Type);
@@ -70,7 +102,7 @@ public static partial class RegistryCodec
     public static IRegistryProtocol Decode(string manifest, ReadOnlySpan<byte> bytes)
     {
         if (!ByManifest.TryGetValue(manifest, out var form))
-            throw new SerializationException($"No message of the registry's protocol has the manifest '{(manifest.Length <= 16 ? manifest : manifest[..16] + "…")}'.");
+            throw new SerializationException(NoSuchManifest(manifest));
         try
         {
             return form.Read(bytes);
@@ -80,6 +112,9 @@ public static partial class RegistryCodec
             throw new SerializationException($"A {form.Type.Name} cannot be read: {e.Message}", e);
         }
     }
+
+    private static string NoSuchManifest(string manifest) =>
+        $"No message of the registry's protocol has the manifest '{(manifest.Length <= 16 ? manifest : manifest[..16] + "…")}'.";
 
     private static Form FormOf(IRegistryProtocol message) => ByType.TryGetValue(message.GetType(), out var form)
         ? form

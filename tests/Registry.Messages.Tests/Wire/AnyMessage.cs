@@ -46,14 +46,18 @@ internal static class AnyMessage
         [typeof(string)] = Boxed(Text),
         [typeof(TimeSpan)] = Boxed(Long.Select(ticks => new TimeSpan(ticks))),
         [typeof(DateTimeOffset)] = Boxed(Time),
+        [typeof(Guid)] = Boxed(Gen.OneOf(Gen.Guid, Gen.Const(Guid.Empty))),
         [typeof(TubeId)] = Boxed(Tube),
         [typeof(ConversationId)] = Boxed(Conversation),
         [typeof(ConversationSettings)] = Boxed(Settings),
         [typeof(IReadOnlyList<string>)] = Boxed(Text.Array[0, 70]),
     };
 
-    public static Gen<IRegistryProtocol> Any { get; } =
-        Gen.OneOf([.. Golden.Table.Select(r => r.Message.GetType()).Distinct().Select(t => Record(t).Select(m => (IRegistryProtocol)m!))]);
+    private static readonly MethodInfo AnyArray = typeof(AnyMessage).GetMethod(nameof(ArrayOf), BindingFlags.NonPublic | BindingFlags.Static)!;
+
+    private static readonly IReadOnlyList<Type> Messages = [.. Golden.Table.Select(r => r.Message.GetType()).Distinct()];
+
+    public static Gen<IRegistryProtocol> Any { get; } = OneOf(Messages).Select(message => (IRegistryProtocol)message!);
 
     private static Gen<object?> Record(Type type)
     {
@@ -76,13 +80,18 @@ internal static class AnyMessage
         var inner = Nullable.GetUnderlyingType(type) ?? type;
         var value = Values.TryGetValue(inner, out var known) ? known
             : inner.IsEnum ? Gen.OneOf([.. Enum.GetValues(inner).Cast<object?>().Select(Gen.Const)])
-            : inner == typeof(ImmutableArray<ConversationSnapshot>) ? ArrayOf<ConversationSnapshot>()
-            : inner == typeof(ImmutableArray<TubeStateEntry>) ? ArrayOf<TubeStateEntry>()
+            : inner.IsGenericType && inner.GetGenericTypeDefinition() == typeof(ImmutableArray<>)
+                ? (Gen<object?>)AnyArray.MakeGenericMethod(inner.GenericTypeArguments).Invoke(null, [nullability.GenericTypeArguments[0]])!
+            : inner == typeof(IRegistryCommand) ? OneOf([typeof(CreateTube), typeof(AssociateConversation)]) // the only commands inside of another message
+            : inner.IsAbstract ? OneOf(Messages.Where(t => t.IsAssignableTo(inner)))
             : Record(inner);
         return nullability.WriteState == NullabilityState.Nullable ? Gen.OneOf(Gen.Const(default(object)), value) : value;
     }
 
-    private static Gen<object?> ArrayOf<T>() => Boxed(Record(typeof(T)).Array[0, 4].Select(items => items.Cast<T>().ToImmutableArray()));
+    private static Gen<object?> OneOf(IEnumerable<Type> types) => Gen.OneOf([.. types.Select(Record)]);
+
+    private static Gen<object?> ArrayOf<T>(NullabilityInfo nullability) =>
+        Boxed(Value(typeof(T), nullability).Array[0, 4].Select(items => items.Cast<T>().ToImmutableArray()));
 
     private static Gen<ImmutableList<object?>> Sequence(IEnumerable<Gen<object?>> items) =>
         items.Aggregate(Gen.Const(ImmutableList<object?>.Empty), (list, item) => Gen.Select(list, item, (before, value) => before.Add(value)));

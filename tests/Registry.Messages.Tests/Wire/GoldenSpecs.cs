@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Reflection;
 using Registry.Messages.Wire;
 
 namespace Registry.Messages.Tests.Wire;
@@ -7,6 +6,7 @@ namespace Registry.Messages.Tests.Wire;
 public sealed class GoldenSpecs
 {
     public static readonly TheoryData<int> Rows = Golden.Rows;
+    public static readonly TheoryData<int> OlderRows = Golden.OlderRows;
 
     private static readonly IReadOnlyList<Type> Protocol =
         [.. typeof(IRegistryProtocol).Assembly.GetTypes().Where(t => t.IsAssignableTo(typeof(IRegistryProtocol)) && t is { IsAbstract: false, IsInterface: false })];
@@ -36,6 +36,15 @@ public sealed class GoldenSpecs
         Convert.ToHexString(RegistryCodec.Encode(decoded)).ShouldBe(hex);
     }
 
+    [Theory]
+    [MemberData(nameof(OlderRows))]
+    public void What_an_older_version_writes_is_read(int row)
+    {
+        var (manifest, message, hex) = Golden.Older[row];
+
+        RegistryCodec.Decode(manifest, Convert.FromHexString(hex)).ShouldMatch(message);
+    }
+
     [Fact]
     public void Every_property_is_in_a_golden_form()
     {
@@ -53,17 +62,20 @@ public sealed class GoldenSpecs
             "InvalidSettings=1 InvalidRequest=2 ConversationExists=3 ConversationNotFound=4 TubeNotFound=5 TubeNotReady=6 TubeClosing=7 Overloaded=8 "
             + "OwnerLimit=9 ChannelLimit=10 RelayUnavailable=11 InvalidSdp=12 InvalidCandidate=13 ListenFailed=14 CreateTimeout=15 CreateCancelled=16 CreateFailed=17 "
             + "Draining=18 InternalError=19 NodeUnreachable=20");
+        Numbers<NodeState>(s => RegistryCodec.Encode(new NodesRead([new("", "", s)]))).ShouldBe("Joining=1 Up=2 Draining=3 Leaving=4 Unreachable=5");
     }
 
     private static string Numbers<T>(Func<T, byte[]> encode) where T : struct, Enum => string.Join(' ', Enum.GetValues<T>().Select(v => $"{v}={encode(v)[^1]}"));
 
     private static void ShouldBePopulated(object value)
     {
-        foreach (var property in value.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is { IsPublic: true }))
+        foreach (var property in Golden.Content(value.GetType()))
         {
             var member = property.GetValue(value);
             Equals(member, property.PropertyType.IsValueType ? Activator.CreateInstance(property.PropertyType) : null).ShouldBeFalse($"{value.GetType().Name}.{property.Name}");
-            foreach (var inner in member is IEnumerable items and not string ? items.Cast<object>() : [member!])
+            object[] contents = member is IEnumerable items and not string ? [.. items.Cast<object>()] : [member!];
+            contents.ShouldNotBeEmpty($"{value.GetType().Name}.{property.Name}");
+            foreach (var inner in contents)
                 if (inner.GetType().Assembly == typeof(IRegistryProtocol).Assembly)
                     ShouldBePopulated(inner);
         }

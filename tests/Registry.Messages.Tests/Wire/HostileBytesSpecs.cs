@@ -1,5 +1,7 @@
 using System.Runtime.Serialization;
+using System.Text;
 using CsCheck;
+using Registry.Messages.Cluster;
 using Registry.Messages.Wire;
 
 namespace Registry.Messages.Tests.Wire;
@@ -27,6 +29,54 @@ public sealed class HostileBytesSpecs
     [Fact]
     public void A_state_that_does_not_exist_is_not_written() =>
         Should.Throw<SerializationException>(() => RegistryCodec.Encode(new ConnectionStateChanged(new("a"), 1, default, (TubeState)9))).Message.ShouldContain("TubeState");
+
+    [Fact]
+    public void A_node_without_an_address_is_not_written() =>
+        Should.Throw<SerializationException>(() => RegistryCodec.Encode(new ReserveTube("a", new("a"), default))).Message.ShouldContain("address");
+
+    [Fact]
+    public void Only_a_command_that_opens_a_conversation_is_written_inside_of_another_message()
+    {
+        foreach (var command in Golden.Table.Select(r => r.Message).OfType<IRegistryCommand>().Append(new StrangeCommand()).Where(c => c is not (CreateTube or AssociateConversation)))
+        {
+            Should.Throw<SerializationException>(() => RegistryCodec.Encode(new OpenConversation(Guid.Empty, command, null))).Message.ShouldContain(command.GetType().Name);
+            Should.Throw<SerializationException>(() => RegistryCodec.Encode(new Place(Guid.Empty, 1, command))).Message.ShouldContain(command.GetType().Name);
+        }
+    }
+
+    [Fact]
+    public void A_reply_or_signal_of_another_protocol_is_not_written()
+    {
+        Should.Throw<SerializationException>(() => RegistryCodec.Encode(new PlaceSettled(new("a"), default, 1, new("a", 1), new StrangeReply()))).Message.ShouldContain(nameof(StrangeReply));
+        Should.Throw<SerializationException>(() => RegistryCodec.Encode(new SignalsRead([new StrangeSignal()], true))).Message.ShouldContain(nameof(StrangeSignal));
+    }
+
+    [Fact]
+    public void Only_what_belongs_inside_of_another_message_is_read_there()
+    {
+        foreach (var (manifest, message, hex) in Golden.Table)
+        {
+            var enclosed = Enclosed(manifest, Convert.FromHexString(hex));
+            ShouldBeReadIf(message is CreateTube or AssociateConversation, "OC", [.. Delimited(1, new byte[16]), .. Delimited(2, enclosed)]);
+            ShouldBeReadIf(message is CreateTube or AssociateConversation, "PL", [.. Delimited(1, new byte[16]), .. Delimited(3, enclosed)]);
+            ShouldBeReadIf(
+                message is RegistryReply,
+                "PS",
+                [.. Delimited(1, "a"u8.ToArray()), .. Delimited(2, new byte[16]), .. Delimited(4, Delimited(1, "a"u8.ToArray())), .. Delimited(5, enclosed)]);
+            ShouldBeReadIf(message is TubeSignal, "SR", Delimited(1, enclosed));
+            ShouldBeReadIf(message is TubeSignal, "ER", Delimited(3, enclosed));
+        }
+    }
+
+    [Fact]
+    public void A_message_nested_in_itself_is_refused_whatever_its_depth()
+    {
+        var bytes = Array.Empty<byte>();
+        for (var depth = 0; depth < 1_000; depth++)
+            bytes = [.. Delimited(1, new byte[16]), .. Delimited(2, Enclosed("OC", bytes))];
+
+        Should.Throw<SerializationException>(() => RegistryCodec.Decode("OC", bytes)).Message.ShouldContain("may not be inside");
+    }
 
     [Theory]
     [InlineData("GT", "", "tube_id")] // missing
@@ -59,6 +109,37 @@ public sealed class HostileBytesSpecs
     [InlineData("TF", "0A05" + "0A0161" + "1801", "traffic")]
     [InlineData("CR", "", "capacity")]
     [InlineData("RF", "", "RefusalCode")]
+    [InlineData("LT", "", "query")]
+    [InlineData("LT", "0A02" + "1000", "TubeState")] // given, but none
+    [InlineData("LT", "0A02" + "100A", "TubeState")] // of a newer version
+    [InlineData("LT", "0A02" + "2A00", "tube_id")]
+    [InlineData("TR", "", "page")]
+    [InlineData("TR", "0A02" + "1200", "tube_id")]
+    [InlineData("TR", "0A02" + "0A00", "tube_id")]
+    [InlineData("NR", "0A00", "NodeState")]
+    [InlineData("NR", "0A0D" + "1801" + "30FFFFFFFFFFFFFFFFFF01", "time")]
+    [InlineData("ND", "0A0161" + "20FFFFFFFFFFFFFFFFFF01", "time")]
+    [InlineData("SR", "0A00", "manifest ''")]
+    [InlineData("SR", "0A04" + "0A025858", "manifest 'XX'")] // of a newer version
+    [InlineData("SR", "0A03" + "0A01FF", "UTF-8")]
+    [InlineData("SR", "0A04" + "0A02534D", "tube_id")] // without a body
+    [InlineData("SR", "0A07" + "0A02534D" + "120161", "ended unexpectedly")]
+    [InlineData("SR", "0A04" + "0A024754", "GetTube may not be inside")]
+    [InlineData("ER", "1A04" + "0A02444E", "Done may not be inside")]
+    [InlineData("NL", "", "node")]
+    [InlineData("NL", "0A00", "capacity")]
+    [InlineData("UP", "", "open_id")]
+    [InlineData("UP", "0A0F" + "000000000000000000000000000000", "open_id")]
+    [InlineData("UP", "0A11" + "0000000000000000000000000000000000", "open_id")]
+    [InlineData("OC", "0A10" + "00000000000000000000000000000000", "command")]
+    [InlineData("OC", "0A10" + "00000000000000000000000000000000" + "1200", "manifest ''")]
+    [InlineData("OC", "0A10" + "00000000000000000000000000000000" + "1204" + "0A024354", "conversation_id")]
+    [InlineData("PL", "0A10" + "00000000000000000000000000000000", "command")]
+    [InlineData("PS", "0A0161" + "1210" + "00000000000000000000000000000000", "node")]
+    [InlineData("PS", "0A0161" + "1210" + "00000000000000000000000000000000" + "2200", "reply")]
+    [InlineData("CH", "0A0161" + "120161", "node")]
+    [InlineData("SH", "1200" + "1A00", "conversation_id")]
+    [InlineData("OH", "1200" + "1A00", "tube_id")]
     public void What_is_wrong_is_named(string manifest, string hex, string what) =>
         Should.Throw<SerializationException>(() => RegistryCodec.Decode(manifest, Convert.FromHexString(hex))).Message.ShouldContain(what);
 
@@ -68,11 +149,17 @@ public sealed class HostileBytesSpecs
     [Fact]
     public void Random_fields_do_no_harm()
     {
-        var number = Gen.Select(Gen.Int[1, 18], Gen.OneOf(Gen.ULong[0, 20], Gen.ULong), (field, value) => (byte[])[.. Varint((uint)field << 3), .. Varint(value)]);
-        var text = Gen.Select(Gen.Int[1, 15], Gen.OneOf(Gen.Const("a"u8.ToArray()), Gen.Byte.Array[0, 20]), Delimited);
+        var number = Gen.Select(Gen.Int[1, 19], Gen.OneOf(Gen.ULong[0, 20], Gen.ULong), (field, value) => (byte[])[.. Varint((uint)field << 3), .. Varint(value)]);
+        var text = Gen.Select(Gen.Int[1, 15], Gen.OneOf(Gen.Const("a"u8.ToArray()), Gen.Byte.Array[16], Gen.Byte.Array[0, 20]), Delimited);
         var nested = Gen.Select(Gen.Int[1, 15], Gen.OneOf(number, text).Array[0, 6], (field, fields) => Delimited(field, [.. fields.SelectMany(f => f)]));
 
-        Gen.Select(Manifests, Gen.OneOf(number, text, nested).Array[0, 12]).Sample((manifest, fields) => Exercise(manifest, [.. fields.SelectMany(f => f)]), iter: 20_000);
+        var enclosed = Gen.Select(
+            Gen.Int[1, 5],
+            Manifests,
+            Gen.OneOf(number, text, nested).Array[0, 6],
+            (field, manifest, fields) => Delimited(field, Enclosed(manifest, [.. fields.SelectMany(f => f)])));
+
+        Gen.Select(Manifests, Gen.OneOf(number, text, nested, enclosed).Array[0, 12]).Sample((manifest, fields) => Exercise(manifest, [.. fields.SelectMany(f => f)]), iter: 20_000);
     }
 
     [Fact]
@@ -105,9 +192,28 @@ public sealed class HostileBytesSpecs
         message.ReadAgain().ShouldMatch(message);
     }
 
+    private static void ShouldBeReadIf(bool allowed, string manifest, byte[] bytes)
+    {
+        if (allowed)
+            Convert.ToHexString(RegistryCodec.Encode(RegistryCodec.Decode(manifest, bytes))).ShouldBe(Convert.ToHexString(bytes));
+        else
+            Should.Throw<SerializationException>(() => RegistryCodec.Decode(manifest, bytes)).Message.ShouldContain("may not be inside");
+    }
+
+    private static byte[] Enclosed(string manifest, byte[] body) => [.. Delimited(1, Encoding.ASCII.GetBytes(manifest)), .. body.Length > 0 ? Delimited(2, body) : []];
+
     private static byte[] Delimited(int field, byte[] content) => [.. Varint((uint)field << 3 | 2), .. Varint((ulong)content.Length), .. content];
 
     private static byte[] Varint(ulong value) => value < 0x80 ? [(byte)value] : [(byte)(value | 0x80), .. Varint(value >> 7)];
 
     private sealed record Stranger : IRegistryProtocol;
+
+    private sealed record StrangeCommand : IRegistryCommand;
+
+    private sealed record StrangeReply : RegistryReply;
+
+    private sealed record StrangeSignal() : TubeSignal(new("a"), 1, default)
+    {
+        public override string Kind => "strange";
+    }
 }

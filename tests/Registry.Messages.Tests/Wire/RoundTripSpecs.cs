@@ -1,4 +1,5 @@
 using CsCheck;
+using Registry.Messages.Cluster;
 using Registry.Messages.Wire;
 
 namespace Registry.Messages.Tests.Wire;
@@ -13,6 +14,8 @@ public sealed class RoundTripSpecs
     {
         new Done().ReadAgain().ShouldBeSameAs(Done.Instance);
         new GetCapacity().ReadAgain().ShouldBeSameAs(GetCapacity.Instance);
+        new GetNodes().ReadAgain().ShouldBeSameAs(GetNodes.Instance);
+        new ResumeNode().ReadAgain().ShouldBeSameAs(ResumeNode.Instance);
     }
 
     [Fact]
@@ -45,6 +48,10 @@ public sealed class RoundTripSpecs
         refused.Retryable.ShouldBeFalse();
     }
 
+    [Fact]
+    public void A_node_state_of_a_newer_version_is_unreachable() =>
+        Read("NR", "0A07" + "0A0161" + "1806" + "3801").ShouldMatch(new NodesRead([new("a", "", NodeState.Unreachable) { SupersededTubes = 1 }]));
+
     [Theory]
     [MemberData(nameof(GoldenSpecs.Rows), MemberType = typeof(GoldenSpecs))]
     public void A_field_of_a_newer_version_is_ignored(int row)
@@ -63,6 +70,15 @@ public sealed class RoundTripSpecs
         // A nested message that comes in two parts is one message.
         Read("TF", found.Hex + "0A03C03E01").ShouldMatch(found.Message);
     }
+
+    [Fact]
+    public void A_field_of_a_newer_version_is_ignored_in_an_enclosed_message() =>
+        Read("SR", "0A13" + "0A03" + "43484F" + "C03E01" + "1209" + "0A0161" + "220162" + "C03E01")
+            .ShouldMatch(new SignalsRead([new ChannelOpened(new("a"), 0, DateTimeOffset.MinValue, "b")], false));
+
+    [Fact]
+    public void An_id_is_in_network_order() =>
+        Read("UP", "0A10" + "00112233445566778899AABBCCDDEEFF").ShouldBe(new Unplace(new("00112233-4455-6677-8899-aabbccddeeff")));
 
     private static IRegistryProtocol Read(string manifest, string hex) => RegistryCodec.Decode(manifest, Convert.FromHexString(hex));
 }
