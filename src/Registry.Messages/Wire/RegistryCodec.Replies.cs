@@ -134,7 +134,7 @@ public static partial class RegistryCodec
 
     private static V1.SignalsRead Write(SignalsRead reply) => new() { Signals = { reply.Signals.Select(Enclose) }, Ended = reply.Ended };
 
-    private static SignalsRead Read(V1.SignalsRead wire) => new([.. wire.Signals.Select(Enclosed<TubeSignal>)], wire.Ended);
+    private static SignalsRead Read(V1.SignalsRead wire) => new([.. wire.Signals.Select(Signal)], wire.Ended);
 
     private static V1.EventsRead Write(EventsRead reply) => new()
     {
@@ -144,7 +144,7 @@ public static partial class RegistryCodec
         Missed = reply.Missed,
     };
 
-    private static EventsRead Read(V1.EventsRead wire) => new(wire.Run, wire.LastSequence, [.. wire.Changes.Select(Enclosed<TubeSignal>)], wire.Missed);
+    private static EventsRead Read(V1.EventsRead wire) => new(wire.Run, wire.LastSequence, [.. wire.Changes.Select(Signal)], wire.Missed);
 
     private static V1.NodesRead Write(NodesRead reply) => new() { Nodes = { reply.Nodes.Select(Write) } };
 

@@ -2,6 +2,8 @@ namespace Registry.Messages.Wire;
 
 public static partial class RegistryCodec
 {
+    private static readonly Google.Protobuf.MessageParser<V1.SignalHead> SignalHeads = new Google.Protobuf.MessageParser<V1.SignalHead>(static () => new()).WithDiscardUnknownFields(true);
+
     private static V1.IceCandidateFound Write(IceCandidateFound signal) =>
         new() { TubeId = signal.TubeId.ToString(), Sequence = signal.Sequence, UtcTicks = signal.Time.UtcTicks, Candidate = signal.Candidate };
 
@@ -57,4 +59,13 @@ public static partial class RegistryCodec
         new() { TubeId = signal.TubeId.ToString(), Sequence = signal.Sequence, UtcTicks = signal.Time.UtcTicks, First = signal.First };
 
     private static SignalsMissed Read(V1.SignalsMissed wire) => new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), wire.First);
+
+    // One of a newer version is told as missed, so that the ones around it are not lost with it.
+    private static TubeSignal Signal(V1.Enclosed wire)
+    {
+        if (ByManifest.ContainsKey(wire.Manifest))
+            return Enclosed<TubeSignal>(wire);
+        var head = SignalHeads.ParseFrom(wire.Body);
+        return new SignalsMissed(Tube(head.TubeId), head.Sequence, Time(head.UtcTicks), head.Sequence);
+    }
 }

@@ -11,7 +11,7 @@ namespace Registry.Messages.Wire;
 /// <see cref="CloseReason.Unknown"/>, and a <see cref="RefusalCode"/> that is not known becomes <see cref="RefusalCode.CreateFailed"/>,
 /// which nobody retries, with its message as it came. A <see cref="NodeState"/> that is not known becomes <see cref="NodeState.Unreachable"/>: nothing is
 /// expected of that node. A tube's state, a description type or a kind of settings that is not known cannot be acted on and is malformed, and so is a
-/// message whose enclosed command, reply or signal is not known.
+/// message whose enclosed command or reply is not known. A signal that is not known becomes a <see cref="SignalsMissed"/> of its number.
 /// </summary>
 public static partial class RegistryCodec
 {

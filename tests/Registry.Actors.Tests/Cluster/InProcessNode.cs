@@ -5,7 +5,7 @@ using Akka.Actor.Setup;
 using Akka.Configuration;
 using Akka.Hosting;
 using Registry.Actors.Cluster;
-using Registry.Actors.Cluster.Nodes;
+using Registry.Actors.Cluster.Membership;
 using Registry.Actors.Hosting;
 using Registry.Actors.Tests.Scripted;
 using Registry.Messages;
@@ -26,6 +26,9 @@ internal sealed class InProcessCluster : IAsyncDisposable
 
     public List<InProcessNode> Nodes { get; } = [];
 
+    /// <summary>The peer connections of all nodes, so that two of them can be connected.</summary>
+    public ScriptedPeerConnectionFactory Peers { get; } = new();
+
     public InProcessNode this[int index] => Nodes[index];
 
     /// <summary>Starts nodes and waits until each knows every other's load.</summary>
@@ -39,7 +42,7 @@ internal sealed class InProcessCluster : IAsyncDisposable
 
     public async Task<InProcessNode> AddAsync(Action<TubeRegistryOptions>? configureOne = null)
     {
-        var node = new InProcessNode(Nodes.FirstOrDefault()?.Address, hocon, configureOne ?? configure);
+        var node = new InProcessNode(Nodes.FirstOrDefault(n => n.IsRunning)?.Address, Peers, hocon, configureOne ?? configure);
         Nodes.Add(node);
         await node.UpAsync(Nodes.Count(n => n.IsRunning));
         foreach (var each in Nodes.Where(n => n.IsRunning))
@@ -56,41 +59,39 @@ internal sealed class InProcessCluster : IAsyncDisposable
 
 internal sealed class InProcessNode : IAsyncDisposable
 {
+    // As between processes, but quicker to see what happened to a node.
     private static readonly Config Common = ConfigurationFactory.ParseString("""
         akka {
           loglevel = OFF
           stdout-loglevel = OFF
           actor.provider = cluster
           actor.serialization-settings.allow-unregistered-types = off
-          remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0, maximum-frame-size = 4MiB, send-buffer-size = 8MiB, receive-buffer-size = 8MiB }
-          coordinated-shutdown { run-by-clr-shutdown-hook = off, exit-clr = off, phases.actor-system-terminate.timeout = 5s }
+          remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 }
           cluster {
-            seed-node-timeout = 1s
             gossip-interval = 200ms
             leader-actions-interval = 200ms
             down-removal-margin = 500ms
-            downing-provider-class = "Akka.Cluster.SBR.SplitBrainResolverProvider, Akka.Cluster"
-            split-brain-resolver { active-strategy = keep-majority, stable-after = 2s }
+            split-brain-resolver.stable-after = 2s
             failure-detector { heartbeat-interval = 300ms, acceptable-heartbeat-pause = 2s }
-            sharding { state-store-mode = ddata, remember-entities = off, passivate-idle-entity-after = off, distributed-data.durable.keys = [], retry-interval = 500ms }
+            sharding.retry-interval = 500ms
           }
         }
-        """);
+        """).WithFallback(TubeRegistryClusterOptions.Default).WithFallback(Akka.Cluster.Sharding.ClusterSharding.DefaultConfig());
 
     private readonly ActorSystem system;
 
-    public InProcessNode(Address? seed, string hocon, Action<TubeRegistryOptions>? configure)
+    public InProcessNode(Address? seed, ScriptedPeerConnectionFactory peers, string hocon, Action<TubeRegistryOptions>? configure)
     {
-        var options = new TubeRegistryOptions { PeerConnections = Peers, MaxTubes = 100 };
+        var options = new TubeRegistryOptions { PeerConnections = peers, MaxTubes = 100 };
         configure?.Invoke(options);
-        var config = ConfigurationFactory.ParseString(hocon).WithFallback(Common).WithFallback(Akka.Cluster.Sharding.ClusterSharding.DefaultConfig());
+        var config = ConfigurationFactory.ParseString(hocon).WithFallback(Common);
         var port = FreePort();
         options.Node = $"127.0.0.1:{port}";
         system = ActorSystem.Create("registry", ActorSystemSetup.Create(
             BootstrapSetup.Create().WithConfig(ConfigurationFactory.ParseString($"akka.remote.dot-netty.tcp.port = {port}").WithFallback(config)),
             new TubeRegistrySetup(options),
             RegistryProtocolSerialization.Setup,
-            new TubeRegistryClusterSetup()));
+            new ClusterMembershipSetup(TubeRegistryClusterOptions.From(config))));
         Node = TubeRegistryNode.Get(system);
         ActorRegistry.For(system).Register<RegistryActor>(system.ActorOf(RegistryActor.Props(Node.ContextFor(null)), RegistryActor.ActorName));
         ClusterRoom.Start((ExtendedActorSystem)system, ActorRegistry.For(system), new() { Lease = TimeSpan.FromSeconds(3) });
@@ -103,8 +104,6 @@ internal sealed class InProcessNode : IAsyncDisposable
     public ActorSystem System => system;
 
     public Address Address { get; }
-
-    public ScriptedPeerConnectionFactory Peers { get; } = new();
 
     public TubeRegistryNode Node { get; }
 

@@ -119,8 +119,8 @@ public sealed class HostileBytesSpecs
     [InlineData("NR", "0A00", "NodeState")]
     [InlineData("NR", "0A0D" + "1801" + "30FFFFFFFFFFFFFFFFFF01", "time")]
     [InlineData("ND", "0A0161" + "20FFFFFFFFFFFFFFFFFF01", "time")]
-    [InlineData("SR", "0A00", "manifest ''")]
-    [InlineData("SR", "0A04" + "0A025858", "manifest 'XX'")] // of a newer version
+    [InlineData("SR", "0A00", "tube_id")]
+    [InlineData("SR", "0A04" + "0A025858", "tube_id")] // a signal of a newer version that does not even say whose it is
     [InlineData("SR", "0A03" + "0A01FF", "UTF-8")]
     [InlineData("SR", "0A04" + "0A02534D", "tube_id")] // without a body
     [InlineData("SR", "0A07" + "0A02534D" + "120161", "ended unexpectedly")]

@@ -52,6 +52,16 @@ public sealed class RoundTripSpecs
     public void A_node_state_of_a_newer_version_is_unreachable() =>
         Read("NR", "0A07" + "0A0161" + "1806" + "3801").ShouldMatch(new NodesRead([new("a", "", NodeState.Unreachable) { SupersededTubes = 1 }]));
 
+    [Fact]
+    public void A_signal_of_a_newer_version_is_told_as_missed_and_those_around_it_are_read()
+    {
+        var known = new SignalsRead([new ChannelOpened(new("a"), 4, default, "c")], Ended: false);
+        // A kind XX with number 3 and a field 4 that is no number.
+        var read = Read("SR", "0A0E" + "0A025858" + "1208" + "0A016110032201FF" + Convert.ToHexString(RegistryCodec.Encode(known))).ShouldBeOfType<SignalsRead>();
+
+        read.Signals.ShouldBe([new SignalsMissed(new("a"), 3, default, 3), .. known.Signals]);
+    }
+
     [Theory]
     [MemberData(nameof(GoldenSpecs.Rows), MemberType = typeof(GoldenSpecs))]
     public void A_field_of_a_newer_version_is_ignored(int row)
