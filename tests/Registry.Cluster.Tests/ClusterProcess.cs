@@ -15,6 +15,7 @@ public sealed class ClusterProcess : IAsyncDisposable
     private readonly StringBuilder errors = new();
     private readonly Dictionary<string, string> greeting = [];
     private readonly Task reading;
+    private Task<string> output = Task.FromResult("");
 
     private ClusterProcess(Process process)
     {
@@ -115,6 +116,7 @@ public sealed class ClusterProcess : IAsyncDisposable
         }
 
         await reading;
+        (await output).ShouldBe("", "Standard output is for the greeting only.");
         return process.ExitCode;
     }
 
@@ -144,7 +146,7 @@ public sealed class ClusterProcess : IAsyncDisposable
         }
 
         Http.BaseAddress = Url;
-        _ = process.StandardOutput.ReadToEndAsync();
+        output = process.StandardOutput.ReadToEndAsync();
     }
 
     private async Task ReadErrorsAsync()

@@ -58,13 +58,17 @@ internal static class ServeCommand
 
     private static GatewayOptions Read(ParseResult result, bool dev)
     {
+        var seeds = result.GetValue(Seed) ?? [];
+        var configuration = GatewayConfiguration.Read(result.GetValue(ConfigFile), result.GetValue(Set) ?? [], ClusterOptions(result.GetValue(Cluster), seeds));
+        if (seeds.Length > 0 && !TubeRegistryClusterOptions.From(configuration).Enabled)
+            throw CommandException.Usage("--seed is for a node of a cluster: add --cluster HOST:PORT, the address that the other nodes reach this one at.");
         string[] loopback = dev ? ["127.0.0.0/8:*", "[::1]:*", "localhost:*"] : [];
         return new()
         {
             Http = GatewayOptions.ParseHttp(result.GetRequiredValue(Http)),
             Registry = new()
             {
-                Configuration = GatewayConfiguration.Read(result.GetValue(ConfigFile), result.GetValue(Set) ?? [], ClusterOptions(result.GetValue(Cluster), result.GetValue(Seed) ?? [])),
+                Configuration = configuration,
                 PeerConnections = new() { UdpPort = result.GetValue(UdpPort) },
                 AllowTargets = [.. result.GetValue(Allow) ?? [], .. loopback],
             },

@@ -8,12 +8,14 @@ namespace Registry.Host.Serving;
 /// <summary>Reads the configuration: <c>hocon/registry.conf</c> and <c>hocon/cluster.conf</c> beside the program, then <c>--config</c>, then <c>--set</c>, then the other options; later ones win.</summary>
 internal static class GatewayConfiguration
 {
+    private static readonly string[] Files = ["registry.conf", "cluster.conf"];
+
     /// <exception cref="CommandException">A file or setting is missing, malformed, unknown or out of range.</exception>
     public static Config Read(string? file, IReadOnlyList<string> assignments, Config? options = null)
     {
         // The directory of the program, not the working directory: the gateway is started from anywhere.
         var config = Config.Empty;
-        foreach (var beside in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "hocon"), "*.conf"))
+        foreach (var beside in Files.Select(name => Path.Combine(AppContext.BaseDirectory, "hocon", name)).Where(File.Exists))
             config = ReadFile(beside, beside).WithFallback(config);
         if (file is not null)
             config = ReadFile(file, $"--config {file}").WithFallback(config);

@@ -15,8 +15,9 @@ internal sealed record RegistrySetup
         """
         akka.coordinated-shutdown.run-by-clr-shutdown-hook = off
         akka.log-dead-letters-during-shutdown = off
-        # Standard output belongs to the command's own lines, also while the loggers are going.
+        # Standard output belongs to the command's own lines, also while the loggers are going, when remoting ignores the level.
         akka.stdout-loglevel = OFF
+        akka.stdout-logger-class = "Registry.Host.Serving.SilentLogger, Registry.Host"
         """);
 
     /// <summary>Overrides of <c>registry.conf</c> and of Akka's own settings.</summary>

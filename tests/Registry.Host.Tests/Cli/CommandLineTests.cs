@@ -22,6 +22,7 @@ public sealed class CommandLineTests
     [InlineData(new[] { "check-config", "--set", "registry.admission.max-tubes=0" }, "registry.admission.max-tubes")]
     [InlineData(new[] { "serve", "--cluster", "here" }, "--cluster 'here'")]
     [InlineData(new[] { "serve", "--cluster", "127.0.0.1:0", "--seed", "127.0.0.1:0" }, "--seed '127.0.0.1:0'")]
+    [InlineData(new[] { "serve", "--seed", "127.0.0.1:4053" }, "--cluster HOST:PORT")]
     [InlineData(new[] { "serve", "--cluster", "0.0.0.0:4053" }, "registry.cluster.public-hostname")]
     [InlineData(new[] { "serve", "--cluster", "127.0.0.1:0", "--set", "registry.cluster.tls.ca-file=/does/not/exist.pem" }, "registry.cluster.tls.certificate-file")]
     [InlineData(new[] { "check-config", "--set", "registry.cluster.prot=1" }, "registry.cluster.prot")]
