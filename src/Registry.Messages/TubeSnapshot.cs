@@ -32,6 +32,9 @@ public sealed record TubeSnapshot(TubeId TubeId, string Node, TubeState State)
     /// <summary>Its counters when this was written; those of a tube that ended are final.</summary>
     public TubeTraffic Traffic { get; init; }
 
+    /// <summary>Number of its last signal when this was read.</summary>
+    public long LastSignal { get; init; }
+
     /// <summary>Why it ended; null while it lives.</summary>
     public CloseReason? CloseReason { get; init; }
 

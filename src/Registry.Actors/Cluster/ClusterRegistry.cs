@@ -44,10 +44,11 @@ internal sealed class ClusterRegistry : ITubeRegistry
         NodeAddress? at = null;
         if (command.TubeId is { } named)
         {
-            var place = await LocateAsync(named, cancellationToken);
+            var place = await SearchAsync(named, cancellationToken);
             if (place is { Node: null, Missing: not null })
                 return place.Unknown(named);
-            at = place.Node;
+            // The id of one that has ended is free again.
+            at = place.Found is { Snapshot.State: not TubeState.Closed } ? place.Node : null;
         }
 
         var limit = (command.Timeout ?? node.Settings.InitializingTimeout + (command.MaxWait ?? TimeSpan.Zero)) + Grace;
@@ -56,7 +57,7 @@ internal sealed class ClusterRegistry : ITubeRegistry
 
     public async Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken = default)
     {
-        var place = await LocateAsync(command.TubeId, cancellationToken);
+        var place = await SearchAsync(command.TubeId, cancellationToken);
         return place.Node is { } at ? await OpenAsync(command, at, Grace, cancellationToken) : place.Unknown(command.TubeId);
     }
 
@@ -125,12 +126,17 @@ internal sealed class ClusterRegistry : ITubeRegistry
     }
 
     /// <summary>Finds the node that has a tube, live or ended not long ago: this one, or whichever says so.</summary>
-    internal async Task<Place> LocateAsync(TubeId tubeId, CancellationToken cancellationToken)
+    internal async ValueTask<Place> LocateAsync(TubeId tubeId, CancellationToken cancellationToken)
+    {
+        var isKnown = Room.Places.TryGet(tubeId, out var known) && Room.Nodes.IsMember(known) && node.Reads.Find(tubeId) is not TubeFound;
+        return isKnown ? new(known, null, null) : await SearchAsync(tubeId, cancellationToken);
+    }
+
+    /// <summary>Finds it by asking, whatever was known.</summary>
+    private async Task<Place> SearchAsync(TubeId tubeId, CancellationToken cancellationToken)
     {
         if (node.Reads.Find(tubeId) is TubeFound here)
             return new(Room.Nodes.Self, here, null);
-        if (Room.Places.TryGet(tubeId, out var known) && Room.Nodes.IsMember(known))
-            return new(known, null, null);
         using var found = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var asked = Room.Nodes.Others.ToDictionary(n => TryAskAsync(n, new GetTube(tubeId), Room.Settings.Try, found.Token));
         string? missing = null;

@@ -98,9 +98,9 @@ internal sealed class ClusterWatch(ClusterRegistry registry, ClusterRoomContext 
             }
 
             // The first answer says which run it is; the watcher may know where it stands in it.
-            if (run is null && NumberIn(after, read.Run) is { } known)
+            if (run is null && NumberIn(after, read.Run) is { } known && await ListAsync(node, read, tubes, isTold: false, cancellationToken))
                 (run, last) = (read.Run, known);
-            else if (read.Missed && await ListAsync(node, read, tubes, cancellationToken))
+            else if (read.Missed && await ListAsync(node, read, tubes, isTold: true, cancellationToken))
                 (run, last) = (read.Run, read.LastSequence);
             else if (!read.Missed)
                 last = await PassOnAsync(node, read, last, tubes, cancellationToken);
@@ -125,7 +125,8 @@ internal sealed class ClusterWatch(ClusterRegistry registry, ClusterRoomContext 
         return read.LastSequence;
     }
 
-    private async Task<bool> ListAsync(NodeAddress node, EventsRead read, Dictionary<TubeId, KnownTube> tubes, CancellationToken cancellationToken)
+    // What lives must be known, so that it can be said when the node is lost; the watcher is told unless it knows.
+    private async Task<bool> ListAsync(NodeAddress node, EventsRead read, Dictionary<TubeId, KnownTube> tubes, bool isTold, CancellationToken cancellationToken)
     {
         tubes.Clear();
         TubeId? cursor = null;
@@ -135,14 +136,18 @@ internal sealed class ClusterWatch(ClusterRegistry registry, ClusterRoomContext 
                 return false;
             foreach (var tube in page.Items.Where(t => t.State != TubeState.Closed))
             {
-                Of(tubes, tube.TubeId).Learn(tube);
-                await merged.Writer.WriteAsync((node, new TubeListed(tube)), cancellationToken);
+                var one = Of(tubes, tube.TubeId);
+                one.Learn(tube);
+                one.GoOnAfter(tube.LastSignal);
+                if (isTold)
+                    await merged.Writer.WriteAsync((node, new TubeListed(tube)), cancellationToken);
             }
 
             cursor = page.NextCursor;
         }
         while (cursor is not null);
-        await merged.Writer.WriteAsync((node, new TubesListed(RegistryEventLog.PositionOf(read.Run, read.LastSequence), room.Nodes.NameOf(node))), cancellationToken);
+        if (isTold)
+            await merged.Writer.WriteAsync((node, new TubesListed(RegistryEventLog.PositionOf(read.Run, read.LastSequence), room.Nodes.NameOf(node))), cancellationToken);
         return true;
     }
 

@@ -59,9 +59,12 @@ internal sealed class KnownTube(TubeId tubeId, long afterSequence)
     // One that was only associated has no channel to close.
     public void Learn(TubeSnapshot tube) => channels.UnionWith(tube.Conversations.Where(c => c.Type != "associated").Select(c => c.ConversationId.ToString()));
 
+    /// <summary>Signals up to this one are not told here.</summary>
+    public void GoOnAfter(long sequence) => LastSequence = Math.Max(LastSequence, sequence);
+
     public void Learn(TubeSignal signal)
     {
-        LastSequence = signal.Sequence;
+        GoOnAfter(signal.Sequence);
         switch (signal)
         {
             case ChannelOpened opened:

@@ -49,8 +49,10 @@ internal sealed class SignalFeed(ITubeRegistry cluster, TubeId tubeId, IActorRef
             case Terminated:
                 Context.Stop(Self);
                 break;
-            case Status.Failure failure:
-                throw failure.Cause;
+            case Status.Failure { Cause: var cause }:
+                subscriber.Tell(new Refused(RefusalCode.InternalError, $"The signals of tube {tubeId} could not be read: {cause.Message}") { TubeId = tubeId });
+                Context.Stop(Self);
+                break;
         }
     }
 

@@ -16,7 +16,9 @@ internal sealed class TubePlaces
 
     public void Learn(TubeId tube, NodeAddress node)
     {
-        if (places.TryAdd(tube, node) && Interlocked.Increment(ref count) > Most)
+        if (!places.TryAdd(tube, node))
+            places[tube] = node;
+        else if (Interlocked.Increment(ref count) > Most)
         {
             // Rarely, and everything is found again by asking.
             places.Clear();

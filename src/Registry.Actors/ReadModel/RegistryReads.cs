@@ -59,5 +59,9 @@ internal sealed class RegistryReads(string node, TubeDirectory directory, Regist
     }
 
     // The counters of a snapshot are of its last change.
-    private TubeSnapshot Fresh(TubeSnapshot tube) => directory.TryGetTraffic(tube.TubeId, out var traffic) ? tube with { Traffic = traffic } : tube;
+    private TubeSnapshot Fresh(TubeSnapshot tube) => tube with
+    {
+        Traffic = directory.TryGetTraffic(tube.TubeId, out var traffic) ? traffic : tube.Traffic,
+        LastSignal = directory.SignalsOf(tube.TubeId)?.Last ?? 0,
+    };
 }

@@ -10,6 +10,9 @@ internal sealed class TubeSignalBuffer(TubeId tubeId, int capacity)
 
     public delegate TubeSignal Factory(TubeId tubeId, long sequence);
 
+    /// <summary>Number of the last signal; 0 before the first.</summary>
+    public long Last => signals.Last;
+
     /// <summary>Numbers a signal and keeps it.</summary>
     public TubeSignal Publish(Factory create) => signals.Publish(sequence => create(tubeId, sequence));
 

@@ -56,7 +56,8 @@ public sealed record ConversationEnded(ConversationId ConversationId, TubeId Tub
 /// <param name="OpenId">The wish; repeated, it is answered again.</param>
 /// <param name="Epoch">The placement's number.</param>
 /// <param name="Command">A <see cref="CreateTube"/> or an <see cref="AssociateConversation"/>.</param>
-public sealed record Place(Guid OpenId, long Epoch, IRegistryCommand Command) : IRegistryProtocol;
+/// <param name="OnlyIfHeld">Whether the node is asked because it carries the conversation already; one that does not refuses with <see cref="RefusalCode.ConversationNotFound"/>.</param>
+public sealed record Place(Guid OpenId, long Epoch, IRegistryCommand Command, bool OnlyIfHeld) : IRegistryProtocol;
 
 /// <summary>Gives a <see cref="Place"/> up; what it made is closed.</summary>
 /// <param name="OpenId">The wish.</param>

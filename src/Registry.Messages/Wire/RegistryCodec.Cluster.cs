@@ -74,9 +74,9 @@ public static partial class RegistryCodec
 
     private static ConversationEnded Read(V1.ConversationEnded wire) => new(Conversation(wire.ConversationId), Tube(wire.TubeId), Node(wire.Node));
 
-    private static V1.Place Write(Place place) => new() { OpenId = Write(place.OpenId), Epoch = place.Epoch, Command = EncloseOpening(place.Command) };
+    private static V1.Place Write(Place place) => new() { OpenId = Write(place.OpenId), Epoch = place.Epoch, Command = EncloseOpening(place.Command), OnlyIfHeld = place.OnlyIfHeld };
 
-    private static Place Read(V1.Place wire) => new(Id(wire.OpenId, "open_id"), wire.Epoch, Opening(wire.Command));
+    private static Place Read(V1.Place wire) => new(Id(wire.OpenId, "open_id"), wire.Epoch, Opening(wire.Command), wire.OnlyIfHeld);
 
     private static V1.Unplace Write(Unplace unplace) => new() { OpenId = Write(unplace.OpenId) };
 

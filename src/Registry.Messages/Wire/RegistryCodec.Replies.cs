@@ -42,6 +42,7 @@ public static partial class RegistryCodec
             Conversations = { tube.Conversations.Select(Write) },
             History = { tube.History.Select(e => new V1.TubeStateEntry { State = TubeStates.Write(e.State), AtUtcTicks = e.At.UtcTicks }) },
             Traffic = Write(tube.Traffic),
+            LastSignal = tube.LastSignal,
         };
         if (tube.Owner is { } owner)
             wire.Owner = owner;
@@ -68,6 +69,7 @@ public static partial class RegistryCodec
         LocalAddress = wire.HasLocalAddress ? wire.LocalAddress : null,
         RemoteAddress = wire.HasRemoteAddress ? wire.RemoteAddress : null,
         Traffic = Read(Required(wire.Traffic, "traffic")),
+        LastSignal = wire.LastSignal,
         CloseReason = wire.HasCloseReason ? CloseReason.FromCode(wire.CloseReason) : null,
         CloseText = wire.HasCloseText ? wire.CloseText : null,
     };

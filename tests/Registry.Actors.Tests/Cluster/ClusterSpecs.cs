@@ -52,7 +52,10 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
     [Fact]
     public async Task Tubes_spread_over_the_nodes_by_load()
     {
+        await EventuallyAsync(() => cluster.Nodes.SelectMany(n => n.Registry.Nodes).ShouldAllBe(n => n.Capacity!.Tubes == 0));
+
         await Task.WhenAll(Enumerable.Range(0, 30).Select(i => cluster[0].CreateAsync($"spread-{i}")));
+
 
         cluster.Nodes.ShouldAllBe(n => n.Registry.Directory.Count >= 5 && n.Registry.Directory.Count <= 15);
     }

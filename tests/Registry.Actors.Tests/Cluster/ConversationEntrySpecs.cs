@@ -55,6 +55,55 @@ public sealed class ConversationEntrySpecs
     }
 
     [Fact]
+    public void A_repeated_wish_reminds_the_node_that_works_on_it_for_its_word_may_have_been_lost()
+    {
+        var wish = Vacant(Create());
+        var place = Placed();
+        entry.Taken(wish.Id, A);
+
+        entry.Open(wish);
+
+        entry.TakeEffects().ShouldBe([new EntryEffect.Remind(place)]);
+    }
+
+    [Fact]
+    public void A_node_that_does_not_carry_the_conversation_after_all_is_forgotten_and_the_wish_placed_anew()
+    {
+        entry.Recovered(new Holder(C, T1, 5));
+        entry.Open(Create());
+        var asked = Placed();
+        (asked.Node, asked.OnlyIfHeld).ShouldBe((C, true));
+
+        entry.Settled(asked.Wish.Id, asked.Epoch, C, new Refused(RefusalCode.ConversationNotFound, ""));
+
+        Placed().ShouldSatisfyAllConditions(p => p.Node.ShouldBe(A), p => p.OnlyIfHeld.ShouldBeFalse());
+        entry.Holder.ShouldBeNull();
+    }
+
+    [Fact]
+    public void An_end_that_comes_before_it_is_known_what_is_carried_is_not_forgotten()
+    {
+        entry.Ended(A, T1);
+
+        entry.Recovered(new Holder(A, T1, 5));
+
+        entry.Holder.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_tube_that_is_told_late_and_is_the_only_one_is_kept_so_that_it_is_not_unknown()
+    {
+        var wish = Vacant(Create());
+        var epoch = Placed().Epoch;
+        entry.Abandon(wish.Id);
+        entry.TakeEffects();
+
+        entry.Settled(wish.Id, epoch, A, Made(T1));
+
+        entry.Holder!.Value.TubeId.ShouldBe(T1);
+    }
+
+    [Fact]
     public void A_second_create_waits_for_the_first_and_is_answered_by_the_node_that_has_the_tube()
     {
         var first = Vacant(Create());
@@ -136,7 +185,7 @@ public sealed class ConversationEntrySpecs
 
         entry.Overdue(wish.Id, A);
 
-        entry.TakeEffects().ShouldBe([new EntryEffect.Unplace(A, wish.Id), new EntryEffect.Place(B, wish, old, wish.Command)]);
+        entry.TakeEffects().ShouldBe([new EntryEffect.Unplace(A, wish.Id), new EntryEffect.Place(B, wish, old, wish.Command, false)]);
         entry.Settled(wish.Id, old, B, Made(T2));
         entry.TakeEffects();
         entry.Settled(wish.Id, old, A, Made(T1));
@@ -357,6 +406,12 @@ public sealed class ConversationEntrySpecs
                     if (live.Where(l => l.Node == place.Node).Select(l => (TubeId?)l.Tube).FirstOrDefault() is { } existing)
                     {
                         subject.Settled(place.Wish.Id, place.Epoch, place.Node, new Refused(RefusalCode.ConversationExists, "") { TubeId = existing });
+                        break;
+                    }
+
+                    if (place.OnlyIfHeld)
+                    {
+                        subject.Settled(place.Wish.Id, place.Epoch, place.Node, new Refused(RefusalCode.ConversationNotFound, ""));
                         break;
                     }
 

@@ -60,14 +60,18 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
             case PlaceTaken taken:
                 entry.Taken(taken.OpenId, taken.Node);
                 break;
-            case PlaceSettled settled:
-                entry.Settled(settled.OpenId, settled.Epoch, settled.Node, settled.Reply);
+            // What was on its way when its node was lost is of no use any more.
+            case PlaceSettled settled when !room.Nodes.IsMember(settled.Node):
+            case ConversationHeld held when !room.Nodes.IsMember(held.Node):
+                break;
+            case PlaceSettled outcome:
+                entry.Settled(outcome.OpenId, outcome.Epoch, outcome.Node, outcome.Reply);
                 break;
             case PlaceOverdue overdue:
                 entry.Overdue(overdue.OpenId, overdue.Node);
                 break;
-            case ConversationHeld held:
-                entry.Held(new(held.Node, held.TubeId, held.Epoch));
+            case ConversationHeld announced:
+                entry.Held(new(announced.Node, announced.TubeId, announced.Epoch));
                 break;
             case ConversationEnded ended:
                 entry.Ended(ended.Node, ended.TubeId);
@@ -134,6 +138,9 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
             Timers.StartSingleTimer(nameof(CheckLeases), CheckLeases.Instance, LeaseCheck);
     }
 
+    private void Ask(EntryEffect.Place place) =>
+        room.Nodes.ActorOf(place.Node).Tell(new Place(place.Wish.Id, place.Epoch, Remaining(place), place.OnlyIfHeld));
+
     private void Ask(IRegistryCommand command, RegistryReply otherwise)
     {
         if (entry.Holder is { } holder)
@@ -148,8 +155,11 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
         {
             case EntryEffect.Place place:
                 room.Nodes.CountPlacement(place.Node);
-                room.Nodes.ActorOf(place.Node).Tell(new Place(place.Wish.Id, place.Epoch, Remaining(place)));
+                Ask(place);
                 Timers.StartSingleTimer(nameof(PlaceOverdue), new PlaceOverdue(place.Wish.Id, place.Node), room.Settings.PlacementTimeout);
+                break;
+            case EntryEffect.Remind remind:
+                Ask(remind.Placed);
                 break;
             case EntryEffect.Unplace unplace:
                 room.Nodes.ActorOf(unplace.Node).Tell(new Unplace(unplace.WishId));

@@ -1,4 +1,3 @@
-using Registry.Actors.Tubes;
 using Registry.Messages;
 using Registry.Messages.Cluster;
 
@@ -17,7 +16,10 @@ internal sealed record Wish(Guid Id, IRegistryCommand Command, NodeAddress? At);
 internal abstract record EntryEffect
 {
     /// <summary>Ask a node; it says at once whether it works on it, or is given up.</summary>
-    public sealed record Place(NodeAddress Node, Wish Wish, long Epoch, IRegistryCommand Command) : EntryEffect;
+    public sealed record Place(NodeAddress Node, Wish Wish, long Epoch, IRegistryCommand Command, bool OnlyIfHeld) : EntryEffect;
+
+    /// <summary>Ask it again: it works on it, but what it said of the outcome may have been lost.</summary>
+    public sealed record Remind(Place Placed) : EntryEffect;
 
     /// <summary>Have a node close what a wish made there.</summary>
     public sealed record Unplace(NodeAddress Node, Guid WishId) : EntryEffect;
@@ -37,7 +39,8 @@ internal abstract record EntryEffect
 ///                                ◀───────────────┴──refused            │
 ///                                ◀──────────ended, node lost───────────┘
 /// </code>
-/// One wish is worked on at a time. While the conversation is placed, its node's registry answers the wishes: it knows their request keys.
+/// One wish is worked on at a time. While the conversation is placed, its node's registry answers the wishes: it knows their request keys, and whether it carries
+/// the conversation at all. So what the entry missed does not stay wrong.
 /// </summary>
 /// <param name="candidates">The nodes that may take one more tube, the best first.</param>
 /// <param name="nowMs">Milliseconds since 1970, so that the epochs of an entry that lost its memory go on above those it gave before.</param>
@@ -52,6 +55,7 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
     private static readonly TimeSpan NoNodeRetry = TimeSpan.FromSeconds(1);
 
     private readonly LinkedList<Wish> waiting = [];
+    private readonly HashSet<(NodeAddress, TubeId)> endedEarly = [];
     private readonly List<EntryEffect> effects = [];
     private bool isRecovered;
     private Attempt? attempt;
@@ -83,15 +87,24 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
         if (isRecovered)
             return;
         isRecovered = true;
-        if (held is { } holder)
+        // What was told may be older than an end that was told since.
+        if (held is { } holder && !endedEarly.Contains((holder.Node, holder.TubeId)))
             Held(holder);
+        endedEarly.Clear();
         Pump();
     }
 
     /// <summary>A wish, which may be a repetition.</summary>
     public void Open(Wish wish)
     {
-        if (attempt?.Wish.Id == wish.Id || waiting.Any(w => w.Id == wish.Id))
+        if (attempt?.Wish.Id == wish.Id)
+        {
+            if (attempt.IsTaken)
+                effects.Add(new EntryEffect.Remind(attempt.Placed));
+            return;
+        }
+
+        if (waiting.Any(w => w.Id == wish.Id))
             return;
         if (waiting.Count >= MaxWaiting)
         {
@@ -178,6 +191,8 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
     /// <summary>A tube no longer carries the conversation.</summary>
     public void Ended(NodeAddress node, TubeId tube)
     {
+        if (!isRecovered)
+            endedEarly.Add((node, tube));
         if (Holder is not { } holder || holder.Node != node || holder.TubeId != tube)
             return;
         Holder = null;
@@ -207,16 +222,8 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
         if (!isRecovered || attempt is not null || waiting.First is not { Value: var wish })
             return;
         waiting.RemoveFirst();
-        if (Holder is { } other && wish.Command is AssociateConversation associate && associate.TubeId != other.TubeId)
-        {
-            // The tube that was named is another node's, which does not know that this one's has it.
-            effects.Add(new EntryEffect.Answer(wish.Id, TubeActor.Exists(associate.ConversationId, other.TubeId)));
-            Pump();
-            return;
-        }
-
         epoch = Math.Max(epoch + 1, nowMs());
-        attempt = new(wish, epoch, Holder is { } holder ? [holder.Node] : wish.At is { } at ? [at] : candidates());
+        attempt = new(wish, epoch, Holder is { } holder ? [holder.Node] : wish.At is { } at ? [at] : candidates(), Holder is not null);
         Next();
     }
 
@@ -239,21 +246,33 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
         asking.HasWaited = mayWait;
         // A node that is full is passed over before the create waits at one, unless there is no other.
         var command = asking.Wish.Command is CreateTube { MaxWait: not null } create && !mayWait && !asking.IsOnly ? create with { MaxWait = null } : asking.Wish.Command;
-        effects.Add(new EntryEffect.Place(node, asking.Wish, asking.Epoch, command));
+        asking.Placed = new(node, asking.Wish, asking.Epoch, command, asking.OnlyIfHeld);
+        effects.Add(asking.Placed);
     }
 
     private void Refuse(Refused refused)
     {
-        var canSpill = Holder is null && attempt!.Wish.At is null && refused.Code is RefusalCode.Overloaded or RefusalCode.Draining;
-        if (canSpill && !attempt!.HasWaited)
+        var asked = attempt!;
+        if (asked.OnlyIfHeld && refused.Code == RefusalCode.ConversationNotFound)
         {
-            attempt.Refusals.Add((attempt.Node, refused));
+            // The node does not carry it after all.
+            if (Holder?.Node == asked.Node)
+                Holder = null;
+            waiting.AddFirst(asked.Wish);
+            attempt = null;
+            Pump();
+            return;
+        }
+
+        if (!asked.OnlyIfHeld && !asked.HasWaited && asked.Wish.At is null && refused.Code is RefusalCode.Overloaded or RefusalCode.Draining)
+        {
+            asked.Refusals.Add((asked.Node, refused));
             Next();
             return;
         }
 
         if (refused is { Code: RefusalCode.ConversationExists, TubeId: { } tube } && Holder is null)
-            Hold(new(attempt!.Node, tube, attempt.Epoch)); // The node knew better.
+            Hold(new(asked.Node, tube, asked.Epoch)); // The node knew better.
         Finish(refused);
     }
 
@@ -264,15 +283,22 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
         Pump();
     }
 
-    // The entry gave it up, or was another one when it asked. What nobody waits for must not stay, unless it is what carries the conversation.
+    // The entry gave it up, or was another one when it asked.
     private void SettledLate(Guid wishId, long placed, NodeAddress node, RegistryReply reply)
     {
-        if (reply is not TubeCreated created || Holder is { } holder && holder.Node == node && holder.TubeId == created.TubeId)
-            return;
-        if (!isRecovered)
-            Hold(new(node, created.TubeId, placed)); // Whoever asked will repeat it here.
-        else
+        if (reply is TubeCreated created)
+        {
+            if (Holder is { } holder && holder.Node == node && holder.TubeId == created.TubeId)
+                return;
+            if (Holder is null && attempt is null)
+                Hold(new(node, created.TubeId, placed)); // It lives. Whoever asked repeats it here, or has it closed.
+            else
+                effects.Add(new EntryEffect.Unplace(node, wishId));
+        }
+        else if (reply is Done && Holder?.Node != node)
+        {
             effects.Add(new EntryEffect.Unplace(node, wishId));
+        }
     }
 
     // Of two tubes for one conversation the later placement stays.
@@ -299,17 +325,23 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
     };
 
     /// <summary>One wish on its way from node to node.</summary>
-    private sealed class Attempt(Wish wish, long epoch, IReadOnlyList<NodeAddress> nodes)
+    private sealed class Attempt(Wish wish, long epoch, IReadOnlyList<NodeAddress> nodes, bool onlyIfHeld)
     {
         public Wish Wish => wish;
 
         public long Epoch => epoch;
+
+        /// <summary>Whether the node is asked because it carries the conversation.</summary>
+        public bool OnlyIfHeld => onlyIfHeld;
 
         public Queue<NodeAddress> Left { get; } = new(nodes);
 
         public bool IsOnly { get; } = nodes.Count == 1;
 
         public NodeAddress Node { get; set; }
+
+        /// <summary>What the node was asked last.</summary>
+        public EntryEffect.Place Placed { get; set; } = null!;
 
         public bool IsTaken { get; set; }
 

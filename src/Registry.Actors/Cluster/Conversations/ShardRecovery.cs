@@ -20,10 +20,9 @@ internal sealed record EntryRecovered(ConversationHeld? Held) : INoSerialization
 /// Knows, for each shard that came to this node, what its conversations were placed on before: it asks every node once, when the first entry of the shard
 /// starts. A node that does not answer holds up only the entries of shards that have moved since; those that stay here know their conversations.
 /// </summary>
-internal sealed class ShardRecovery(ClusterRoomContext room) : UntypedActor, IWithTimers
+internal sealed class ShardRecovery(ClusterRoomContext room) : SteadyActor, IWithTimers
 {
     private readonly Dictionary<IActorRef, Shard> shards = [];
-    private readonly ILoggingAdapter log = Context.GetLogger();
 
     public ITimerScheduler Timers { get; set; } = null!;
 
@@ -97,7 +96,7 @@ internal sealed class ShardRecovery(ClusterRoomContext room) : UntypedActor, IWi
         if (shard.IsComplete || !room.Nodes.AreAll(shard.Answered))
             return;
         shard.IsComplete = true;
-        log.Debug("Shard {Shard} has {Conversations} conversations", shard.Id, shard.Held.Count);
+        Log.Debug("Shard {Shard} has {Conversations} conversations", shard.Id, shard.Held.Count);
         foreach (var (conversation, waiting) in shard.Waiting)
             Answer(shard, conversation, waiting);
         shard.Waiting.Clear();

@@ -3,6 +3,7 @@ using Akka.Event;
 using Registry.Actors.Cluster.Conversations;
 using Registry.Actors.Hosting;
 using Registry.Actors.ReadModel;
+using Registry.Actors.Tubes;
 using Registry.Messages;
 using Registry.Messages.Cluster;
 
@@ -22,7 +23,7 @@ internal sealed class ClusterNodeActor : SteadyActor
     private readonly IActorRef registry;
     private readonly TubeRegistryClient local;
     private readonly Dictionary<Guid, Placement> placements = [];
-    private readonly Dictionary<ConversationId, long> epochs = [];
+    private readonly Dictionary<ConversationId, (TubeId TubeId, long Epoch)> epochs = [];
     private readonly IActorRef self;
 
     public ClusterNodeActor(ClusterRoomContext room, TubeRegistryNode node, IActorRef registry)
@@ -42,7 +43,7 @@ internal sealed class ClusterNodeActor : SteadyActor
         node.Directory.ConversationReleased = (conversation, tube) => self.Tell(new Released(conversation, tube));
         node.Directory.TubeRemoved = tube =>
         {
-            if (tube.Owner is { } owner)
+            if (tube.Owner is { } owner && room.Limits.MaxTubesPerOwner > 0)
                 self.Tell(new OwnersTubeEnded(owner, tube.TubeId));
         };
     }
@@ -109,8 +110,19 @@ internal sealed class ClusterNodeActor : SteadyActor
 
         var placement = new Placement(place.OpenId, conversation, place.Command, place.Command is CreateTube create ? create.TubeId ?? TubeId.NewId() : ((AssociateConversation)place.Command).TubeId) { Epoch = place.Epoch };
         placements.Add(place.OpenId, placement);
-        epochs[conversation] = place.Epoch;
-        MakeAsync(placement).PipeTo(self, success: reply => new Settled(placement, reply), failure: e => new Settled(placement, new Refused(RefusalCode.InternalError, $"The placement failed: {e.Message}")));
+        if (place.OnlyIfHeld && WhyNotHeld(placement) is { } refused)
+            Settle(new(placement, refused));
+        else
+            MakeAsync(placement).PipeTo(self, success: reply => new Settled(placement, reply), failure: e => new Settled(placement, new Refused(RefusalCode.InternalError, $"The placement failed: {e.Message}")));
+    }
+
+    // One that is being made for another wish counts as held: the registry knows what to answer.
+    private Refused? WhyNotHeld(Placement placement)
+    {
+        var conversation = placement.ConversationId;
+        if (!node.Directory.TryGet(conversation, out var tube))
+            return placements.Values.Any(p => p != placement && p.ConversationId == conversation && p.Reply is null) ? null : TubeActor.NotFound(conversation);
+        return placement.Command is AssociateConversation associate && associate.TubeId != tube.TubeId ? TubeActor.Exists(conversation, tube.TubeId) : null;
     }
 
     private async Task<RegistryReply> MakeAsync(Placement placement)
@@ -151,12 +163,19 @@ internal sealed class ClusterNodeActor : SteadyActor
     {
         var placement = settled.Placement;
         placement.Reply = settled.Reply;
+        TubeId? made = settled.Reply is TubeCreated created ? created.TubeId : settled.Reply is Done ? placement.TubeId : null;
+        var isHeld = made is { } tube && node.Directory.TryGet(placement.ConversationId, out var holder) && holder.TubeId == tube;
+        if (isHeld)
+            epochs[placement.ConversationId] = (made!.Value, placement.Epoch);
         if (placement.Stop.IsCancellationRequested)
             CloseMade(placement);
         Tell(placement);
-        // A refused one is done with; what was made is remembered while it lives, for the one who asks again.
-        if (settled.Reply is Refused || placement.Stop.IsCancellationRequested)
-            Drop(placement);
+        if (isHeld && !placement.Stop.IsCancellationRequested)
+            return; // Remembered while it lives, for the one who asks again.
+        // It was not made, or has ended already; an entry may have been told that it was on its way.
+        if (!isHeld)
+            room.Conversations.Tell(new ConversationEnded(placement.ConversationId, made ?? placement.TubeId, room.Nodes.Self));
+        Drop(placement);
     }
 
     private void Tell(Placement placement)
@@ -176,12 +195,13 @@ internal sealed class ClusterNodeActor : SteadyActor
         Drop(placement);
     }
 
-    // A create with a request key is expected to be asked again.
+    // What another wish was answered with too is someone's.
     private void CloseMade(Placement placement)
     {
-        const string why = "The create was cancelled because its asker gave up.";
-        if (placement is { Reply: TubeCreated created, Command: CreateTube { RequestKey: null } } && node.Directory.TryGet(created.TubeId, out var tube))
-            CloseOn(tube, placement.ConversationId, CloseReason.Client, why);
+        if (placement.Reply is not (TubeCreated or Done) || !node.Directory.TryGet(placement.ConversationId, out var tube)
+            || placements.Values.Any(p => p != placement && p.ConversationId == placement.ConversationId && p.Reply is TubeCreated or Done))
+            return;
+        CloseOn(tube, placement.ConversationId, CloseReason.Client, "The create was cancelled because its asker gave up.");
     }
 
     private void CloseOn(TubeSnapshot tube, ConversationId conversation, CloseReason reason, string? text = null)
@@ -194,7 +214,7 @@ internal sealed class ClusterNodeActor : SteadyActor
 
     private void GiveUp(Supersede supersede)
     {
-        if (!node.Directory.TryGet(supersede.ConversationId, out var tube) || tube.TubeId != supersede.TubeId || epochs.GetValueOrDefault(supersede.ConversationId) > supersede.Epoch)
+        if (!node.Directory.TryGet(supersede.ConversationId, out var tube) || tube.TubeId != supersede.TubeId || EpochOf(supersede.ConversationId) > supersede.Epoch)
             return;
         Log.Warning("Tube {TubeId} must not carry conversation {ConversationId}: another node's tube does", supersede.TubeId, supersede.ConversationId);
         room.CountSuperseded();
@@ -203,7 +223,8 @@ internal sealed class ClusterNodeActor : SteadyActor
 
     private void Forget(Released released)
     {
-        epochs.Remove(released.ConversationId);
+        if (epochs.TryGetValue(released.ConversationId, out var known) && known.TubeId == released.TubeId)
+            epochs.Remove(released.ConversationId);
         foreach (var placement in placements.Values.Where(p => p.ConversationId == released.ConversationId && p.Reply is not null).ToArray())
             Drop(placement);
         room.Conversations.Tell(new ConversationEnded(released.ConversationId, released.TubeId, room.Nodes.Self));
@@ -211,14 +232,14 @@ internal sealed class ClusterNodeActor : SteadyActor
 
     private void Drop(Placement placement)
     {
-        placements.Remove(placement.OpenId);
-        placement.Stop.Dispose();
-        if (!node.Directory.TryGet(placement.ConversationId, out _))
-            epochs.Remove(placement.ConversationId);
+        if (placements.Remove(placement.OpenId))
+            placement.Stop.Dispose();
     }
 
+    private long EpochOf(ConversationId conversation) => epochs.GetValueOrDefault(conversation).Epoch;
+
     private IEnumerable<ConversationHeld> Held() =>
-        node.Directory.Claims.Select(c => new ConversationHeld(c.Conversation, c.Tube.TubeId, epochs.GetValueOrDefault(c.Conversation), room.Nodes.Self))
+        node.Directory.Claims.Select(c => new ConversationHeld(c.Conversation, c.Tube.TubeId, EpochOf(c.Conversation), room.Nodes.Self))
             .Concat(placements.Values.Where(p => p.Reply is null).Select(p => new ConversationHeld(p.ConversationId, p.TubeId, p.Epoch, room.Nodes.Self)))
             .DistinctBy(h => h.ConversationId);
 
