@@ -45,6 +45,10 @@ internal sealed class TubeRegistryClient(ActorSystem system) : ITubeRegistry
 
     public Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
 
+    public Task<RegistryReply> DrainAsync(DrainNode command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
+
+    public Task<RegistryReply> ResumeAsync(CancellationToken cancellationToken = default) => AskAsync(ResumeNode.Instance, TimeSpan.Zero, cancellationToken);
+
     public IAsyncEnumerable<RegistryEvent> WatchAsync(long? afterSequence = null, CancellationToken cancellationToken = default) => node.Events.WatchAsync(afterSequence, cancellationToken);
 
     public IAsyncEnumerable<TubeSignal>? Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default) =>

@@ -1,28 +1,21 @@
 using Akka.Actor;
 using Akka.Hosting;
 using Microsoft.Extensions.Hosting;
-using Registry.Actors.Admission;
 using Registry.Messages;
 
 namespace Registry.Actors.Hosting;
 
 /// <summary>
-/// Closes the tubes before the host stops anything else, so that peers and subscribers, those over HTTP too, learn that the node
-/// stops rather than finding out by silence. No tube is made from then on.
+/// Drains the node before the host stops anything else, so that clients can move while signals still reach them, and peers and
+/// subscribers learn that the node stops rather than finding out by silence. No tube is made from then on.
 /// </summary>
-internal sealed class TubeRegistryStop(ITubeRegistry registry, IRequiredActor<RegistryActor> actor) : IHostedLifecycleService
+internal sealed class TubeRegistryStop(ActorSystem system, IRequiredActor<RegistryActor> actor) : IHostedLifecycleService
 {
-    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(10);
-
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        (await actor.GetAsync(cancellationToken)).Tell(StopAdmitting.Instance);
-        // A tube that was admitted just before may not be listed yet.
-        while (registry.Capacity.Tubes > 0)
-        {
-            await Task.WhenAll(registry.Directory.List().Select(tube => registry.CloseTubeAsync(new(tube.TubeId, CloseReason.NodeStopped), cancellationToken)));
-            await Task.Delay(Moment, cancellationToken);
-        }
+        var drained = (await actor.GetAsync(cancellationToken)).Ask<Done>(StopNode.Instance, Timeout.InfiniteTimeSpan, cancellationToken);
+        // A host may be stopped twice, and then there is nobody left to answer.
+        await await Task.WhenAny(drained, system.WhenTerminated);
     }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -12,8 +12,8 @@ namespace Registry.Host.Serving;
 /// <summary>The running gateway: HTTP interface, web page and registry in one process.</summary>
 internal sealed class Gateway : IAsyncDisposable
 {
-    // Longer than the tubes and then the actor system take at most to end, so that neither is cut off.
-    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
+    // More than streams, requests and then the actor system take at most to end, once the tubes have.
+    private static readonly TimeSpan ShutdownAfterTubes = TimeSpan.FromSeconds(20);
 
     private readonly WebApplication application;
 
@@ -83,7 +83,7 @@ internal sealed class Gateway : IAsyncDisposable
         builder.Services.AddRoutingCore();
         // A page of another site may point its own name at 127.0.0.1 (DNS rebinding); its requests carry that name.
         builder.Services.Configure<HostFilteringOptions>(filter => filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Registry.LongestStop + ShutdownAfterTubes);
         builder.Services.AddScrapedMetrics();
         options.Registry.AddTo(builder.Services, options.LogLevel);
         configure?.Invoke(builder.Services);

@@ -28,11 +28,24 @@ internal sealed record RegistrySetup
     /// <summary>Target rules added to those of the configuration.</summary>
     public IReadOnlyList<string> AllowTargets { get; init; } = [];
 
+    /// <summary>How long tubes may go on when the program stops; null leaves it to the configuration.</summary>
+    public TimeSpan? StopDeadline { get; init; }
+
     /// <summary>Whether conversations may listen beyond loopback; null leaves it to the configuration.</summary>
     public bool? ListenBeyondLoopback { get; init; }
 
     /// <summary>Told when the gateway refuses a connection that a client of a forward made.</summary>
     public Action<CloseReason, string>? ConnectionRefused { get; init; }
+
+    /// <summary>How long the tubes take at most to end when the program stops.</summary>
+    public TimeSpan LongestStop
+    {
+        get
+        {
+            var settings = RegistrySettings.From(Configuration);
+            return (StopDeadline ?? settings.StopDeadline ?? TimeSpan.Zero) + settings.ClosingTimeout;
+        }
+    }
 
     /// <summary>Adds the actor system, the registry, the WebRTC stack and their log.</summary>
     /// <param name="services">Where to.</param>
@@ -57,6 +70,7 @@ internal sealed record RegistrySetup
             {
                 foreach (var rule in AllowTargets)
                     options.AllowTargets.Add(rule);
+                options.StopDeadline = StopDeadline;
                 options.ListenBeyondLoopback = ListenBeyondLoopback;
                 options.ConnectionRefused = ConnectionRefused;
             }));

@@ -46,6 +46,9 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
     public Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken = default) => Ask(command);
     public Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default) => Ask(command);
 
+    public Task<RegistryReply> DrainAsync(DrainNode command, CancellationToken cancellationToken = default) => Ask(command);
+    public Task<RegistryReply> ResumeAsync(CancellationToken cancellationToken = default) => Ask(ResumeNode.Instance);
+
     public IAsyncEnumerable<RegistryEvent> WatchAsync(long? afterSequence = null, CancellationToken cancellationToken = default)
     {
         AskedAfter = afterSequence;

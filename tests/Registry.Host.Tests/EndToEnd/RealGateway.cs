@@ -41,6 +41,9 @@ internal sealed class RealGateway : IAsyncDisposable
     /// <param name="settings">As in <c>registry.conf</c>.</param>
     public static Task<RealGateway> WithAsync(string settings) => StartAsync(new RegistrySetup { Configuration = ConfigurationFactory.ParseString(settings) });
 
+    /// <summary>Starts one whose tubes have time to move when it stops; all others close theirs at once.</summary>
+    public static Task<RealGateway> StoppingWithinAsync(TimeSpan deadline, params string[] allow) => StartAsync(new RegistrySetup { AllowTargets = allow, StopDeadline = deadline });
+
     /// <summary>Sends JSON and reads the answer's.</summary>
     public async Task<(HttpStatusCode Status, JsonElement Body)> SendAsync(HttpMethod method, string path, object? body = null, CancellationToken cancellationToken = default)
     {
@@ -80,7 +83,7 @@ internal sealed class RealGateway : IAsyncDisposable
     }
 
     private static async Task<RealGateway> StartAsync(RegistrySetup setup) =>
-        new(await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), LogLevel = LogLevel.Critical, Registry = setup }));
+        new(await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), LogLevel = LogLevel.Critical, Registry = setup with { StopDeadline = setup.StopDeadline ?? TimeSpan.Zero } }));
 }
 
 /// <summary>The forward command, running in this process until it is disposed.</summary>
