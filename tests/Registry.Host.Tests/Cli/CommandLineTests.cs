@@ -139,7 +139,7 @@ public sealed class CommandLineTests
     {
         var (code, output, _) = await RunAsync("--help");
         code.ShouldBe(0);
-        foreach (var verb in new[] { "serve", "forward", "selftest", "tubes", "capacity", "check-config", "bench", "Exit codes" })
+        foreach (var verb in new[] { "serve", "forward", "selftest", "tubes", "capacity", "drain", "check-config", "bench", "Exit codes" })
             output.ShouldContain(verb);
     }
 
