@@ -1,3 +1,4 @@
+using Registry.Actors.Channels;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -47,6 +48,12 @@ public sealed class TubeRegistryOptions
 
     /// <summary>Targets that may be dialled, added to <c>registry.targets.allow</c>: <c>host-or-cidr:port[,port]</c>, port <c>*</c> for any, or <c>*</c> alone for every public or private address that is not loopback.</summary>
     public IList<string> AllowTargets { get; } = [];
+
+    /// <summary>
+    /// Ports that are not a tube's: a tunnel whose <c>local_listen_addr</c> is one of their addresses, loopback or not, serves its clients instead of binding,
+    /// and takes over from the tunnel before. The application disposes them.
+    /// </summary>
+    public IList<TunnelListener> Listeners { get; } = [];
 
     /// <summary>Whether a conversation may listen on an address that is not loopback (<c>registry.channels.listen-beyond-loopback</c>).</summary>
     public bool? ListenBeyondLoopback { get; set; }
