@@ -2,6 +2,7 @@ using Akka.Configuration;
 using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Registry.Actors;
+using Registry.Actors.Channels;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -31,8 +32,8 @@ internal sealed record RegistrySetup
     /// <summary>How long tubes may go on when the program stops; null leaves it to the configuration.</summary>
     public TimeSpan? StopDeadline { get; init; }
 
-    /// <summary>Whether conversations may listen beyond loopback; null leaves it to the configuration.</summary>
-    public bool? ListenBeyondLoopback { get; init; }
+    /// <summary>Ports that outlive the tubes that serve them.</summary>
+    public IReadOnlyList<TunnelListener> Listeners { get; init; } = [];
 
     /// <summary>Told when the gateway refuses a connection that a client of a forward made.</summary>
     public Action<CloseReason, string>? ConnectionRefused { get; init; }
@@ -71,7 +72,8 @@ internal sealed record RegistrySetup
                 foreach (var rule in AllowTargets)
                     options.AllowTargets.Add(rule);
                 options.StopDeadline = StopDeadline;
-                options.ListenBeyondLoopback = ListenBeyondLoopback;
+                foreach (var listener in Listeners)
+                    options.Listeners.Add(listener);
                 options.ConnectionRefused = ConnectionRefused;
             }));
     }

@@ -70,7 +70,7 @@ internal sealed class RealGateway : IAsyncDisposable
     /// <summary>Starts a forward and returns once it can carry traffic.</summary>
     public async Task<RunningForward> ForwardAsync(IPEndPoint target)
     {
-        var forward = new RunningForward(Url, target);
+        var forward = new RunningForward(target, Url);
         await forward.NextReadyAsync();
         return forward;
     }
@@ -92,14 +92,10 @@ internal sealed class RunningForward : IForwardReport, IAsyncDisposable
     private readonly System.Threading.Channels.Channel<ForwardReady> ready = System.Threading.Channels.Channel.CreateUnbounded<ForwardReady>();
     private readonly System.Threading.Channels.Channel<string> lines = System.Threading.Channels.Channel.CreateUnbounded<string>();
     private readonly CancellationTokenSource stop = new();
-    private readonly GatewayClient client;
     private readonly Task running;
 
-    public RunningForward(Uri gateway, IPEndPoint target)
-    {
-        client = new(GatewayClient.ParseGateway(gateway.ToString()));
-        running = ForwardCommand.RunAsync(new(new(IPAddress.Loopback, 0), target.Address.ToString(), target.Port), client, this, stop.Token);
-    }
+    public RunningForward(IPEndPoint target, params Uri[] gateways) =>
+        running = ForwardCommand.RunAsync(new(new(IPAddress.Loopback, 0), target.Address.ToString(), target.Port), gateways, this, stop.Token);
 
     public async Task<ForwardReady> NextReadyAsync()
     {
@@ -126,7 +122,6 @@ internal sealed class RunningForward : IForwardReport, IAsyncDisposable
     {
         await stop.CancelAsync();
         await running.WaitAsync(Eventually.Patience);
-        client.Dispose();
         stop.Dispose();
     }
 }
