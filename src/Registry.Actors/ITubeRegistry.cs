@@ -80,4 +80,15 @@ public interface ITubeRegistry
     /// <summary>Changes the node's limits until it stops.</summary>
     /// <returns><see cref="CapacityRead"/> or <see cref="Refused"/>.</returns>
     Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Takes this node out of service: tells the tubes' clients to move, and closes what is left at the deadline or when few enough are left. Returns at
+    /// once; <see cref="Capacity"/> says how many there are.
+    /// </summary>
+    /// <returns><see cref="CapacityRead"/> or <see cref="Refused"/>.</returns>
+    Task<RegistryReply> DrainAsync(DrainNode command, CancellationToken cancellationToken = default);
+
+    /// <summary>Puts this node back into service.</summary>
+    /// <returns><see cref="CapacityRead"/> or, when it stops, <see cref="Refused"/>.</returns>
+    Task<RegistryReply> ResumeAsync(CancellationToken cancellationToken = default);
 }

@@ -36,10 +36,6 @@ public sealed partial class RegistryActor
             case CreateOverdue overdue:
                 Expire(overdue.Create);
                 break;
-            case StopAdmitting:
-                node.Admission.Stop();
-                ServeWaiting(); // each of them is told
-                break;
         }
     }
 

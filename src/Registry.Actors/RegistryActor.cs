@@ -10,7 +10,8 @@ namespace Registry.Actors;
 
 /// <summary>
 /// The node's registry, at <c>/user/tube-registry</c>. It admits and records; whatever takes time runs in the tubes. It takes every
-/// <see cref="IRegistryCommand"/> and answers each with one <see cref="RegistryReply"/>. Creates are in RegistryActor.Creates.cs.
+/// <see cref="IRegistryCommand"/> and answers each with one <see cref="RegistryReply"/>. Creates are in RegistryActor.Creates.cs, going
+/// out of service is in RegistryActor.Drain.cs.
 /// </summary>
 public sealed partial class RegistryActor : UntypedActor, IWithTimers
 {
@@ -54,7 +55,7 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
         Context.System.EventStream.Unsubscribe(Self);
         foreach (var create in waiting.All.Concat(tubes.Values.SelectMany(t => t.Creates)).Where(c => c.Reply is null).ToArray())
             Answer(create, new Refused(RefusalCode.CreateFailed, "The registry stopped."));
-        foreach (var closer in tubes.Values.SelectMany(t => t.Closers))
+        foreach (var closer in tubes.Values.SelectMany(t => t.Closers).Concat(stoppers))
             closer.Tell(Done.Instance);
         node.Admission.Restart();
     }
@@ -91,6 +92,18 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
                 break;
             case ChangeLimits change:
                 Change(change);
+                break;
+            case DrainNode drain:
+                Drain(drain);
+                break;
+            case ResumeNode:
+                Resume();
+                break;
+            case StopNode stop:
+                Stop(stop);
+                break;
+            case DrainExpired:
+                CloseRest();
                 break;
             case CloseTube close:
                 Close(close);
@@ -172,6 +185,7 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
         foreach (var closer in child.Closers)
             closer.Tell(Done.Instance);
         ServeWaiting();
+        GoOnDraining();
     }
 
     // What reached a tube after its last message is answered here, so that no asker waits for its timeout.

@@ -17,6 +17,10 @@ public sealed record RegistrySettings
     public int MaxTubesPerOwner { get; internal init; }
     /// <summary>Creates that may wait for admission.</summary>
     public int MaxWaiting { get; internal init; }
+    /// <summary>How long tubes may go on when the node is drained.</summary>
+    public TimeSpan DrainDeadline { get; private init; }
+    /// <summary>How long tubes may go on when the node stops; null for not at all.</summary>
+    public TimeSpan? StopDeadline { get; internal init; }
     /// <summary>Deadline of <c>initializing</c>.</summary>
     public TimeSpan InitializingTimeout { get; private init; }
     /// <summary>Deadline of <c>connecting</c>.</summary>
@@ -85,6 +89,8 @@ public sealed record RegistrySettings
             MaxTubes = reader.Integer("admission.max-tubes", 1),
             MaxTubesPerOwner = reader.Integer("admission.max-tubes-per-owner", 0),
             MaxWaiting = reader.Integer("admission.max-waiting", 0),
+            DrainDeadline = reader.Duration("drain.deadline"),
+            StopDeadline = reader.DurationOrOff("drain.stop-deadline"),
             InitializingTimeout = reader.Duration("tube.initializing-timeout"),
             ConnectingTimeout = reader.Duration("tube.connecting-timeout"),
             ActiveTimeout = reader.Duration("tube.active-timeout"),

@@ -13,6 +13,8 @@ public sealed class RegistrySettingsSpecs
         settings.MaxTubes.ShouldBe(10000);
         settings.MaxTubesPerOwner.ShouldBe(0);
         settings.MaxWaiting.ShouldBe(100);
+        settings.DrainDeadline.ShouldBe(TimeSpan.FromMinutes(5));
+        settings.StopDeadline.ShouldBe(TimeSpan.FromSeconds(5));
         settings.IdleTimeout.ShouldBeNull();
         settings.MaxAge.ShouldBeNull();
         settings.MaxChannels.ShouldBe(16);
@@ -48,6 +50,8 @@ public sealed class RegistrySettingsSpecs
             registry.tube.closing-timeout = 250ms
             registry.tube.idle-timeout = 30m
             registry.tube.max-age = 8h
+            registry.drain.deadline = 1h
+            registry.drain.stop-deadline = off
             registry.ice.credentials-url = "https://turn.example/credentials?key=k"
             registry.targets.allow = ["10.0.0.0/8:22", "*"]
             """));
@@ -56,6 +60,8 @@ public sealed class RegistrySettingsSpecs
         settings.ClosingTimeout.ShouldBe(TimeSpan.FromMilliseconds(250));
         settings.IdleTimeout.ShouldBe(TimeSpan.FromMinutes(30));
         settings.MaxAge.ShouldBe(TimeSpan.FromHours(8));
+        settings.DrainDeadline.ShouldBe(TimeSpan.FromHours(1));
+        settings.StopDeadline.ShouldBeNull();
         settings.IceCredentialsUrl.ShouldBe(new Uri("https://turn.example/credentials?key=k"));
         settings.AllowTargets.ShouldBe(["10.0.0.0/8:22", "*"]);
         settings.MaxConcurrentCreates.ShouldBe(100);
@@ -70,6 +76,9 @@ public sealed class RegistrySettingsSpecs
     [InlineData("registry.tube.idle-timeout = 0s")]
     [InlineData("registry.tube.max-age = never")]
     [InlineData("registry.admission.max-tubes-per-owner = -1")]
+    [InlineData("registry.drain.deadline = off")]
+    [InlineData("registry.drain.deadline = 0s")]
+    [InlineData("registry.drain.stop-deadline = soon")]
     [InlineData("registry.ice.credentials-url = \"ftp://turn.example\"")]
     [InlineData("registry.reconciler.interval = off")]
     [InlineData("registry.tube.signal-buffer = 3")]

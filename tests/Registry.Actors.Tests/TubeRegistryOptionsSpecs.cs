@@ -27,6 +27,17 @@ public sealed class TubeRegistryOptionsSpecs
     }
 
     [Fact]
+    public void A_stop_gives_tubes_the_time_of_the_option_or_none()
+    {
+        Applied(null).ShouldBe(Configured.StopDeadline);
+        Applied(TimeSpan.FromSeconds(1)).ShouldBe(TimeSpan.FromSeconds(1));
+        Applied(TimeSpan.Zero).ShouldBeNull();
+        Should.Throw<ArgumentException>(() => Applied(TimeSpan.FromSeconds(-1))).ParamName.ShouldBe(nameof(TubeRegistryOptions.StopDeadline));
+
+        static TimeSpan? Applied(TimeSpan? option) => new TubeRegistryOptions { StopDeadline = option }.Apply(Configured).StopDeadline;
+    }
+
+    [Fact]
     public void What_is_left_alone_comes_from_the_configuration() =>
         new TubeRegistryOptions().Apply(Configured).ShouldBe(Configured with { AllowTargets = [] }, new Comparison());
 

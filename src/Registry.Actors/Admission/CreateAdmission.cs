@@ -23,7 +23,7 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
     private double average;
 
     private volatile RegistryLimits limits = limits;
-    private volatile bool stopping;
+    private volatile bool draining;
     private int active;
     private int tubes;
     private int waiting;
@@ -47,8 +47,8 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
     public Refused? TryEnter(string? owner, bool needsTube, out LinkedListNode<long>? place)
     {
         place = null;
-        if (stopping)
-            return new(RefusalCode.Draining, "This node is stopping. Ask another one.");
+        if (draining)
+            return new(RefusalCode.Draining, "This node is going out of service. Ask another one.");
         if (needsTube && owner is not null && limits.MaxTubesPerOwner > 0 && tubesOfOwners.GetValueOrDefault(owner) >= limits.MaxTubesPerOwner)
             return OwnerLimit(owner, tubesOfOwners[owner], limits.MaxTubesPerOwner) with { ActiveCreates = active };
         if (needsTube && tubes >= limits.MaxTubes)
@@ -98,8 +98,8 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
     /// <summary>Whether as many creates are in flight as may be.</summary>
     public bool IsFull => active >= limits.MaxConcurrentCreates;
 
-    /// <summary>Admits no create from now on.</summary>
-    public void Stop() => stopping = true;
+    /// <summary>Whether no create is admitted because the node goes out of service.</summary>
+    public bool IsDraining { get => draining; set => draining = value; }
 
     /// <summary>Forgets what is in flight: the registry's actor starts anew, without tubes.</summary>
     public void Restart()
@@ -132,7 +132,8 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
         var load = (int)(100L * inFlight / most.MaxConcurrentCreates);
         return new()
         {
-            CanAcceptMore = !stopping && inFlight < most.MaxConcurrentCreates && held < most.MaxTubes,
+            CanAcceptMore = !draining && inFlight < most.MaxConcurrentCreates && held < most.MaxTubes,
+            IsDraining = draining,
             ActiveCreates = inFlight,
             MaxConcurrentCreates = most.MaxConcurrentCreates,
             Waiting = Volatile.Read(ref waiting),

@@ -23,7 +23,8 @@ internal static class CreateCheck
         ? new(RefusalCode.InvalidRequest, $"{key} must have 1 to {MaxTextLength} printable characters.") { Key = key }
         : null;
 
-    private static Refused? WrongTime(TimeSpan? time, TimeSpan most, string key) => time <= TimeSpan.Zero || time > most
+    /// <summary>What is wrong with a duration; null when nothing is, or there is none.</summary>
+    public static Refused? WrongTime(TimeSpan? time, TimeSpan most, string key) => time <= TimeSpan.Zero || time > most
         ? new(RefusalCode.InvalidRequest, $"{key} must be more than 0 and at most {most.TotalDays} days.") { Key = key }
         : null;
 }

@@ -19,11 +19,5 @@ internal sealed record CreateSettled(PendingCreate Create, RegistryReply Reply) 
 /// <summary>The conversation that a create made has ended; its request key means nothing any more.</summary>
 internal sealed record CreateEnded(PendingCreate Create) : CreateMessage;
 
-/// <summary>Admit no create any more: the node stops.</summary>
-internal sealed record StopAdmitting : CreateMessage
-{
-    public static readonly StopAdmitting Instance = new();
-}
-
 /// <summary>A create was not admitted or not answered in the time its asker gave.</summary>
 internal sealed record CreateOverdue(PendingCreate Create) : CreateMessage;

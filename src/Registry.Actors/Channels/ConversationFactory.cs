@@ -8,8 +8,6 @@ namespace Registry.Actors.Channels;
 /// <summary>Makes conversations from settings; what listens is bound here, so that the reply to a create can carry the address.</summary>
 internal sealed class ConversationFactory(ChannelServices services)
 {
-    private const int Backlog = 128;
-
     public ChannelGauges Gauges => services.Gauges;
 
     /// <summary>Makes a conversation, or says why it cannot be.</summary>
@@ -24,11 +22,13 @@ internal sealed class ConversationFactory(ChannelServices services)
         switch (settings)
         {
             case TunnelSettings { ListenEndPoint: { } endPoint } tunnel:
-                if (TryListen(endPoint, out var listener, out refusal))
-                    conversation = new TunnelConversation(tunnel, listener, services, users);
+                if (services.Listeners.FirstOrDefault(l => l.EndPoint.Equals(endPoint)) is { } shared)
+                    conversation = new TunnelConversation(tunnel, shared, ownsListener: false, services, users);
+                else if (TryListen(endPoint, out var listener, out refusal))
+                    conversation = new TunnelConversation(tunnel, listener, ownsListener: true, services, users);
                 break;
             case TunnelSettings tunnel:
-                conversation = new TunnelConversation(tunnel, null, services, users);
+                conversation = new TunnelConversation(tunnel, null, ownsListener: false, services, users);
                 break;
             case EchoSettings:
                 conversation = new EchoConversation(users);
@@ -41,7 +41,7 @@ internal sealed class ConversationFactory(ChannelServices services)
         return conversation is not null;
     }
 
-    private bool TryListen(IPEndPoint endPoint, [NotNullWhen(true)] out Socket? listener, [NotNullWhen(false)] out Refused? refusal)
+    private bool TryListen(IPEndPoint endPoint, [NotNullWhen(true)] out TunnelListener? listener, [NotNullWhen(false)] out Refused? refusal)
     {
         listener = null;
         refusal = null;
@@ -55,17 +55,13 @@ internal sealed class ConversationFactory(ChannelServices services)
             return false;
         }
 
-        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            socket.Bind(endPoint);
-            socket.Listen(Backlog);
-            listener = socket;
+            listener = new(endPoint, services.Time);
             return true;
         }
         catch (SocketException e)
         {
-            socket.Dispose();
             refusal = new(RefusalCode.ListenFailed, e.SocketErrorCode switch
             {
                 SocketError.AddressAlreadyInUse => $"{endPoint} is in use by another program or tube. Choose another port, or port 0 for any free one.",

@@ -50,6 +50,9 @@ internal sealed record ChannelServices(RegistrySettings Settings, TargetPolicy T
     /// <summary>Told when the dialling end refuses a connection that a client made here.</summary>
     public Action<CloseReason, string>? ConnectionRefused { get; init; }
 
+    /// <summary>Ports that outlive the conversations that serve them.</summary>
+    public IReadOnlyCollection<TunnelListener> Listeners { get; init; } = [];
+
     /// <summary>How names become addresses.</summary>
     public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = System.Net.Dns.GetHostAddressesAsync;
 }

@@ -105,6 +105,15 @@ internal sealed class TunnelConnection : IDisposable
         return isAnswer;
     }
 
+    /// <summary>The channel closed. What the peer sent before its end of file is still delivered when it closed in order, for a limited time.</summary>
+    public void ChannelClosed(bool inOrder)
+    {
+        if (inOrder && inboundClosed && open)
+            stop.CancelAfter(services.Settings.DrainTimeout);
+        else
+            stop.Cancel();
+    }
+
     /// <summary>Ends the connection at once and without a word, because its channel ends. <see cref="Completion"/> says when all is released.</summary>
     public void Dispose() => stop.Cancel();
 

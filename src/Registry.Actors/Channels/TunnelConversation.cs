@@ -17,7 +17,8 @@ internal sealed class TunnelConversation : IConversation
     private readonly ChannelServices services;
     private readonly UserTraffic users;
     private readonly TargetDialer dialer;
-    private readonly Socket? listener;
+    private readonly TunnelListener? listener;
+    private readonly bool ownsListener;
     private readonly CancellationTokenSource stop = new();
     private readonly ConcurrentDictionary<uint, TunnelConnection> connections = new();
     private readonly Lock endLock = new();
@@ -28,22 +29,25 @@ internal sealed class TunnelConversation : IConversation
     private Task closing = Task.CompletedTask;
     private int connectionCount;
     private int disposed;
-    private volatile bool listenerClosed;
+    private bool listenerClosed;
+    private bool superseded;
     private uint lastNumber; // highest connection number seen: accepted here, or opened by the peer
 
     /// <param name="settings">What this end does.</param>
-    /// <param name="listener">The bound and listening socket, exactly when the settings listen.</param>
+    /// <param name="listener">Where clients come from, exactly when the settings listen.</param>
+    /// <param name="ownsListener">Whether the listener ends with the conversation.</param>
     /// <param name="services">Limits, policy and clock.</param>
     /// <param name="users">Where user bytes are noted.</param>
-    public TunnelConversation(TunnelSettings settings, Socket? listener, ChannelServices services, UserTraffic users)
+    public TunnelConversation(TunnelSettings settings, TunnelListener? listener, bool ownsListener, ChannelServices services, UserTraffic users)
     {
         this.users = users;
         this.settings = settings;
         this.listener = listener;
+        this.ownsListener = ownsListener;
         this.services = services;
         dialer = new(services);
-        ListenEndPoint = (IPEndPoint?)listener?.LocalEndPoint;
-        if (listener is not null)
+        ListenEndPoint = listener?.EndPoint;
+        if (ownsListener)
             services.Gauges.ListenersChanged(1);
     }
 
@@ -66,13 +70,12 @@ internal sealed class TunnelConversation : IConversation
                 closing = SayCloseAsync(frames, channel, early);
         }
 
-        var accepting = listener is null ? Task.CompletedTask : AcceptAsync(listener, frames);
+        listener?.Attach(this);
         await ReceiveAsync(channel, frames);
         frames.Dispose();
         StopListening();
-        await accepting;
         foreach (var (_, connection) in connections)
-            connection.Dispose();
+            connection.ChannelClosed(inOrder: endedByPeer && end is { Reason: CloseReason.Normal });
         await Task.WhenAll(connections.Values.Select(c => c.Completion));
         await closing;
         await frames.Completion;
@@ -234,39 +237,35 @@ internal sealed class TunnelConversation : IConversation
         return null;
     }
 
-    private async Task AcceptAsync(Socket from, FrameLink frames)
+    /// <summary>Takes a client of the listener, or turns it away when it is one too many.</summary>
+    /// <returns>False when this tunnel is ending and the client is another's.</returns>
+    public bool TryServe(Socket client)
     {
-        while (!stop.IsCancellationRequested)
+        if (end is not null || Volatile.Read(ref listenerClosed))
+            return false;
+        if (!TryCount())
         {
-            Socket client;
-            try
-            {
-                client = await from.AcceptAsync(stop.Token);
-            }
-            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException || stop.IsCancellationRequested || listenerClosed)
-            {
-                return;
-            }
-            catch (SocketException)
-            {
-                // Out of file handles or an aborted client; without a pause this would spin.
-                await Task.Delay(TimeSpan.FromMilliseconds(100), services.Time, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                continue;
-            }
-
-            if (!TryCount())
-            {
-                client.LingerState = new(true, 0);
-                client.Dispose();
-                continue;
-            }
-
-            var connection = new TunnelConnection(++lastNumber, CloseReason.Client, frames, services, users);
-            connections[connection.Number] = connection;
-            connection.Accept(client, Forget);
-            if (end is not null)
-                connection.Dispose();
+            TunnelListener.Reset(client);
+            return true;
         }
+
+        var connection = new TunnelConnection(++lastNumber, CloseReason.Client, link!, services, users);
+        connections[connection.Number] = connection;
+        connection.Accept(client, Forget);
+        return true;
+    }
+
+    /// <summary>Another tunnel gets the listener's clients from now on: this one ends with its last connection.</summary>
+    public void Supersede()
+    {
+        Interlocked.Exchange(ref superseded, true);
+        CloseWhenSuperseded();
+    }
+
+    private void CloseWhenSuperseded()
+    {
+        if (Volatile.Read(ref superseded) && Volatile.Read(ref connectionCount) == 0)
+            Close(CloseReason.Normal, "Another tube serves the port now.");
     }
 
     private bool TryCount()
@@ -280,7 +279,10 @@ internal sealed class TunnelConversation : IConversation
     private void Forget(TunnelConnection connection)
     {
         if (connections.TryRemove(new(connection.Number, connection)))
+        {
             Interlocked.Decrement(ref connectionCount);
+            CloseWhenSuperseded();
+        }
     }
 
     private static string? Reply(FrameLink frames, ReadOnlySpan<byte> payload) =>
@@ -319,9 +321,11 @@ internal sealed class TunnelConversation : IConversation
 
     private void StopListening()
     {
-        if (listener is null || listenerClosed)
+        if (listener is null || Interlocked.Exchange(ref listenerClosed, true))
             return;
-        listenerClosed = true;
+        listener.Detach(this);
+        if (!ownsListener)
+            return;
         listener.Dispose();
         services.Gauges.ListenersChanged(-1);
     }

@@ -75,6 +75,10 @@ internal sealed class ClusterRegistry : ITubeRegistry
 
     public Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default) => local.ChangeLimitsAsync(command, cancellationToken);
 
+    public Task<RegistryReply> DrainAsync(DrainNode command, CancellationToken cancellationToken = default) => local.DrainAsync(command, cancellationToken);
+
+    public Task<RegistryReply> ResumeAsync(CancellationToken cancellationToken = default) => local.ResumeAsync(cancellationToken);
+
     public async ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default)
     {
         if (node.Reads.Find(tubeId) is TubeFound here)

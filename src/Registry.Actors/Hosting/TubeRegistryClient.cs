@@ -45,6 +45,10 @@ internal sealed class TubeRegistryClient(ActorSystem system) : ITubeRegistry
 
     public Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
 
+    public Task<RegistryReply> DrainAsync(DrainNode command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
+
+    public Task<RegistryReply> ResumeAsync(CancellationToken cancellationToken = default) => AskAsync(ResumeNode.Instance, TimeSpan.Zero, cancellationToken);
+
     public ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default) => new(node.Reads.Find(tubeId));
 
     public ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default) => new(node.Reads.Find(conversationId));

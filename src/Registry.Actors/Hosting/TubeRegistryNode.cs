@@ -39,7 +39,7 @@ internal sealed class TubeRegistryNode : IExtension
         Reads = new(Name, Directory, Events, Admission, time);
         Metrics = new(Admission);
         Holdings = new();
-        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new()) { ConnectionRefused = options.ConnectionRefused };
+        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new()) { ConnectionRefused = options.ConnectionRefused, Listeners = [.. options.Listeners] };
         relay = Settings.IceCredentialsUrl is null ? null : new(Settings, system.Scheduler, time);
         system.RegisterOnTermination(() =>
         {

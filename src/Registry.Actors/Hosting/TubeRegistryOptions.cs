@@ -1,3 +1,4 @@
+using Registry.Actors.Channels;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -33,6 +34,9 @@ public sealed class TubeRegistryOptions
     /// <summary>Ends a tube at this age (<c>registry.tube.max-age</c>).</summary>
     public TimeSpan? MaxAge { get; set; }
 
+    /// <summary>How long tubes may go on when the application stops, so that clients can move first; zero for not at all (<c>registry.drain.stop-deadline</c>).</summary>
+    public TimeSpan? StopDeadline { get; set; }
+
     /// <summary>Where credentials for the relay are fetched, an http or https URL (<c>registry.ice.credentials-url</c>).</summary>
     public Uri? IceCredentialsUrl { get; set; }
 
@@ -44,6 +48,12 @@ public sealed class TubeRegistryOptions
 
     /// <summary>Targets that may be dialled, added to <c>registry.targets.allow</c>: <c>host-or-cidr:port[,port]</c>, port <c>*</c> for any, or <c>*</c> alone for every public or private address that is not loopback.</summary>
     public IList<string> AllowTargets { get; } = [];
+
+    /// <summary>
+    /// Ports that are not a tube's: a tunnel whose <c>local_listen_addr</c> is one of their addresses, loopback or not, serves its clients instead of binding,
+    /// and takes over from the tunnel before. The application disposes them.
+    /// </summary>
+    public IList<TunnelListener> Listeners { get; } = [];
 
     /// <summary>Whether a conversation may listen on an address that is not loopback (<c>registry.channels.listen-beyond-loopback</c>).</summary>
     public bool? ListenBeyondLoopback { get; set; }
@@ -64,6 +74,7 @@ public sealed class TubeRegistryOptions
         MaxWaiting = AtLeast(0, MaxWaiting, nameof(MaxWaiting)) ?? configured.MaxWaiting,
         IdleTimeout = Positive(IdleTimeout, nameof(IdleTimeout)) ?? configured.IdleTimeout,
         MaxAge = Positive(MaxAge, nameof(MaxAge)) ?? configured.MaxAge,
+        StopDeadline = NotNegative(StopDeadline, nameof(StopDeadline)) is { } stop ? stop > TimeSpan.Zero ? stop : null : configured.StopDeadline,
         IceCredentialsUrl = HttpUrl(IceCredentialsUrl, nameof(IceCredentialsUrl)) ?? configured.IceCredentialsUrl,
         ListenBeyondLoopback = ListenBeyondLoopback ?? configured.ListenBeyondLoopback,
         AllowTargets = [.. configured.AllowTargets, .. AllowTargets],
@@ -74,6 +85,9 @@ public sealed class TubeRegistryOptions
 
     private static TimeSpan? Positive(TimeSpan? value, string name) =>
         value <= TimeSpan.Zero ? throw new ArgumentOutOfRangeException(name, value, "Must be more than 0; leave it null for the configured limit.") : value;
+
+    private static TimeSpan? NotNegative(TimeSpan? value, string name) =>
+        value < TimeSpan.Zero ? throw new ArgumentOutOfRangeException(name, value, "Must be 0 or more.") : value;
 
     private static Uri? HttpUrl(Uri? value, string name) =>
         value is null || value is { IsAbsoluteUri: true, Scheme: "http" or "https" } ? value : throw new ArgumentException("Must be an http or https URL.", name);

@@ -167,7 +167,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             case PeerConnectionClosed or PeerStateChanged { State: PeerConnectionState.Failed or PeerConnectionState.Closed }:
                 Context.Stop(Self);
                 break;
-            case CloseTube or CancelCreate or IdleCheck or AgeReached or RelayKnown or Negotiated or NegotiationFailed or ChannelDeadline:
+            case CloseTube or CancelCreate or IdleCheck or AgeReached or AnnounceDrain or RelayKnown or Negotiated or NegotiationFailed or ChannelDeadline:
                 break;
             case OpenChannel open:
                 Answer(open.Create, Ending());
@@ -216,6 +216,9 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 break;
             case AgeReached:
                 EndByLimit(CloseReason.AgeLimit, $"The tube reached its age limit of {MaxAge}.");
+                break;
+            case AnnounceDrain drain:
+                Signal((t, n) => new NodeDraining(t, n, Now, drain.Deadline));
                 break;
             case SubscribeSignals subscribe:
                 Subscribe(subscribe);

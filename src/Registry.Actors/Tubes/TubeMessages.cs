@@ -37,6 +37,9 @@ internal sealed record AgeReached : TubeMessage
     public static readonly AgeReached Instance = new();
 }
 
+/// <summary>The node goes out of service: tell those who should move.</summary>
+internal sealed record AnnounceDrain(DateTimeOffset Deadline) : TubeMessage;
+
 /// <summary>A close of one of this tube's conversations.</summary>
 internal sealed record CloseChannel(CloseConversation Command) : INoSerializationVerificationNeeded;
 

@@ -5,7 +5,7 @@ using Registry.Messages;
 
 namespace Registry.Host.Api;
 
-/// <summary>The node itself: load and limits, liveness, readiness.</summary>
+/// <summary>The node itself: load and limits, going out of service, liveness, readiness.</summary>
 internal static class NodeEndpoints
 {
     public static void MapNode(this IEndpointRouteBuilder routes)
@@ -13,6 +13,9 @@ internal static class NodeEndpoints
         routes.MapGet("/v1/capacity", (ITubeRegistry registry) => Results.Json(registry.Capacity, ApiJson.Options));
         routes.MapPut("/v1/capacity/limits", ChangeLimitsAsync);
         routes.MapGet("/v1/nodes", (ITubeRegistry registry) => Results.Json(new ListBody<NodeBody>([.. registry.Nodes.Select(NodeBody.Of)]), ApiJson.Options));
+        routes.MapPost("/v1/node/drain", DrainAsync);
+        routes.MapDelete("/v1/node/drain", async (ITubeRegistry registry, CancellationToken cancellationToken) =>
+            Translate(await registry.ResumeAsync(cancellationToken), StatusCodes.Status200OK));
         routes.MapGet("/healthz", () => Results.Text("ok"));
         routes.MapGet("/readyz", ReadReadiness);
     }
@@ -29,22 +32,34 @@ internal static class NodeEndpoints
             MaxTubesPerOwner = body.Value.MaxTubesPerOwner,
             MaxWaiting = body.Value.MaxWaiting,
         };
-        return await registry.ChangeLimitsAsync(change, request.HttpContext.RequestAborted) switch
-        {
-            CapacityRead read => Results.Json(read.Capacity, ApiJson.Options),
-            var reply => Replies.Translate(reply),
-        };
+        return Translate(await registry.ChangeLimitsAsync(change, request.HttpContext.RequestAborted), StatusCodes.Status200OK);
     }
 
-    // The actor system starts before the first address is bound: whoever is answered finds the registry running.
-    private static IResult ReadReadiness(IHostApplicationLifetime lifetime, ActorSystem system)
+    private static async Task<IResult> DrainAsync(HttpRequest request, ITubeRegistry registry)
     {
-        var state = lifetime.ApplicationStopping.IsCancellationRequested ? NodeState.Leaving : ClusterMembership.Of(system)?.State ?? NodeState.Up;
+        var body = await RequestBody.ReadOrDefaultAsync<DrainBody>(request);
+        if (!body.IsValid)
+            return body.Problem;
+        if (!Arguments.TryDuration(body.Value.DeadlineMs, DrainNode.LongestDeadline, "deadlineMs", out var deadline, out var problem))
+            return problem;
+        var command = new DrainNode { Deadline = deadline, UntilAtMost = body.Value.UntilAtMost ?? 0 };
+        return Translate(await registry.DrainAsync(command, request.HttpContext.RequestAborted), StatusCodes.Status202Accepted);
+    }
+
+    private static IResult Translate(RegistryReply reply, int status) => reply is CapacityRead read
+        ? Results.Json(read.Capacity, ApiJson.Options, statusCode: status)
+        : Replies.Translate(reply);
+
+    // The actor system starts before the first address is bound: whoever is answered finds the registry running.
+    // Once it stops, the registry drains before anyone else is told.
+    private static IResult ReadReadiness(ITubeRegistry registry, IHostApplicationLifetime lifetime, ActorSystem system)
+    {
+        var state = registry.Capacity.IsDraining || lifetime.ApplicationStopping.IsCancellationRequested ? NodeState.Draining : ClusterMembership.Of(system)?.State ?? NodeState.Up;
         return state switch
         {
             NodeState.Up => Results.Text("ready"),
             NodeState.Joining => new Problem(StatusCodes.Status503ServiceUnavailable, "joining", "The gateway has not joined its cluster yet; use another one.") { Retryable = true },
-            _ => new Problem(StatusCodes.Status503ServiceUnavailable, "stopping", "The gateway is stopping; use another one.") { Retryable = true },
+            _ => new Problem(StatusCodes.Status503ServiceUnavailable, RefusalCode.Draining.Text, "The gateway is going out of service; use another one.") { Retryable = true },
         };
     }
 }

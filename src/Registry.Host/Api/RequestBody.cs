@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 
 namespace Registry.Host.Api;
 
@@ -37,6 +39,15 @@ internal static class RequestBody
         {
             return new Problem(StatusCodes.Status413PayloadTooLarge, "body_too_large", $"The body is larger than {MaxLength} bytes.");
         }
+    }
+
+    /// <summary>The same for a body that may be left out.</summary>
+    public static async Task<RequestBody<T>> ReadOrDefaultAsync<T>(HttpRequest request) where T : class, new()
+    {
+        // Browsers name the page that sends a request; one of another origin could send an empty one without asking first.
+        var isLeftOut = request.ContentType is null && !request.Headers.ContainsKey(HeaderNames.Origin)
+            && request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false };
+        return isLeftOut ? new(new(), null) : await ReadAsync<T>(request);
     }
 
     private static Problem Explain<T>(JsonException wrong)

@@ -42,6 +42,15 @@ internal sealed record LimitsBody
     public int? MaxWaiting { get; init; }
 }
 
+/// <summary>Body of <c>POST /v1/node/drain</c>, which may be left out.</summary>
+internal sealed record DrainBody
+{
+    /// <summary>How long tubes may go on, in milliseconds; left out for the node's setting.</summary>
+    public long? DeadlineMs { get; init; }
+    /// <summary>Tubes that are few enough to be closed before the deadline; 0 when left out.</summary>
+    public int? UntilAtMost { get; init; }
+}
+
 /// <summary>Body of <c>PUT /v1/tubes/{id}/remote-description</c>.</summary>
 internal sealed record RemoteDescriptionBody
 {

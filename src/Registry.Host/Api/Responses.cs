@@ -121,6 +121,7 @@ internal sealed record SignalBody(string TubeId, long Sequence, DateTimeOffset T
     public CloseReasonBody? CloseReason { get; init; }
     public string? Text { get; init; }
     public long? First { get; init; }
+    public DateTimeOffset? Deadline { get; init; }
 
     public static SignalBody Of(TubeSignal signal)
     {
@@ -132,6 +133,7 @@ internal sealed record SignalBody(string TubeId, long Sequence, DateTimeOffset T
             ChannelOpened opened => body with { ChannelId = opened.ChannelId },
             ChannelClosed closed => body with { ChannelId = closed.ChannelId, Outcome = closed.Outcome, CloseReason = CloseReasonBody.Of(closed.Reason) },
             TubeClosed closed => body with { CloseReason = CloseReasonBody.Of(closed.Reason), Text = closed.Text },
+            NodeDraining draining => body with { Deadline = draining.Deadline },
             SignalsMissed missed => body with { First = missed.First },
             _ => body,
         };

@@ -15,6 +15,7 @@ internal static class CommandLine
         root.Add(SelfTestCommand.Create());
         root.Add(TubesCommand.Create());
         root.Add(CapacityCommand.Create());
+        root.Add(DrainCommand.Create());
         root.Add(CheckConfigCommand.Create());
         root.Add(BenchCommand.Create());
         // "registry --dev" is "registry serve --dev".

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
+using Registry.Actors.Channels;
 using Registry.Host.Api;
 using Registry.Host.Serving;
 using Registry.Messages;
@@ -18,30 +20,57 @@ internal static class ForwardCommand
             HelpName = "[bind:]port:host:hostport",
             Required = true,
         };
-        var command = new Command("forward", "Forward a local TCP port through a tube to a target the gateway can reach. Ctrl-C closes it.") { specification, SharedOptions.Gateway, SharedOptions.Json };
+        var gateway = new Option<string[]>("--gateway")
+        {
+            Description = "A gateway's HTTP address. May be repeated: they are asked in turn, and one that works is kept.",
+            HelpName = "URL",
+            DefaultValueFactory = _ => [GatewayOptions.DefaultHttp],
+        };
+        var command = new Command("forward", "Forward a local TCP port through a tube to a target the gateway can reach. Ctrl-C closes it.") { specification, gateway, SharedOptions.Json };
         command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
         {
             var forward = ForwardSpecification.Parse(result.GetRequiredValue(specification));
-            using var gateway = new GatewayClient(GatewayClient.ParseGateway(result.GetRequiredValue(SharedOptions.Gateway)));
+            Uri[] gateways = [.. result.GetRequiredValue(gateway).Select(GatewayClient.ParseGateway)];
             var console = result.InvocationConfiguration;
-            await RunAsync(forward, gateway, new Report(console.Output, console.Error, result.GetValue(SharedOptions.Json)), cancellationToken);
+            await RunAsync(forward, gateways, new Report(console.Output, console.Error, result.GetValue(SharedOptions.Json)), cancellationToken);
             return ExitCode.Ok;
         }));
         return command;
     }
 
     /// <summary>Forwards until the token ends it.</summary>
-    public static async Task RunAsync(ForwardSpecification forward, GatewayClient gateway, IForwardReport report, CancellationToken cancellationToken)
+    public static async Task RunAsync(ForwardSpecification forward, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
     {
+        using var listener = Listen(forward.Listen);
         await using var registry = await InProcessRegistry.StartAsync(new()
         {
             // Tubes of one process to one gateway cannot share a socket on both sides: DTLS names no connection.
             PeerConnections = new() { SocketPerConnection = true },
-            // Who writes another address behind -L wants it.
-            ListenBeyondLoopback = !IPAddress.IsLoopback(forward.Listen.Address),
+            Listeners = [listener],
             ConnectionRefused = (reason, text) => report.Warn($"{forward.Target}: {text} ({reason.Name})"),
         }, cancellationToken);
-        await new Forwarder(registry.Registry, gateway, forward, report).RunAsync(cancellationToken);
+        GatewayClient[] clients = [.. gateways.Select(gateway => new GatewayClient(gateway))];
+        try
+        {
+            await new Forwarder(registry.Registry, clients, forward, listener.EndPoint, report).RunAsync(cancellationToken);
+        }
+        finally
+        {
+            foreach (var client in clients)
+                client.Dispose();
+        }
+    }
+
+    private static TunnelListener Listen(IPEndPoint endPoint)
+    {
+        try
+        {
+            return new(endPoint);
+        }
+        catch (SocketException e)
+        {
+            throw new CommandException(ExitCode.AddressUnavailable, $"-L: cannot listen on {endPoint}: {e.Message}. Choose another port, or 0 for any free one.");
+        }
     }
 
     private sealed class Report(TextWriter output, TextWriter error, bool json) : IForwardReport

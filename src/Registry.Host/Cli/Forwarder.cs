@@ -1,194 +1,123 @@
 using System.Net;
 using Registry.Actors;
-using Registry.Host.Api;
-using Registry.Messages;
 
 namespace Registry.Host.Cli;
 
 /// <summary>
-/// Keeps one port forward alive: makes the offering tube in this process, gives the offer to the gateway, carries candidates both ways,
-/// and starts anew, on the same local port, when the tube is lost.
+/// Keeps one port forward alive. The listener is not a tube's: tubes serve it one after the other, so that the port stays bound while one is replaced.
+/// A tube that is lost is replaced; one whose node goes out of service is replaced first and then left to the connections it has.
 /// </summary>
-/// <param name="registry">The registry in this process.</param>
-/// <param name="gateway">The gateway that dials the target.</param>
-/// <param name="specification">Where to listen and what to reach.</param>
+/// <param name="registry">The registry in this process, with the listener among its own.</param>
+/// <param name="gateways">The gateways that can dial the target, asked in turn from the one that worked last.</param>
+/// <param name="specification">What to reach.</param>
+/// <param name="listen">Address of the listener.</param>
 /// <param name="report">Told what people or scripts should see.</param>
-internal sealed class Forwarder(ITubeRegistry registry, GatewayClient gateway, ForwardSpecification specification, IForwardReport report)
+internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardSpecification specification, IPEndPoint listen, IForwardReport report)
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(5);
 
-    private IPEndPoint listen = specification.Listen;
+    private readonly List<Task> leaving = [];
+    private TimeSpan retry = FirstRetry;
+    private bool established;
+    private int preferred;
 
-    /// <summary>Runs until the token ends it, which closes the tube on both sides.</summary>
-    /// <exception cref="CommandException">The forward could not be set up the first time, or the gateway refuses it for good.</exception>
+    /// <summary>Runs until the token ends it, which closes the tubes on both sides.</summary>
+    /// <exception cref="CommandException">The forward could not be set up the first time, or a gateway refuses it for good.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var retry = FirstRetry;
-        for (var established = false; !cancellationToken.IsCancellationRequested;)
-        {
-            try
-            {
-                var lost = await CarryAsync(() =>
-                {
-                    established = true;
-                    retry = FirstRetry;
-                }, cancellationToken);
-                if (!established)
-                    throw new CommandException(ExitCode.Failed, $"The tube to {gateway.Gateway} could not carry traffic: {lost} Check that UDP passes between this machine and the gateway.");
-                report.Lost(lost);
-            }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (CommandException e) when (established && e is not GatewayRefusedException { Retryable: false })
-            {
-                report.Lost(e.Message);
-            }
-
-            // Many clients that lost one gateway must not all come back in the same instant.
-            await Task.Delay(retry * (0.8 + Random.Shared.NextDouble() * 0.4), cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            retry = TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, LastRetry.Ticks));
-        }
-    }
-
-    /// <summary>One tube from its creation to its end.</summary>
-    /// <returns>Why it ended.</returns>
-    private async Task<string> CarryAsync(Action onReady, CancellationToken cancellationToken)
-    {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var local = await CreateLocalAsync(cancellationToken);
-        string? remote = null;
-        var work = new List<Task>();
         try
         {
-            remote = (await CreateRemoteAsync(local, cancellationToken)).TubeId;
-            var ended = FollowLocalAsync(local, remote, onReady, stop.Token);
-            var remoteEnded = FollowRemoteAsync(local.TubeId, remote, stop.Token);
-            work.AddRange([ended, remoteEnded]);
-            return await await Task.WhenAny(ended, remoteEnded);
+            while (!cancellationToken.IsCancellationRequested)
+            {
+                await CarryAsync(stop.Token);
+                // Many clients that lost one gateway must not all come back in the same instant.
+                await Task.Delay(retry * (0.8 + Random.Shared.NextDouble() * 0.4), stop.Token);
+                retry = TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, LastRetry.Ticks));
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return;
         }
         finally
         {
             await stop.CancelAsync();
-            foreach (var task in work)
-                await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await CloseAsync(local.TubeId, remote);
+            await Task.WhenAll(leaving);
         }
     }
 
-    private async Task<TubeCreated> CreateLocalAsync(CancellationToken cancellationToken)
+    /// <summary>Makes a tube and carries traffic over it until it ends or should be left.</summary>
+    private async Task CarryAsync(CancellationToken cancellationToken)
     {
-        var conversation = new ConversationId($"forward-{Guid.NewGuid():N}");
-        var reply = await registry.CreateAsync(new(conversation, TunnelSettings.Listen(listen)), cancellationToken);
-        if (reply is Refused { Code: RefusalCode.ListenFailed } inUse)
-            throw new CommandException(ExitCode.AddressUnavailable, $"-L: cannot listen on {listen}: {inUse.Message} Choose another port, or 0 for any free one.");
-        if (reply is not TubeCreated { Offer: not null, LocalListenAddress: { } address } created)
-            throw new CommandException(ExitCode.Failed, $"The tube could not be made in this process: {(reply as Refused)?.Message ?? reply.ToString()}");
-        // From the second time on the port is the one that was printed.
-        listen = IPEndPoint.Parse(address);
-        return created;
-    }
-
-    private async Task<TubeCreatedBody> CreateRemoteAsync(TubeCreated local, CancellationToken cancellationToken)
-    {
-        var created = await gateway.CreateTubeAsync(new()
+        try
         {
-            ConversationId = local.ConversationId.ToString(),
-            Offer = local.Offer,
-            Settings = new()
+            var tube = await OpenAsync(cancellationToken);
+            (established, retry) = (true, FirstRetry);
+            report.Forwarding(new(listen.ToString(), specification.Target, tube.TubeId.ToString(), tube.Remote.TubeId, tube.Path, tube.Gateway.GetLeftPart(UriPartial.Authority), tube.Remote.Node));
+            // Of the two the loss counts.
+            await Task.WhenAny(tube.Ended, tube.Draining, Task.Delay(Timeout.Infinite, cancellationToken));
+            if (tube.Draining.IsCompleted && !tube.Ended.IsCompleted)
             {
-                ["conversationType"] = System.Text.Json.JsonSerializer.SerializeToElement("tunnel"),
-                ["target_host"] = System.Text.Json.JsonSerializer.SerializeToElement(specification.TargetHost),
-                ["target_port"] = System.Text.Json.JsonSerializer.SerializeToElement(specification.TargetPort),
-            },
-        }, cancellationToken);
-        if (created.Answer is not { } answer)
-            throw new CommandException(ExitCode.Failed, $"The gateway {gateway.Gateway} sent no answer.");
-        if (await registry.SetRemoteDescriptionAsync(new(local.TubeId, DescriptionType.Answer, answer), cancellationToken) is Refused refused)
-        {
-            await CloseRemoteAsync(created.TubeId);
-            throw new CommandException(ExitCode.Failed, $"The gateway's answer does not fit: {refused.Message}");
+                report.Warn($"node {tube.Remote.Node} goes out of service. Moving.");
+                leaving.RemoveAll(task => task.IsCompleted);
+                leaving.Add(LeaveAsync(tube, cancellationToken));
+                return;
+            }
+
+            await using (tube)
+                report.Lost((await tube.Ended.WaitAsync(cancellationToken)).Text);
         }
-        return created;
+        catch (CommandException e) when (established && e is not GatewayRefusedException { Retryable: false })
+        {
+            report.Lost(e.Message);
+        }
     }
 
-    private async Task<string> FollowLocalAsync(TubeCreated local, string remote, Action onReady, CancellationToken cancellationToken)
+    /// <summary>A ready tube through the first gateway that can make one.</summary>
+    private async Task<ForwardTube> OpenAsync(CancellationToken cancellationToken)
     {
-        await foreach (var signal in registry.Signals(local.TubeId, 0, cancellationToken))
+        CommandException? failure = null;
+        foreach (var number in Enumerable.Range(preferred, gateways.Count).Select(n => n % gateways.Count))
         {
-            switch (signal)
+            try
             {
-                case IceCandidateFound found:
-                    await gateway.AddCandidatesAsync(remote, [found.Candidate], cancellationToken);
-                    break;
-                case ConnectionStateChanged { State: TubeState.Ready }:
-                    onReady();
-                    var pair = registry.Directory.TryGet(local.TubeId, out var tube) ? tube.SelectedPair : null;
-                    report.Forwarding(new(listen.ToString(), specification.Target, local.TubeId.ToString(), remote, pair ?? "?"));
-                    break;
-                case TubeClosed closed:
-                    return $"{closed.Text} ({closed.Reason.Name})";
+                var tube = await ForwardTube.OpenAsync(registry, gateways[number], specification, listen, report, cancellationToken);
+                preferred = number;
+                return tube;
+            }
+            catch (CommandException e) when (e is not GatewayRefusedException { Retryable: false })
+            {
+                if (failure is not null)
+                    report.Warn(failure.Message);
+                failure = e;
             }
         }
-        throw Gone(local.TubeId);
+
+        throw failure!;
     }
 
-    private async Task<string> FollowRemoteAsync(TubeId local, string remote, CancellationToken cancellationToken)
+    // New connections go over the next tube once it is ready; this one's channel closes with its last connection, or its gateway closes it at the drain's deadline.
+    private async Task LeaveAsync(ForwardTube tube, CancellationToken cancellationToken)
     {
-        try
+        await using (tube)
         {
-            await foreach (var signal in gateway.ReadSignalsAsync(remote, cancellationToken))
+            try
             {
-                if (signal is { Kind: "ice_candidate", Candidate: { } candidate })
-                    await registry.AddCandidatesAsync(new(local, [candidate]), cancellationToken);
-                else if (signal.Kind == "tube_closed")
-                    return $"The gateway closed the tube: {signal.Text} ({signal.CloseReason?.Name})";
+                if (await tube.Ended.WaitAsync(cancellationToken) is { InOrder: false } cut)
+                    report.Warn($"the tube {tube.TubeId} ended before it was left: {cut.Text}");
+            }
+            catch (Exception e) when (e is CommandException or OperationCanceledException)
+            {
+                // The forward ends, or the gateway has gone, and the tube with it.
             }
         }
-        catch (GatewayRefusedException e) when (e.Code == "tube_not_found")
-        {
-            // A gateway that was restarted knows nothing of the tube: as lost as one that was closed.
-        }
-        return $"The gateway {gateway.Gateway} no longer has the tube.";
     }
-
-    private async Task CloseAsync(TubeId local, string? remote)
-    {
-        if (remote is not null)
-            await CloseRemoteAsync(remote);
-        try
-        {
-            // The port is free again when this returns.
-            await registry.CloseTubeAsync(new(local, CloseReason.Client), CancellationToken.None);
-        }
-        catch (TimeoutException e)
-        {
-            report.Warn($"The tube {local} did not close in time: {e.Message}");
-        }
-    }
-
-    private async Task CloseRemoteAsync(string remote)
-    {
-        using var limit = new CancellationTokenSource(Farewell);
-        try
-        {
-            await gateway.CloseTubeAsync(remote, nameof(CloseReason.Client), limit.Token);
-        }
-        catch (Exception e) when (e is CommandException or OperationCanceledException)
-        {
-            // A gateway that is gone has no tube to close; one that is not notices the closed peer by itself.
-            report.Warn($"The gateway could not be told to close the tube {remote}: {e.Message}");
-        }
-    }
-
-    private static CommandException Gone(TubeId tube) => new(ExitCode.Failed, $"The tube {tube} is gone.");
 }
 
 /// <summary>A forward that can carry traffic.</summary>
-internal sealed record ForwardReady(string Listen, string Target, string TubeId, string GatewayTubeId, string Path);
+internal sealed record ForwardReady(string Listen, string Target, string TubeId, string GatewayTubeId, string Path, string Gateway, string Node);
 
 /// <summary>Who sees what a forward does.</summary>
 internal interface IForwardReport

@@ -52,6 +52,12 @@ internal sealed class GatewayClient : IDisposable
     public Task<JsonElement> ReadCapacityAsync(CancellationToken cancellationToken) =>
         SendAsync<JsonElement>(HttpMethod.Get, "v1/capacity", null, cancellationToken);
 
+    public Task<JsonElement> DrainAsync(DrainBody body, CancellationToken cancellationToken) =>
+        SendAsync<JsonElement>(HttpMethod.Post, "v1/node/drain", body, cancellationToken);
+
+    public Task<JsonElement> ResumeAsync(CancellationToken cancellationToken) =>
+        SendAsync<JsonElement>(HttpMethod.Delete, "v1/node/drain", null, cancellationToken);
+
     /// <summary>All pages of the list.</summary>
     public async Task<IReadOnlyList<TubeBody>> ListTubesAsync(string? filter, string? state, string? owner, CancellationToken cancellationToken)
     {

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using Microsoft.Extensions.DependencyInjection;
 using Registry.Actors;
+using Registry.Actors.Channels;
 using Registry.Host.Serving;
 using Registry.WebRtc;
 
@@ -71,10 +72,11 @@ internal static class SelfTest
         using var client = new GatewayClient(GatewayClient.ParseGateway(gateway.Url.ToString()));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var specification = new ForwardSpecification(new(IPAddress.Loopback, 0), echo.EndPoint.Address.ToString(), echo.EndPoint.Port);
-        await using var local = await InProcessRegistry.StartAsync(new() { PeerConnections = new() { SocketPerConnection = true } }, cancellationToken);
+        using var listener = new TunnelListener(specification.Listen);
+        await using var local = await InProcessRegistry.StartAsync(new() { PeerConnections = new() { SocketPerConnection = true }, Listeners = [listener] }, cancellationToken);
         var report = new FirstReport();
         var started = Stopwatch.GetTimestamp();
-        var forwarding = new Forwarder(local.Registry, client, specification, report).RunAsync(stop.Token);
+        var forwarding = new Forwarder(local.Registry, [client], specification, listener.EndPoint, report).RunAsync(stop.Token);
         // A forward that ends before it was ready says why by its exception.
         if (await Task.WhenAny(report.Ready, forwarding) == forwarding)
             await forwarding;

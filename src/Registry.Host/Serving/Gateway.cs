@@ -15,8 +15,8 @@ namespace Registry.Host.Serving;
 /// <summary>The running gateway: HTTP interface, web page and registry in one process.</summary>
 internal sealed class Gateway : IAsyncDisposable
 {
-    // Longer than the tubes and then every phase of the actor system's shutdown take at most (together 85 s), so that none is cut off.
-    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(100);
+    // More than streams, requests and then every phase of the actor system's shutdown (together 85 s) take at most, once the tubes have ended.
+    private static readonly TimeSpan ShutdownAfterTubes = TimeSpan.FromSeconds(95);
 
     private readonly WebApplication application;
 
@@ -103,7 +103,7 @@ internal sealed class Gateway : IAsyncDisposable
         builder.Services.AddRoutingCore();
         // A page of another site may point its own name at 127.0.0.1 (DNS rebinding); its requests carry that name.
         builder.Services.Configure<HostFilteringOptions>(filter => filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Registry.LongestStop + ShutdownAfterTubes);
         builder.Services.AddScrapedMetrics();
         options.Registry.AddTo(builder.Services, options.LogLevel);
         configure?.Invoke(builder.Services);

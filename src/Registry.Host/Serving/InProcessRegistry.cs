@@ -21,7 +21,8 @@ internal sealed class InProcessRegistry : IAsyncDisposable
     public static async Task<InProcessRegistry> StartAsync(RegistrySetup setup, CancellationToken cancellationToken = default)
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        setup.AddTo(builder.Services, LogLevel.Warning);
+        // Nobody but the command itself follows these tubes.
+        (setup with { StopDeadline = TimeSpan.Zero }).AddTo(builder.Services, LogLevel.Warning);
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
         return new(host);

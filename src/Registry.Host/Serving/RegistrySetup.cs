@@ -2,6 +2,7 @@ using Akka.Configuration;
 using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Registry.Actors;
+using Registry.Actors.Channels;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -29,11 +30,24 @@ internal sealed record RegistrySetup
     /// <summary>Target rules added to those of the configuration.</summary>
     public IReadOnlyList<string> AllowTargets { get; init; } = [];
 
-    /// <summary>Whether conversations may listen beyond loopback; null leaves it to the configuration.</summary>
-    public bool? ListenBeyondLoopback { get; init; }
+    /// <summary>How long tubes may go on when the program stops; null leaves it to the configuration.</summary>
+    public TimeSpan? StopDeadline { get; init; }
+
+    /// <summary>Ports that outlive the tubes that serve them.</summary>
+    public IReadOnlyList<TunnelListener> Listeners { get; init; } = [];
 
     /// <summary>Told when the gateway refuses a connection that a client of a forward made.</summary>
     public Action<CloseReason, string>? ConnectionRefused { get; init; }
+
+    /// <summary>How long the tubes take at most to end when the program stops.</summary>
+    public TimeSpan LongestStop
+    {
+        get
+        {
+            var settings = RegistrySettings.From(Configuration);
+            return (StopDeadline ?? settings.StopDeadline ?? TimeSpan.Zero) + settings.ClosingTimeout;
+        }
+    }
 
     /// <summary>Adds the actor system, the registry, the WebRTC stack and their log.</summary>
     /// <param name="services">Where to.</param>
@@ -66,7 +80,9 @@ internal sealed record RegistrySetup
         {
             foreach (var rule in AllowTargets)
                 options.AllowTargets.Add(rule);
-            options.ListenBeyondLoopback = ListenBeyondLoopback;
+            options.StopDeadline = StopDeadline;
+            foreach (var listener in Listeners)
+                options.Listeners.Add(listener);
             options.ConnectionRefused = ConnectionRefused;
         });
 

@@ -83,21 +83,4 @@ public sealed class RobustnessSpecs(ITestOutputHelper output) : RegistrySpec(out
 
         public override IActorRefProvider Provider => throw new InvalidOperationException("scripted");
     }
-
-    [Fact]
-    public async Task A_registry_that_is_about_to_stop_admits_nobody_and_tells_those_that_wait()
-    {
-        Peers.Hold("CreateOffer");
-        var running = Enumerable.Range(0, 3).Select(i => Registry.CreateAsync(Create($"r{i}"))).ToArray();
-        await AwaitAssertAsync(() => Registry.Capacity.ActiveCreates.ShouldBe(3));
-        var waiting = Registry.CreateAsync(Create("w") with { MaxWait = TimeSpan.FromMinutes(1) });
-        await AwaitAssertAsync(() => Registry.Capacity.Waiting.ShouldBe(1));
-
-        Actor.Tell(StopAdmitting.Instance);
-
-        (await waiting).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.Draining);
-        (await RefusedAsync(Create("late") with { MaxWait = TimeSpan.FromMinutes(1) })).Code.ShouldBe(RefusalCode.Draining);
-        Registry.Capacity.CanAcceptMore.ShouldBeFalse();
-        running.ShouldAllBe(r => !r.IsCompleted);
-    }
 }

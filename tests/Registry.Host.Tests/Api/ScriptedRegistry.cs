@@ -47,6 +47,9 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
     public Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken = default) => Ask(command);
     public Task<RegistryReply> ChangeLimitsAsync(ChangeLimits command, CancellationToken cancellationToken = default) => Ask(command);
 
+    public Task<RegistryReply> DrainAsync(DrainNode command, CancellationToken cancellationToken = default) => Ask(command);
+    public Task<RegistryReply> ResumeAsync(CancellationToken cancellationToken = default) => Ask(ResumeNode.Instance);
+
     public IReadOnlyList<NodeSnapshot> Nodes { get; set; } = [];
 
     public ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default) =>

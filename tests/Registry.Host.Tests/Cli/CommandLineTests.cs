@@ -13,6 +13,7 @@ public sealed class CommandLineTests
     [InlineData(new[] { "serve", "--udp-port", "70000" }, "--udp-port")]
     [InlineData(new[] { "forward" }, "-L")]
     [InlineData(new[] { "forward", "-L", "80:h:80", "--gateway", "ftp://x" }, "--gateway")]
+    [InlineData(new[] { "forward", "-L", "80:h:80", "--gateway", "http://127.0.0.1", "--gateway", "ftp://x" }, "ftp://x")]
     [InlineData(new[] { "forward", "-L", "nonsense" }, "-L")]
     [InlineData(new[] { "tubes", "show" }, "tube")]
     [InlineData(new[] { "selftest", "--mb", "0" }, "--mb")]
@@ -161,7 +162,7 @@ public sealed class CommandLineTests
     {
         var (code, output, _) = await RunAsync("--help");
         code.ShouldBe(0);
-        foreach (var verb in new[] { "serve", "forward", "selftest", "tubes", "capacity", "check-config", "bench", "Exit codes" })
+        foreach (var verb in new[] { "serve", "forward", "selftest", "tubes", "capacity", "drain", "check-config", "bench", "Exit codes" })
             output.ShouldContain(verb);
     }
 

@@ -41,6 +41,9 @@ internal sealed class RealGateway : IAsyncDisposable
     /// <param name="settings">As in <c>registry.conf</c>.</param>
     public static Task<RealGateway> WithAsync(string settings) => StartAsync(new RegistrySetup { Configuration = ConfigurationFactory.ParseString(settings) });
 
+    /// <summary>Starts one whose tubes have time to move when it stops; all others close theirs at once.</summary>
+    public static Task<RealGateway> StoppingWithinAsync(TimeSpan deadline, params string[] allow) => StartAsync(new RegistrySetup { AllowTargets = allow, StopDeadline = deadline });
+
     /// <summary>Sends JSON and reads the answer's.</summary>
     public async Task<(HttpStatusCode Status, JsonElement Body)> SendAsync(HttpMethod method, string path, object? body = null, CancellationToken cancellationToken = default)
     {
@@ -67,7 +70,7 @@ internal sealed class RealGateway : IAsyncDisposable
     /// <summary>Starts a forward and returns once it can carry traffic.</summary>
     public async Task<RunningForward> ForwardAsync(IPEndPoint target)
     {
-        var forward = new RunningForward(Url, target);
+        var forward = new RunningForward(target, Url);
         await forward.NextReadyAsync();
         return forward;
     }
@@ -80,7 +83,7 @@ internal sealed class RealGateway : IAsyncDisposable
     }
 
     private static async Task<RealGateway> StartAsync(RegistrySetup setup) =>
-        new(await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), LogLevel = LogLevel.Critical, Registry = setup }));
+        new(await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), LogLevel = LogLevel.Critical, Registry = setup with { StopDeadline = setup.StopDeadline ?? TimeSpan.Zero } }));
 }
 
 /// <summary>The forward command, running in this process until it is disposed.</summary>
@@ -89,14 +92,10 @@ internal sealed class RunningForward : IForwardReport, IAsyncDisposable
     private readonly System.Threading.Channels.Channel<ForwardReady> ready = System.Threading.Channels.Channel.CreateUnbounded<ForwardReady>();
     private readonly System.Threading.Channels.Channel<string> lines = System.Threading.Channels.Channel.CreateUnbounded<string>();
     private readonly CancellationTokenSource stop = new();
-    private readonly GatewayClient client;
     private readonly Task running;
 
-    public RunningForward(Uri gateway, IPEndPoint target)
-    {
-        client = new(GatewayClient.ParseGateway(gateway.ToString()));
-        running = ForwardCommand.RunAsync(new(new(IPAddress.Loopback, 0), target.Address.ToString(), target.Port), client, this, stop.Token);
-    }
+    public RunningForward(IPEndPoint target, params Uri[] gateways) =>
+        running = ForwardCommand.RunAsync(new(new(IPAddress.Loopback, 0), target.Address.ToString(), target.Port), gateways, this, stop.Token);
 
     public async Task<ForwardReady> NextReadyAsync()
     {
@@ -123,7 +122,6 @@ internal sealed class RunningForward : IForwardReport, IAsyncDisposable
     {
         await stop.CancelAsync();
         await running.WaitAsync(Eventually.Patience);
-        client.Dispose();
         stop.Dispose();
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using Registry.Host.Api;
 using Registry.Host.Cli;
@@ -13,7 +14,7 @@ public sealed class TerminationTests
     [Fact]
     public async Task A_gateway_that_is_told_to_terminate_says_on_every_tube_and_channel_why_and_exits_in_order()
     {
-        using var gateway = Programs.Start("dotnet", typeof(Gateway).Assembly.Location, "serve", "--http", "http://127.0.0.1:0");
+        using var gateway = Programs.Start("dotnet", typeof(Gateway).Assembly.Location, "serve", "--http", "http://127.0.0.1:0", "--set", "registry.drain.stop-deadline=100ms");
         var errors = gateway.StandardError.ReadToEndAsync();
         try
         {
@@ -32,6 +33,7 @@ public sealed class TerminationTests
             foreach (var (_, whole) in streams)
             {
                 var signals = await whole.WaitAsync(Eventually.Patience);
+                signals.ShouldContain(s => s.Kind == "node_draining");
                 signals.Single(s => s.Kind == "channel_closed").CloseReason!.Name.ShouldBe("NodeStopped");
                 signals.Single(s => s.Kind == "tube_closed").ShouldBe(signals[^1]);
                 signals[^1].CloseReason!.Name.ShouldBe("NodeStopped");
@@ -45,6 +47,40 @@ public sealed class TerminationTests
             if (!gateway.HasExited)
                 gateway.Kill();
         }
+    }
+
+    [Fact]
+    public async Task A_gateway_that_waits_for_its_clients_to_move_is_not_ready_and_a_second_signal_ends_it_at_once()
+    {
+        using var gateway = Programs.Start("dotnet", typeof(Gateway).Assembly.Location, "serve", "--http", "http://127.0.0.1:0", "--set", "registry.drain.stop-deadline=1h");
+        _ = gateway.StandardError.ReadToEndAsync();
+        try
+        {
+            var line = await gateway.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
+            using var http = new HttpClient { BaseAddress = new(line!.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1]) };
+            using var client = new GatewayClient(GatewayClient.ParseGateway(http.BaseAddress.ToString()));
+            await client.CreateTubeAsync(new() { ConversationId = "c", Settings = new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") } }, CancellationToken.None);
+            (await ReadyAsync(http)).ShouldBe(HttpStatusCode.OK);
+
+            await Programs.RunAsync(Programs.Start("kill", "-TERM", gateway.Id.ToString(CultureInfo.InvariantCulture)));
+            await Eventually.BecomesAsync(HttpStatusCode.ServiceUnavailable, () => ReadyAsync(http).GetAwaiter().GetResult(), "readiness");
+            gateway.HasExited.ShouldBeFalse();
+            await Programs.RunAsync(Programs.Start("kill", "-TERM", gateway.Id.ToString(CultureInfo.InvariantCulture)));
+
+            await gateway.WaitForExitAsync().WaitAsync(Eventually.Patience);
+            gateway.ExitCode.ShouldNotBe(0);
+        }
+        finally
+        {
+            if (!gateway.HasExited)
+                gateway.Kill();
+        }
+    }
+
+    private static async Task<HttpStatusCode> ReadyAsync(HttpClient http)
+    {
+        using var response = await http.GetAsync(new Uri("/readyz", UriKind.Relative)).WaitAsync(Eventually.Patience);
+        return response.StatusCode;
     }
 
     private static (Task Opened, Task<List<SignalBody>> Whole) OpenAsync(GatewayClient client, string tubeId)

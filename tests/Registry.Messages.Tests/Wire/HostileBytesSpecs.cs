@@ -40,7 +40,7 @@ public sealed class HostileBytesSpecs
         foreach (var command in Golden.Table.Select(r => r.Message).OfType<IRegistryCommand>().Append(new StrangeCommand()).Where(c => c is not (CreateTube or AssociateConversation)))
         {
             Should.Throw<SerializationException>(() => RegistryCodec.Encode(new OpenConversation(Guid.Empty, command, null))).Message.ShouldContain(command.GetType().Name);
-            Should.Throw<SerializationException>(() => RegistryCodec.Encode(new Place(Guid.Empty, 1, command))).Message.ShouldContain(command.GetType().Name);
+            Should.Throw<SerializationException>(() => RegistryCodec.Encode(new Place(Guid.Empty, 1, command, false))).Message.ShouldContain(command.GetType().Name);
         }
     }
 

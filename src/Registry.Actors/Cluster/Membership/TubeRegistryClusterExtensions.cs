@@ -67,7 +67,7 @@ public static class TubeRegistryClusterExtensions
         CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseServiceStop, "close-tubes", async () =>
         {
             if (registry.TryGet<RegistryActor>(out var actor))
-                await TubeRegistryStop.CloseTubesAsync(system, actor, CancellationToken.None);
+                await TubeRegistryStop.CloseTubesAsync(system, actor, hasTime: false, CancellationToken.None);
             return Akka.Done.Instance;
         });
 

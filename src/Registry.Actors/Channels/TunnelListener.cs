@@ -1,0 +1,161 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Registry.Actors.Channels;
+
+/// <summary>
+/// A TCP port of this machine. One in <see cref="TubeRegistryOptions.Listeners"/> outlives the tubes that serve it: a tunnel that listens on its address
+/// serves the clients that come once its channel is open; the tunnel before it keeps those it has, and its channel closes when they have ended. While no
+/// tunnel serves, clients wait: at most <see cref="MaxWaiting"/>, each at most <see cref="MaxWait"/>; others are reset.
+/// </summary>
+public sealed class TunnelListener : IDisposable
+{
+    /// <summary>Clients that wait at most.</summary>
+    public const int MaxWaiting = 128;
+
+    /// <summary>How long a client waits at most.</summary>
+    public static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(30);
+
+    private const int Backlog = 128;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    private readonly Socket socket;
+    private readonly TimeProvider time;
+    private readonly CancellationTokenSource stop = new();
+    private readonly Lock gate = new();
+    private readonly List<Waiting> waiting = [];
+    private TunnelConversation? server;
+
+    /// <summary>Binds and listens.</summary>
+    /// <param name="endPoint">Address and port; port 0 for any free one.</param>
+    /// <param name="time">The clock; null for the system's.</param>
+    /// <exception cref="SocketException">The address is in use or not available.</exception>
+    public TunnelListener(IPEndPoint endPoint, TimeProvider? time = null)
+    {
+        this.time = time ?? TimeProvider.System;
+        socket = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(endPoint);
+            socket.Listen(Backlog);
+            EndPoint = (IPEndPoint)socket.LocalEndPoint!;
+        }
+        catch (SocketException)
+        {
+            socket.Dispose();
+            throw;
+        }
+
+        _ = AcceptAsync();
+    }
+
+    /// <summary>The address with the real port.</summary>
+    public IPEndPoint EndPoint { get; }
+
+    /// <summary>Frees the port and resets the clients that wait; those that are served stay.</summary>
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            stop.Cancel();
+            socket.Dispose();
+            foreach (var client in waiting)
+                client.Reset();
+            waiting.Clear();
+        }
+    }
+
+    /// <summary>Closes a client's connection so that it can tell the cut from an end.</summary>
+    internal static void Reset(Socket client)
+    {
+        client.LingerState = new(true, 0);
+        client.Dispose();
+    }
+
+    /// <summary>Gives the clients to a tunnel from now on, those that wait first.</summary>
+    internal void Attach(TunnelConversation next)
+    {
+        TunnelConversation? previous;
+        lock (gate)
+        {
+            (previous, server) = (server, next);
+            while (waiting is [var client, ..] && next.TryServe(client.Socket))
+            {
+                client.Dispose();
+                waiting.RemoveAt(0);
+            }
+        }
+
+        previous?.Supersede();
+    }
+
+    /// <summary>Gives a tunnel no further client.</summary>
+    internal void Detach(TunnelConversation ended)
+    {
+        lock (gate)
+            if (server == ended)
+                server = null;
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                Offer(await socket.AcceptAsync(stop.Token));
+            }
+            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException || stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (SocketException)
+            {
+                // Out of file handles or an aborted client; without a pause this would spin.
+                await Task.Delay(Pause, time, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private void Offer(Socket client)
+    {
+        lock (gate)
+        {
+            if (server?.TryServe(client) == true)
+                return;
+            if (stop.IsCancellationRequested || waiting.Count == MaxWaiting)
+                Reset(client);
+            else
+                waiting.Add(new(this, client));
+        }
+    }
+
+    private void Expire(Waiting client)
+    {
+        lock (gate)
+            if (waiting.Remove(client))
+                client.Reset();
+    }
+
+    private sealed class Waiting : IDisposable
+    {
+        private readonly ITimer limit;
+
+        public Waiting(TunnelListener listener, Socket socket)
+        {
+            Socket = socket;
+            limit = listener.time.CreateTimer(_ => listener.Expire(this), null, MaxWait, Timeout.InfiniteTimeSpan);
+        }
+
+        public Socket Socket { get; }
+
+        /// <summary>Ends the wait; the socket is another's now.</summary>
+        public void Dispose() => limit.Dispose();
+
+        public void Reset()
+        {
+            Dispose();
+            TunnelListener.Reset(Socket);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using Akka.Actor;
+using Akka.Event;
+using Registry.Actors.Admission;
+using Registry.Actors.Tubes;
+using Registry.Messages;
+
+namespace Registry.Actors;
+
+/// <summary>How the node goes out of service: no create is admitted, clients are told to move, and what is left is closed.</summary>
+public sealed partial class RegistryActor
+{
+    private readonly List<IActorRef> stoppers = [];
+    private Draining? draining;
+    private bool stopping;
+
+    private void Drain(DrainNode command)
+    {
+        var refused = stopping ? Stopping()
+            : CreateCheck.WrongTime(command.Deadline, DrainNode.LongestDeadline, "deadline") ?? TooSmall(command.UntilAtMost, 0, "untilAtMost");
+        if (refused is null)
+            BeginDrain(command.Deadline ?? node.Settings.DrainDeadline, command.UntilAtMost);
+        Sender.Tell(refused is null ? new CapacityRead(node.Admission.Read()) : refused);
+    }
+
+    private void Resume()
+    {
+        if (stopping)
+        {
+            Sender.Tell(Stopping());
+            return;
+        }
+
+        if (draining is not null)
+            log.Info("Back in service with {Tubes} tubes", tubes.Count);
+        draining = null;
+        Timers.Cancel(DrainExpired.Instance);
+        node.Admission.IsDraining = false;
+        Sender.Tell(new CapacityRead(node.Admission.Read()));
+    }
+
+    // The short form, from which there is no way back. Clients that cannot be given time are told by the close itself.
+    private void Stop(StopNode stop)
+    {
+        stopping = true;
+        stoppers.Add(Sender);
+        if (stop.HasTime && node.Settings.StopDeadline is { } deadline)
+        {
+            BeginDrain(deadline, untilAtMost: 0);
+            return;
+        }
+
+        draining ??= new(0);
+        node.Admission.IsDraining = true;
+        ServeWaiting();
+        CloseRest();
+    }
+
+    private void BeginDrain(TimeSpan time, int untilAtMost)
+    {
+        var deadline = node.Time.GetUtcNow() + time;
+        log.Info("Draining {Tubes} tubes until {Deadline:O} or until at most {UntilAtMost} are left", tubes.Count, deadline, untilAtMost);
+        if (draining is null)
+            foreach (var tube in tubes.Values)
+                tube.Actor.Tell(new AnnounceDrain(deadline));
+        draining = new(untilAtMost);
+        node.Admission.IsDraining = true;
+        ServeWaiting(); // each of them is told
+        Timers.StartSingleTimer(DrainExpired.Instance, DrainExpired.Instance, time);
+        GoOnDraining();
+    }
+
+    private void GoOnDraining()
+    {
+        if (draining is { IsClosing: false } && tubes.Count <= draining.UntilAtMost)
+            CloseRest();
+        if (tubes.Count > 0)
+            return;
+        foreach (var stopper in stoppers)
+            stopper.Tell(Done.Instance);
+        stoppers.Clear();
+    }
+
+    private void CloseRest()
+    {
+        draining!.IsClosing = true;
+        Timers.Cancel(DrainExpired.Instance);
+        log.Info("Drained; closing the {Tubes} tubes that are left", tubes.Count);
+        foreach (var (id, tube) in tubes)
+            tube.Actor.Tell(new CloseTube(id, CloseReason.NodeStopped));
+        GoOnDraining();
+    }
+
+    private static Refused Stopping() => new(RefusalCode.Draining, "This node is stopping. Ask another one.");
+
+    /// <summary>A drain under way.</summary>
+    private sealed record Draining(int UntilAtMost)
+    {
+        /// <summary>Whether what was left is being closed or is gone.</summary>
+        public bool IsClosing { get; set; }
+    }
+
+    private sealed record DrainExpired : INoSerializationVerificationNeeded
+    {
+        public static readonly DrainExpired Instance = new();
+    }
+}
+
+/// <summary>The node stops: drain it within the setting's time and answer <see cref="Done"/> when no tube is left.</summary>
+/// <param name="HasTime">Whether clients are given that time; otherwise the tubes are closed at once.</param>
+internal sealed record StopNode(bool HasTime) : INoSerializationVerificationNeeded;

@@ -1,0 +1,93 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Text.Json;
+using Registry.Host.Api;
+using Registry.Messages;
+
+namespace Registry.Host.Cli;
+
+/// <summary><c>drain</c>: takes the gateway out of service, or puts it back.</summary>
+internal static class DrainCommand
+{
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
+
+    private static readonly Option<TimeSpan?> Deadline = new("--deadline")
+    {
+        Description = "How long tubes may go on, as 500ms, 30s, 5m or 2h; registry.drain.deadline unless told otherwise.",
+        HelpName = "TIME",
+        CustomParser = ParseDeadline,
+    };
+
+    private static readonly Option<int> UntilAtMost = new("--until-at-most") { Description = "So many tubes are few enough to be closed before the deadline.", HelpName = "N" };
+
+    private static readonly Option<bool> Resume = new("--resume") { Description = "Put the gateway back into service instead." };
+
+    private static readonly Option<bool> Wait = new("--wait") { Description = "Return when no tube is left, or few enough." };
+
+    public static Command Create()
+    {
+        var command = new Command("drain", "Take the gateway out of service: it makes no more tubes, tells clients to move, and closes what is left at the deadline.")
+        {
+            Deadline, UntilAtMost, Resume, Wait, SharedOptions.Gateway, SharedOptions.Json,
+        };
+        command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
+        {
+            using var gateway = new GatewayClient(GatewayClient.ParseGateway(result.GetRequiredValue(SharedOptions.Gateway)));
+            var capacity = await AskAsync(gateway, result, cancellationToken);
+            if (result.GetValue(Wait))
+                capacity = await WaitAsync(gateway, result, capacity, cancellationToken);
+            await result.InvocationConfiguration.Output.WriteLineAsync(result.GetValue(SharedOptions.Json) ? capacity.GetRawText() : Describe(capacity));
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
+
+    private static Task<JsonElement> AskAsync(GatewayClient gateway, ParseResult result, CancellationToken cancellationToken)
+    {
+        if (!result.GetValue(Resume))
+            return gateway.DrainAsync(new() { DeadlineMs = (long?)result.GetValue(Deadline)?.TotalMilliseconds, UntilAtMost = result.GetValue(UntilAtMost) }, cancellationToken);
+        if (new Option[] { Deadline, UntilAtMost, Wait }.FirstOrDefault(option => result.GetResult(option) is { Implicit: false }) is { } other)
+            throw CommandException.Usage($"{other.Name} is of no use with --resume.");
+        return gateway.ResumeAsync(cancellationToken);
+    }
+
+    private static async Task<JsonElement> WaitAsync(GatewayClient gateway, ParseResult result, JsonElement capacity, CancellationToken cancellationToken)
+    {
+        var said = -1;
+        while (TubesOf(capacity) is var tubes && tubes > result.GetValue(UntilAtMost))
+        {
+            if (!IsDraining(capacity))
+                throw new CommandException(ExitCode.Failed, $"Somebody put {gateway.Gateway} back into service; {tubes} tubes are left.");
+            if (tubes != said)
+                await result.InvocationConfiguration.Error.WriteLineAsync($"drain: {tubes} tubes left");
+            said = tubes;
+            await Task.Delay(Poll, cancellationToken);
+            capacity = await gateway.ReadCapacityAsync(cancellationToken);
+        }
+
+        return capacity;
+    }
+
+    private static string Describe(JsonElement capacity) => (IsDraining(capacity), TubesOf(capacity)) switch
+    {
+        (false, var tubes) => $"In service, {tubes} tubes.",
+        (true, 0) => "Drained: no tube is left.",
+        (true, var tubes) => $"Draining, {tubes} tubes left.",
+    };
+
+    private static bool IsDraining(JsonElement capacity) => capacity.TryGetProperty("isDraining", out var draining) && draining.ValueKind == JsonValueKind.True;
+
+    private static int TubesOf(JsonElement capacity) => capacity.TryGetProperty("tubes", out var tubes) && tubes.TryGetInt32(out var count) ? count : 0;
+
+    private static TimeSpan? ParseDeadline(ArgumentResult argument)
+    {
+        var text = argument.Tokens.Single().Value;
+        var number = text.TrimEnd('h', 'm', 's');
+        double unit = text[number.Length..] switch { "ms" => 1, "s" => 1000, "m" => 60_000, "h" => 3_600_000, _ => 0 };
+        if (double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count) && count * unit is >= 1 and var ms && ms <= DrainNode.LongestDeadline.TotalMilliseconds)
+            return TimeSpan.FromMilliseconds(ms);
+        argument.AddError($"--deadline '{text}' must be a time such as 500ms, 30s, 5m or 2h, at most {DrainNode.LongestDeadline.TotalHours} hours.");
+        return null;
+    }
+}

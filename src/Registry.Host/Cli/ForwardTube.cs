@@ -1,0 +1,195 @@
+using System.Net;
+using System.Text.Json;
+using Registry.Actors;
+using Registry.Host.Api;
+using Registry.Messages;
+
+namespace Registry.Host.Cli;
+
+/// <summary>
+/// One tube of a forward, from its creation to its end: the offering half is in this process, the answering one at the gateway, and candidates go both ways.
+/// Disposing closes it on both sides.
+/// </summary>
+internal sealed class ForwardTube : IAsyncDisposable
+{
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(5);
+
+    private readonly ITubeRegistry registry;
+    private readonly GatewayClient gateway;
+    private readonly TubeCreated local;
+    private readonly TubeCreatedBody remote;
+    private readonly IForwardReport report;
+    private readonly CancellationTokenSource stop = new();
+    private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource draining = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Task<ForwardEnd>[] following;
+
+    private ForwardTube(ITubeRegistry registry, GatewayClient gateway, TubeCreated local, TubeCreatedBody remote, IForwardReport report)
+    {
+        this.registry = registry;
+        this.gateway = gateway;
+        this.local = local;
+        this.remote = remote;
+        this.report = report;
+        following = [FollowLocalAsync(stop.Token), FollowRemoteAsync(stop.Token)];
+        Ended = Task.WhenAny(following).Unwrap();
+    }
+
+    public TubeId TubeId => local.TubeId;
+
+    /// <summary>The gateway's half.</summary>
+    public TubeCreatedBody Remote => remote;
+
+    /// <summary>The gateway that was asked.</summary>
+    public Uri Gateway => gateway.Gateway;
+
+    /// <summary>Types of the candidates that carry the data.</summary>
+    public string Path => registry.Directory.TryGet(local.TubeId, out var tube) ? tube.SelectedPair ?? "?" : "?";
+
+    /// <summary>Why it ended; fails with <see cref="CommandException"/> when the gateway could not be told something the tube needs.</summary>
+    public Task<ForwardEnd> Ended { get; }
+
+    /// <summary>Ends when the gateway's node goes out of service and the forward should move to another tube.</summary>
+    public Task Draining => draining.Task;
+
+    /// <summary>Makes a tube and waits until it can carry traffic.</summary>
+    /// <param name="registry">The registry in this process.</param>
+    /// <param name="gateway">The gateway that dials the target.</param>
+    /// <param name="target">What to reach.</param>
+    /// <param name="listen">Address of the listener that the tube serves.</param>
+    /// <param name="report">Told what does not go as it should.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="CommandException">It could not be made or cannot carry traffic.</exception>
+    public static async Task<ForwardTube> OpenAsync(ITubeRegistry registry, GatewayClient gateway, ForwardSpecification target, IPEndPoint listen, IForwardReport report, CancellationToken cancellationToken)
+    {
+        var local = await CreateLocalAsync(registry, listen, cancellationToken);
+        ForwardTube? tube = null;
+        try
+        {
+            var remote = await CreateRemoteAsync(gateway, local, target, cancellationToken);
+            tube = new(registry, gateway, local, remote, report);
+            if (remote.Answer is not { } answer)
+                throw new CommandException(ExitCode.Failed, $"The gateway {gateway.Gateway} sent no answer.");
+            if (await registry.SetRemoteDescriptionAsync(new(local.TubeId, DescriptionType.Answer, answer), cancellationToken) is Refused refused)
+                throw new CommandException(ExitCode.Failed, $"The gateway's answer does not fit: {refused.Message}");
+            if (await Task.WhenAny(tube.Ended, tube.ready.Task).WaitAsync(cancellationToken) == tube.Ended)
+                throw new CommandException(ExitCode.Failed, $"The tube to {gateway.Gateway} could not carry traffic: {(await tube.Ended).Text} Check that UDP passes between this machine and the gateway.");
+            return tube;
+        }
+        catch
+        {
+            if (tube is not null)
+                await tube.DisposeAsync();
+            else
+                await CloseLocalAsync(registry, local.TubeId, report);
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        foreach (var task in following)
+            await ((Task)task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await CloseRemoteAsync();
+        await CloseLocalAsync(registry, local.TubeId, report);
+        stop.Dispose();
+    }
+
+    private static async Task<TubeCreated> CreateLocalAsync(ITubeRegistry registry, IPEndPoint listen, CancellationToken cancellationToken)
+    {
+        var conversation = new ConversationId($"forward-{Guid.NewGuid():N}");
+        var reply = await registry.CreateAsync(new(conversation, TunnelSettings.Listen(listen)), cancellationToken);
+        return reply is TubeCreated { Offer: not null } created
+            ? created
+            : throw new CommandException(ExitCode.Failed, $"The tube could not be made in this process: {(reply as Refused)?.Message ?? reply.ToString()}");
+    }
+
+    private static Task<TubeCreatedBody> CreateRemoteAsync(GatewayClient gateway, TubeCreated local, ForwardSpecification target, CancellationToken cancellationToken) =>
+        gateway.CreateTubeAsync(new()
+        {
+            ConversationId = local.ConversationId.ToString(),
+            Offer = local.Offer,
+            Settings = new()
+            {
+                ["conversationType"] = JsonSerializer.SerializeToElement("tunnel"),
+                ["target_host"] = JsonSerializer.SerializeToElement(target.TargetHost),
+                ["target_port"] = JsonSerializer.SerializeToElement(target.TargetPort),
+            },
+        }, cancellationToken);
+
+    private async Task<ForwardEnd> FollowLocalAsync(CancellationToken cancellationToken)
+    {
+        await foreach (var signal in registry.Signals(local.TubeId, 0, cancellationToken))
+        {
+            switch (signal)
+            {
+                case IceCandidateFound found:
+                    await gateway.AddCandidatesAsync(remote.TubeId, [found.Candidate], cancellationToken);
+                    break;
+                case ConnectionStateChanged { State: TubeState.Ready }:
+                    ready.TrySetResult();
+                    break;
+                case ChannelClosed { Reason: CloseReason.Normal } closed:
+                    return new($"The channel was closed ({closed.Reason.Name}).", InOrder: true);
+                case TubeClosed closed:
+                    return new($"{closed.Text} ({closed.Reason.Name})", InOrder: false);
+            }
+        }
+        throw Gone(local.TubeId);
+    }
+
+    private async Task<ForwardEnd> FollowRemoteAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await foreach (var signal in gateway.ReadSignalsAsync(remote.TubeId, cancellationToken))
+            {
+                if (signal is { Kind: "ice_candidate", Candidate: { } candidate })
+                    await registry.AddCandidatesAsync(new(local.TubeId, [candidate]), cancellationToken);
+                else if (signal.Kind == "node_draining")
+                    draining.TrySetResult();
+                else if (signal.Kind == "tube_closed")
+                    return new($"The gateway closed the tube: {signal.Text} ({signal.CloseReason?.Name})", InOrder: false);
+            }
+        }
+        catch (GatewayRefusedException e) when (e.Code == "tube_not_found")
+        {
+            // A gateway that was restarted knows nothing of the tube: as lost as one that was closed.
+        }
+        return new($"The gateway {gateway.Gateway} no longer has the tube.", InOrder: false);
+    }
+
+    private async Task CloseRemoteAsync()
+    {
+        using var limit = new CancellationTokenSource(Farewell);
+        try
+        {
+            await gateway.CloseTubeAsync(remote.TubeId, nameof(CloseReason.Client), limit.Token);
+        }
+        catch (Exception e) when (e is CommandException or OperationCanceledException)
+        {
+            // A gateway that is gone has no tube to close; one that is not notices the closed peer by itself.
+            report.Warn($"The gateway could not be told to close the tube {remote.TubeId}: {e.Message}");
+        }
+    }
+
+    private static async Task CloseLocalAsync(ITubeRegistry registry, TubeId tube, IForwardReport report)
+    {
+        try
+        {
+            await registry.CloseTubeAsync(new(tube, CloseReason.Client), CancellationToken.None);
+        }
+        catch (TimeoutException e)
+        {
+            report.Warn($"The tube {tube} did not close in time: {e.Message}");
+        }
+    }
+
+    private static CommandException Gone(TubeId tube) => new(ExitCode.Failed, $"The tube {tube} is gone.");
+}
+
+/// <summary>How a tube of a forward ended.</summary>
+/// <param name="Text">What happened, for people.</param>
+/// <param name="InOrder">Whether every connection on it had ended before.</param>
+internal readonly record struct ForwardEnd(string Text, bool InOrder);

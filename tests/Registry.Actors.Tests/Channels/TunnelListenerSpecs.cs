@@ -1,0 +1,204 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Time.Testing;
+using Registry.Actors.Channels;
+using Registry.Actors.Tests.Scripted;
+using Registry.Messages;
+
+namespace Registry.Actors.Tests.Channels;
+
+public sealed class TunnelListenerSpecs : IAsyncDisposable
+{
+    private readonly FakeTimeProvider time = new();
+    private readonly ChannelGauges gauges = new();
+    private readonly TunnelListener listener;
+    private readonly List<IConversation> conversations = [];
+    private readonly List<Task> runs = [];
+
+    public TunnelListenerSpecs() => listener = new(new(IPAddress.Loopback, 0), time);
+
+    public async ValueTask DisposeAsync()
+    {
+        listener.Dispose();
+        foreach (var conversation in conversations)
+            conversation.Dispose();
+        await Task.WhenAll(runs).WaitAsync(TimeSpan.FromSeconds(30));
+        (gauges.Connections, gauges.Sockets, gauges.Listeners).ShouldBe((0, 0, 0));
+    }
+
+    [Fact]
+    public async Task Clients_that_come_before_a_tunnel_wait_for_it()
+    {
+        await using var server = LoopbackServer.Echo();
+        using var client = await ConnectAsync();
+        await client.SendAsync("early"u8.ToArray());
+
+        _ = Serve(server.EndPoint);
+
+        (await TunnelFixture.ReadAsync(client, 5)).ShouldBe("early"u8.ToArray());
+    }
+
+    [Fact]
+    public async Task The_next_tunnel_takes_new_clients_and_the_one_before_ends_with_its_last()
+    {
+        await using var one = Naming("one");
+        await using var two = Naming("two");
+        var before = Serve(one.EndPoint);
+        using var old = await ConnectAsync();
+        (await AskAsync(old)).ShouldBe("one");
+
+        var after = Serve(two.EndPoint);
+        using var next = await ConnectAsync();
+        (await AskAsync(next)).ShouldBe("two");
+        (await AskAsync(old)).ShouldBe("one");
+        before.IsCompleted.ShouldBeFalse();
+        old.Shutdown(SocketShutdown.Send);
+
+        (await TunnelFixture.ReadToEndAsync(old)).ShouldBeEmpty();
+        var end = await before.WaitAsync(TimeSpan.FromSeconds(30));
+        end.Reason.ShouldBe(CloseReason.Normal);
+        (await AskAsync(next)).ShouldBe("two");
+        after.IsCompleted.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_tunnel_without_connections_ends_as_soon_as_another_serves()
+    {
+        await using var server = LoopbackServer.Echo();
+        var before = Serve(server.EndPoint);
+        _ = Serve(server.EndPoint);
+
+        (await before.WaitAsync(TimeSpan.FromSeconds(30))).Reason.ShouldBe(CloseReason.Normal);
+    }
+
+    [Fact]
+    public async Task A_tunnel_that_ends_leaves_the_port_and_its_clients_to_the_next()
+    {
+        await using var server = LoopbackServer.Echo();
+        var first = Serve(server.EndPoint);
+        conversations[0].Close(CloseReason.AdminClosed, "lost");
+        await first.WaitAsync(TimeSpan.FromSeconds(30));
+        using var client = await ConnectAsync();
+        await client.SendAsync("x"u8.ToArray());
+
+        _ = Serve(server.EndPoint);
+
+        (await TunnelFixture.ReadAsync(client, 1)).ShouldBe("x"u8.ToArray());
+    }
+
+    [Fact]
+    public async Task A_target_that_reads_slowly_gets_all_of_it_although_its_tunnel_was_left()
+    {
+        var sent = RandomNumberGenerator.GetBytes(8_000_000); // more than fits between the client and a target that does not read
+        var reached = new TaskCompletionSource<Socket>();
+        await using var server = new LoopbackServer(target =>
+        {
+            target.ReceiveBufferSize = 64 * 1024;
+            target.Shutdown(SocketShutdown.Send); // for the client's end of the tunnel, all is over once its last byte was sent
+            reached.SetResult(target);
+            return Task.CompletedTask;
+        });
+        var before = Serve(server.EndPoint);
+        using var client = await ConnectAsync();
+        var writing = Task.Run(async () =>
+        {
+            await new NetworkStream(client).WriteAsync(sent);
+            client.Shutdown(SocketShutdown.Send);
+        });
+        using var target = await reached.Task;
+        _ = Serve(server.EndPoint);
+
+        var read = 0;
+        var got = new byte[sent.Length];
+        while (!before.IsCompleted)
+            read += await target.ReceiveAsync(got.AsMemory(read, Math.Min(got.Length - read, 4096))).AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+        read.ShouldBeLessThan(sent.Length); // the rest is on its way while its tunnel is closed
+        (await TunnelFixture.ReadToEndAsync(target)).CopyTo(got, read);
+
+        await writing;
+        got.ShouldBe(sent);
+    }
+
+    [Fact]
+    public async Task A_client_that_waited_long_enough_is_reset()
+    {
+        using var client = await ConnectAsync();
+        // The wait begins when the listener has accepted, which a test cannot see.
+        var cut = ShouldResetAsync(Task.FromResult(client));
+        await TunnelFixture.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return cut.IsCompleted;
+        });
+        await cut;
+        time.GetUtcNow().ShouldBeGreaterThanOrEqualTo(time.Start + TunnelListener.MaxWait);
+    }
+
+    [Fact]
+    public async Task Clients_beyond_those_that_may_wait_are_reset_and_the_others_served()
+    {
+        await using var server = LoopbackServer.Echo();
+        var clients = new List<Socket>();
+        for (var i = 0; i < TunnelListener.MaxWaiting; i++)
+            clients.Add(await ConnectAsync());
+        await ShouldResetAsync(ConnectAsync());
+
+        _ = Serve(server.EndPoint);
+
+        foreach (var client in clients)
+        {
+            await client.SendAsync("x"u8.ToArray());
+            (await TunnelFixture.ReadAsync(client, 1)).ShouldBe("x"u8.ToArray());
+            client.Dispose();
+        }
+    }
+
+    private async Task<Socket> ConnectAsync()
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(listener.EndPoint);
+        return socket;
+    }
+
+    /// <summary>A tunnel that serves the listener's clients from a target.</summary>
+    /// <returns>How its listening end ended.</returns>
+    private Task<ChannelEnd> Serve(IPEndPoint target)
+    {
+        var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.Config.Empty), TargetPolicy.Parse(["127.0.0.0/8:*"]), time, gauges) { Listeners = [listener] };
+        var factory = new ConversationFactory(services);
+        factory.TryOpen(TunnelSettings.Listen(listener.EndPoint), new(time), out var near, out _).ShouldBeTrue();
+        factory.TryOpen(TunnelSettings.Dial(target.Address.ToString(), target.Port), new(time), out var far, out _).ShouldBeTrue();
+        near.ListenEndPoint.ShouldBe(listener.EndPoint);
+        var (nearChannel, farChannel) = ScriptedDataChannel.Pair(256 * 1024);
+        var run = near.RunAsync(nearChannel);
+        conversations.AddRange([near, far]);
+        runs.AddRange([run, far.RunAsync(farChannel)]);
+        return run;
+    }
+
+    /// <summary>Answers every byte with its name, until the end of file.</summary>
+    private static LoopbackServer Naming(string name) => new(async client =>
+    {
+        using (client)
+        {
+            while (await client.ReceiveAsync(new byte[1]) > 0)
+                await client.SendAsync(System.Text.Encoding.ASCII.GetBytes(name));
+            client.Shutdown(SocketShutdown.Send);
+        }
+    });
+
+    private static async Task<string> AskAsync(Socket client)
+    {
+        await client.SendAsync("?"u8.ToArray());
+        return System.Text.Encoding.ASCII.GetString(await TunnelFixture.ReadAsync(client, 3));
+    }
+
+    // The reset may already come while connecting.
+    private static async Task ShouldResetAsync(Task<Socket> connecting) =>
+        (await Should.ThrowAsync<SocketException>(async () =>
+        {
+            using var client = await connecting;
+            await TunnelFixture.ReadToEndAsync(client);
+        })).SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
+}

@@ -1,0 +1,114 @@
+using System.Net;
+using System.Text.Json;
+using Registry.Messages;
+
+namespace Registry.Host.Tests.Api;
+
+/// <summary><c>/v1/node/drain</c> and the readiness over a scripted registry.</summary>
+public sealed class DrainApiTests : IAsyncLifetime
+{
+    private ScriptedGateway gateway = null!;
+
+    public async Task InitializeAsync()
+    {
+        gateway = await ScriptedGateway.StartAsync();
+        gateway.Registry.Reply = new CapacityRead(new() { IsDraining = true, Tubes = 3 });
+    }
+
+    public async Task DisposeAsync() => await gateway.DisposeAsync();
+
+    [Theory]
+    [InlineData(null, null, 0)]
+    [InlineData("{}", null, 0)]
+    [InlineData("""{"deadlineMs":1500}""", 1500, 0)]
+    [InlineData("""{"deadlineMs":86400000,"untilAtMost":7}""", 86_400_000, 7)]
+    public async Task A_drain_is_accepted_and_answered_with_what_is_left(string? json, int? deadlineMs, int untilAtMost)
+    {
+        var (status, body) = await gateway.SendAsync(HttpMethod.Post, "/v1/node/drain", json);
+
+        status.ShouldBe(HttpStatusCode.Accepted);
+        (body.GetProperty("isDraining").GetBoolean(), body.GetProperty("tubes").GetInt32()).ShouldBe((true, 3));
+        gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new DrainNode
+        {
+            Deadline = deadlineMs is { } ms ? TimeSpan.FromMilliseconds(ms) : null,
+            UntilAtMost = untilAtMost,
+        });
+    }
+
+    [Theory]
+    [InlineData("""{"deadlineMs":0}""", "deadlineMs")]
+    [InlineData("""{"deadlineMs":86400001}""", "deadlineMs")]
+    [InlineData("""{"deadlineMs":"30s"}""", "deadlineMs")]
+    [InlineData("""{"deadline":1000}""", "deadline")]
+    [InlineData("""{"untilAtMost":1.5}""", "untilAtMost")]
+    public async Task A_wrong_body_is_refused_and_its_member_named(string json, string field)
+    {
+        var (status, body) = await gateway.SendAsync(HttpMethod.Post, "/v1/node/drain", json);
+
+        status.ShouldBe(HttpStatusCode.BadRequest);
+        body.GetProperty("field").GetString().ShouldBe(field);
+        gateway.Registry.Commands.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_refusal_is_passed_on()
+    {
+        gateway.Registry.Reply = new Refused(RefusalCode.InvalidRequest, "untilAtMost is -1; it must be at least 0.") { Key = "untilAtMost" };
+
+        var (status, body) = await gateway.SendAsync(HttpMethod.Post, "/v1/node/drain", """{"untilAtMost":-1}""");
+
+        status.ShouldBe(HttpStatusCode.BadRequest);
+        body.GetProperty("field").GetString().ShouldBe("untilAtMost");
+    }
+
+    [Fact]
+    public async Task A_page_of_another_origin_cannot_drain_with_an_empty_request()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/node/drain");
+        request.Headers.Add("Origin", "https://attacker.example");
+
+        using var response = await gateway.Http.SendAsync(request);
+
+        response.StatusCode.ShouldBe(HttpStatusCode.UnsupportedMediaType);
+        gateway.Registry.Commands.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_resume_is_answered_with_the_capacity()
+    {
+        gateway.Registry.Reply = new CapacityRead(new() { CanAcceptMore = true });
+
+        var (status, body) = await gateway.SendAsync(HttpMethod.Delete, "/v1/node/drain");
+
+        status.ShouldBe(HttpStatusCode.OK);
+        body.GetProperty("canAcceptMore").GetBoolean().ShouldBeTrue();
+        gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBe(ResumeNode.Instance);
+    }
+
+    [Fact]
+    public async Task A_draining_gateway_is_not_ready_and_lives()
+    {
+        (await gateway.Http.GetStringAsync("/readyz")).ShouldBe("ready");
+        gateway.Registry.Capacity = gateway.Registry.Capacity with { IsDraining = true };
+
+        var (status, body) = await gateway.SendAsync(HttpMethod.Get, "/readyz");
+
+        status.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        (body.GetProperty("code").GetString(), body.GetProperty("retryable").GetBoolean()).ShouldBe(("draining", true));
+        (await gateway.Http.GetStringAsync("/healthz")).ShouldBe("ok");
+    }
+
+    [Fact]
+    public async Task The_signal_carries_the_deadline()
+    {
+        gateway.Registry.Tubes[new("t1")] = new(new("t1"), "n", TubeState.Ready);
+        gateway.Registry.Emit(new NodeDraining(new("t1"), 1, default, DateTimeOffset.UnixEpoch));
+        gateway.Registry.EndSignals();
+
+        await using var stream = await OpenEvents.OfAsync(gateway.Http, "/v1/tubes/t1/signals");
+        var signal = (await stream.RestAsync()).ShouldHaveSingleItem();
+
+        signal.Kind.ShouldBe("node_draining");
+        signal.Data.GetProperty("deadline").GetDateTimeOffset().ShouldBe(DateTimeOffset.UnixEpoch);
+    }
+}
