@@ -15,7 +15,7 @@ internal sealed class ForwardTube : IAsyncDisposable
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(5);
 
     private readonly ITubeRegistry registry;
-    private readonly GatewayClient gateway;
+    private readonly IReadOnlyList<GatewayClient> gateways; // the one that made it first
     private readonly TubeCreated local;
     private readonly TubeCreatedBody remote;
     private readonly IForwardReport report;
@@ -24,10 +24,10 @@ internal sealed class ForwardTube : IAsyncDisposable
     private readonly TaskCompletionSource draining = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task<ForwardEnd>[] following;
 
-    private ForwardTube(ITubeRegistry registry, GatewayClient gateway, TubeCreated local, TubeCreatedBody remote, IForwardReport report)
+    private ForwardTube(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, TubeCreated local, TubeCreatedBody remote, IForwardReport report)
     {
         this.registry = registry;
-        this.gateway = gateway;
+        this.gateways = gateways;
         this.local = local;
         this.remote = remote;
         this.report = report;
@@ -41,7 +41,7 @@ internal sealed class ForwardTube : IAsyncDisposable
     public TubeCreatedBody Remote => remote;
 
     /// <summary>The gateway that was asked.</summary>
-    public Uri Gateway => gateway.Gateway;
+    public Uri Gateway => Maker.Gateway;
 
     /// <summary>Types of the candidates that carry the data.</summary>
     public string Path => registry.Directory.TryGet(local.TubeId, out var tube) ? tube.SelectedPair ?? "?" : "?";
@@ -54,26 +54,26 @@ internal sealed class ForwardTube : IAsyncDisposable
 
     /// <summary>Makes a tube and waits until it can carry traffic.</summary>
     /// <param name="registry">The registry in this process.</param>
-    /// <param name="gateway">The gateway that dials the target.</param>
+    /// <param name="gateways">The gateway that is asked first; then others that may know of the tube, for its signals.</param>
     /// <param name="target">What to reach.</param>
     /// <param name="listen">Address of the listener that the tube serves.</param>
     /// <param name="report">Told what does not go as it should.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="CommandException">It could not be made or cannot carry traffic.</exception>
-    public static async Task<ForwardTube> OpenAsync(ITubeRegistry registry, GatewayClient gateway, ForwardSpecification target, IPEndPoint listen, IForwardReport report, CancellationToken cancellationToken)
+    public static async Task<ForwardTube> OpenAsync(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardSpecification target, IPEndPoint listen, IForwardReport report, CancellationToken cancellationToken)
     {
         var local = await CreateLocalAsync(registry, listen, cancellationToken);
         ForwardTube? tube = null;
         try
         {
-            var remote = await CreateRemoteAsync(gateway, local, target, cancellationToken);
-            tube = new(registry, gateway, local, remote, report);
+            var remote = await CreateRemoteAsync(gateways[0], local, target, cancellationToken);
+            tube = new(registry, gateways, local, remote, report);
             if (remote.Answer is not { } answer)
-                throw new CommandException(ExitCode.Failed, $"The gateway {gateway.Gateway} sent no answer.");
+                throw new CommandException(ExitCode.Failed, $"The gateway {tube.Gateway} sent no answer.");
             if (await registry.SetRemoteDescriptionAsync(new(local.TubeId, DescriptionType.Answer, answer), cancellationToken) is Refused refused)
                 throw new CommandException(ExitCode.Failed, $"The gateway's answer does not fit: {refused.Message}");
             if (await Task.WhenAny(tube.Ended, tube.ready.Task).WaitAsync(cancellationToken) == tube.Ended)
-                throw new CommandException(ExitCode.Failed, $"The tube to {gateway.Gateway} could not carry traffic: {(await tube.Ended).Text} Check that UDP passes between this machine and the gateway.");
+                throw new CommandException(ExitCode.Failed, $"The tube to {tube.Gateway} could not carry traffic: {(await tube.Ended).Text} Check that UDP passes between this machine and the gateway.");
             return tube;
         }
         catch
@@ -118,6 +118,8 @@ internal sealed class ForwardTube : IAsyncDisposable
             },
         }, cancellationToken);
 
+    private GatewayClient Maker => gateways[0];
+
     private async Task<ForwardEnd> FollowLocalAsync(CancellationToken cancellationToken)
     {
         await foreach (var signal in registry.Signals(local.TubeId, 0, cancellationToken))
@@ -125,7 +127,7 @@ internal sealed class ForwardTube : IAsyncDisposable
             switch (signal)
             {
                 case IceCandidateFound found:
-                    await gateway.AddCandidatesAsync(remote.TubeId, [found.Candidate], cancellationToken);
+                    await Maker.AddCandidatesAsync(remote.TubeId, [found.Candidate], cancellationToken);
                     break;
                 case ConnectionStateChanged { State: TubeState.Ready }:
                     ready.TrySetResult();
@@ -143,7 +145,7 @@ internal sealed class ForwardTube : IAsyncDisposable
     {
         try
         {
-            await foreach (var signal in gateway.ReadSignalsAsync(remote.TubeId, cancellationToken))
+            await foreach (var signal in GatewayClient.ReadSignalsAsync(gateways, remote.TubeId, cancellationToken))
             {
                 if (signal is { Kind: "ice_candidate", Candidate: { } candidate })
                     await registry.AddCandidatesAsync(new(local.TubeId, [candidate]), cancellationToken);
@@ -157,7 +159,7 @@ internal sealed class ForwardTube : IAsyncDisposable
         {
             // A gateway that was restarted knows nothing of the tube: as lost as one that was closed.
         }
-        return new($"The gateway {gateway.Gateway} no longer has the tube.", InOrder: false);
+        return new($"The gateway {Gateway} no longer has the tube.", InOrder: false);
     }
 
     private async Task CloseRemoteAsync()
@@ -165,7 +167,7 @@ internal sealed class ForwardTube : IAsyncDisposable
         using var limit = new CancellationTokenSource(Farewell);
         try
         {
-            await gateway.CloseTubeAsync(remote.TubeId, nameof(CloseReason.Client), limit.Token);
+            await Maker.CloseTubeAsync(remote.TubeId, nameof(CloseReason.Client), limit.Token);
         }
         catch (Exception e) when (e is CommandException or OperationCanceledException)
         {

@@ -83,7 +83,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         {
             try
             {
-                var tube = await ForwardTube.OpenAsync(registry, gateways[number], specification, listen, report, cancellationToken);
+                var tube = await ForwardTube.OpenAsync(registry, [gateways[number], .. gateways.Where(other => other != gateways[number])], specification, listen, report, cancellationToken);
                 preferred = number;
                 return tube;
             }

@@ -75,17 +75,20 @@ internal sealed class GatewayClient : IDisposable
         return tubes;
     }
 
+    /// <summary>The tube's signals from the first, across interruptions of the stream; ends after <c>tube_closed</c>.</summary>
+    public IAsyncEnumerable<SignalBody> ReadSignalsAsync(string tubeId, CancellationToken cancellationToken) => ReadSignalsAsync([this], tubeId, cancellationToken);
+
     /// <summary>
-    /// The tube's signals from the first, across interruptions of the stream; ends after <c>tube_closed</c>. A gateway that does not know the
-    /// tube ends them with <see cref="GatewayRefusedException"/>; one that cannot be reached is asked again until the token ends it.
+    /// The same from whichever gateway answers: nodes of one cluster know each other's tubes. When the first, which made the tube, does not know it, they end with
+    /// <see cref="GatewayRefusedException"/>; while none can be reached they are asked again until the token ends it.
     /// </summary>
-    public async IAsyncEnumerable<SignalBody> ReadSignalsAsync(string tubeId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public static async IAsyncEnumerable<SignalBody> ReadSignalsAsync(IReadOnlyList<GatewayClient> gateways, string tubeId, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         long last = 0;
         var retry = FirstRetry;
-        while (true)
+        for (var turn = 0; ; turn = (turn + 1) % gateways.Count)
         {
-            await using var stream = new SignalStream(this, tubeId, last);
+            await using var stream = new SignalStream(gateways[turn], tubeId, last, isSure: turn == 0);
             while (await stream.ReadAsync(cancellationToken) is { } signal)
             {
                 last = signal.Sequence;
@@ -168,7 +171,11 @@ internal sealed class GatewayClient : IDisposable
         $"--gateway {Gateway}: what answers there is not a tube gateway{detail}. Check the address.");
 
     /// <summary>One connection to the signals; its end and its loss look the same: no further signal.</summary>
-    private sealed class SignalStream(GatewayClient client, string tubeId, long lastEventId) : IAsyncDisposable
+    /// <param name="client">Where to.</param>
+    /// <param name="tubeId">The tube.</param>
+    /// <param name="lastEventId">The last signal that was read.</param>
+    /// <param name="isSure">Whether a gateway that does not know the tube is believed.</param>
+    private sealed class SignalStream(GatewayClient client, string tubeId, long lastEventId, bool isSure) : IAsyncDisposable
     {
         private HttpResponseMessage? response;
         private IAsyncEnumerator<SseItem<string>>? events;
@@ -182,7 +189,7 @@ internal sealed class GatewayClient : IDisposable
                     ? JsonSerializer.Deserialize<SignalBody>(events.Current.Data, ApiJson.Tolerant)
                     : null;
             }
-            catch (CommandException e) when (e is not GatewayRefusedException { Retryable: false })
+            catch (CommandException e) when (!isSure || e is not GatewayRefusedException { Retryable: false })
             {
                 return null;
             }
