@@ -69,7 +69,7 @@ internal sealed class ShardRecovery(ClusterRoomContext room) : SteadyActor, IWit
 
     private void Ask(Shard shard)
     {
-        foreach (var node in room.Nodes.Members.Where(n => !shard.Answered.Contains(n)))
+        foreach (var node in room.Nodes.Carriers.Where(n => !shard.Answered.Contains(n)))
             room.Nodes.ActorOf(node).Tell(new RecoverShard(shard.Id));
         Complete(shard);
         if (!shard.IsComplete)

@@ -34,8 +34,13 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
     /// <summary>Ends when the members change.</summary>
     public Task Changed => changed.Task;
 
-    /// <summary>Whether every node that may hold tubes is among some.</summary>
-    public bool AreAll(IReadOnlySet<NodeAddress> some) => IsMember(Self) && members.Keys.All(some.Contains);
+    /// <summary>The nodes that may carry something: all but those on their way out that have said that they are empty, to which there is no way back.</summary>
+    public IEnumerable<NodeAddress> Carriers => members
+        .Where(m => m.Value is not (MemberStatus.Leaving or MemberStatus.Exiting) || loads.GetValueOrDefault(m.Key) is not { Load.Capacity: { IsDraining: true, Tubes: 0, ActiveCreates: 0 } })
+        .Select(m => m.Key);
+
+    /// <summary>Whether every node that may carry something is among some.</summary>
+    public bool AreAll(IReadOnlySet<NodeAddress> some) => IsMember(Self) && Carriers.All(some.Contains);
 
     public bool IsMember(NodeAddress one) => members.ContainsKey(one);
 

@@ -102,7 +102,7 @@ internal sealed class OwnerActor : SteadyActor, IWithTimers
 
     private void Ask()
     {
-        foreach (var node in room.Nodes.Members.Where(n => !answered.Contains(n)))
+        foreach (var node in room.Nodes.Carriers.Where(n => !answered.Contains(n)))
             room.Nodes.ActorOf(node).Tell(new RecoverOwner(owner));
         Timers.StartSingleTimer(nameof(AskAgain), AskAgain.Instance, room.Settings.AskAgain);
         Decide();
