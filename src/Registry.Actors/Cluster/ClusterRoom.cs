@@ -11,6 +11,9 @@ namespace Registry.Actors.Cluster;
 /// <summary>Starts the actors by which this node is one registry with the others.</summary>
 internal static class ClusterRoom
 {
+    /// <summary>What a member of the Akka cluster is that has a registry; others may be anything.</summary>
+    public const string Role = "tube-registry";
+
     /// <summary>Adds the room to an actor system that has a registry and is in a cluster.</summary>
     public static void Configure(AkkaConfigurationBuilder builder) => builder.StartActors((system, actors) => Start((ExtendedActorSystem)system, actors, new()));
 
@@ -32,7 +35,7 @@ internal static class ClusterRoom
     }
 
     private static IActorRef StartRegion(ActorSystem system, string name, Func<string, Props> props, IMessageExtractor extractor) =>
-        ClusterSharding.Get(system).Start(name, props, ClusterShardingSettings.Create(system), extractor);
+        ClusterSharding.Get(system).Start(name, props, ClusterShardingSettings.Create(system).WithRole(Role), extractor);
 
     /// <summary>Where the room is found; it opens with the actor system, and callers that come earlier wait.</summary>
     private sealed class Extension : IExtension

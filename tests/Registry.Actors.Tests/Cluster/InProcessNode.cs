@@ -68,6 +68,7 @@ internal sealed class InProcessNode : IAsyncDisposable
           actor.serialization-settings.allow-unregistered-types = off
           remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 }
           cluster {
+            roles = [tube-registry]
             gossip-interval = 200ms
             leader-actions-interval = 200ms
             down-removal-margin = 500ms

@@ -39,7 +39,7 @@ public static class TubeRegistryClusterExtensions
             .AddSetup(new ClusterMembershipSetup(options))
             .AddHocon(TubeRegistryClusterOptions.Default, HoconAddMode.Append)
             .WithRemoting(remote => Bind(remote, options, certificate))
-            .WithClustering()
+            .WithClustering(new ClusterOptions { Roles = [.. RolesIn(builder.Configuration.GetOrElse(Config.Empty)), ClusterRoom.Role] })
             .WithStrictSerialization()
             .AddHocon(StrictReading, HoconAddMode.Prepend)
             .WithActors((system, _) => system.ActorOf(QuarantineWatch.Props(ClusterMembership.Of(system)!), "quarantine-watch"))
@@ -47,6 +47,8 @@ public static class TubeRegistryClusterExtensions
         ClusterRoom.Configure(builder);
         return builder.AddStartup((system, _) => Join(system, options));
     }
+
+    private static IEnumerable<string> RolesIn(Config config) => config.HasPath("akka.cluster.roles") ? config.GetStringList("akka.cluster.roles").Where(role => role != ClusterRoom.Role) : [];
 
     private static void Bind(RemoteOptions remote, TubeRegistryClusterOptions options, ClusterCertificate? certificate)
     {

@@ -91,7 +91,7 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
     public void Update(ClusterEvent.CurrentClusterState state)
     {
         var before = members;
-        members = state.Members.Where(m => m.Status is not (MemberStatus.Down or MemberStatus.Removed)).ToImmutableDictionary(m => Of(m.UniqueAddress), m => m.Status);
+        members = state.Members.Where(m => m.HasRole(ClusterRoom.Role) && m.Status is not (MemberStatus.Down or MemberStatus.Removed)).ToImmutableDictionary(m => Of(m.UniqueAddress), m => m.Status);
         unreachable = [.. state.Unreachable.Select(m => Of(m.UniqueAddress))];
         foreach (var gone in before.Keys.Where(n => !members.ContainsKey(n)))
         {
