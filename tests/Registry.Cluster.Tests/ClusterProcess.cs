@@ -17,9 +17,10 @@ public sealed class ClusterProcess : IAsyncDisposable
     private readonly Task reading;
     private Task<string> output = Task.FromResult("");
 
-    private ClusterProcess(Process process)
+    private ClusterProcess(Process process, HttpClient http)
     {
         this.process = process;
+        Http = http;
         reading = ReadErrorsAsync();
     }
 
@@ -34,7 +35,7 @@ public sealed class ClusterProcess : IAsyncDisposable
     public Uri Url => new(greeting["Dashboard"]);
 
     /// <summary>A client of its HTTP interface.</summary>
-    public HttpClient Http { get; } = new();
+    public HttpClient Http { get; }
 
     public bool HasExited => process.HasExited;
 
@@ -51,10 +52,19 @@ public sealed class ClusterProcess : IAsyncDisposable
     /// <summary>Starts a gateway in a cluster and returns when it serves HTTP; it may still be joining.</summary>
     public static Task<ClusterProcess> StartAsync(params IEnumerable<string> arguments) => ServeAsync(["--cluster", "127.0.0.1:0", .. arguments]);
 
+    /// <summary>The same on a network of the test's own.</summary>
+    /// <param name="place">Where it runs.</param>
+    /// <param name="arguments">Further options.</param>
+    public static Task<ClusterProcess> StartAsync(NetworkPlace place, params IEnumerable<string> arguments) =>
+        GreetedAsync(Start("ip", ["netns", "exec", place.Name, "dotnet", .. Serve, "--cluster", $"{place.Address}:0", .. arguments], new(place.CreateHandler())));
+
     /// <summary>Starts a gateway with these options only, and returns when it serves HTTP.</summary>
-    public static async Task<ClusterProcess> ServeAsync(params IEnumerable<string> arguments)
+    public static Task<ClusterProcess> ServeAsync(params IEnumerable<string> arguments) => GreetedAsync(Start("dotnet", [.. Serve, .. arguments], new()));
+
+    private static string[] Serve => [typeof(Gateway).Assembly.Location, "serve", "--http", "http://127.0.0.1:0"];
+
+    private static async Task<ClusterProcess> GreetedAsync(ClusterProcess gateway)
     {
-        var gateway = Start("dotnet", [typeof(Gateway).Assembly.Location, "serve", "--http", "http://127.0.0.1:0", .. arguments]);
         try
         {
             await gateway.ReadGreetingAsync();
@@ -130,8 +140,8 @@ public sealed class ClusterProcess : IAsyncDisposable
         process.Dispose();
     }
 
-    private static ClusterProcess Start(string program, IEnumerable<string> arguments) =>
-        new(Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!);
+    private static ClusterProcess Start(string program, IEnumerable<string> arguments, HttpClient http) =>
+        new(Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!, http);
 
     private async Task ReadGreetingAsync()
     {

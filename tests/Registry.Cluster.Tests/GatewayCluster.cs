@@ -12,19 +12,28 @@ public sealed class GatewayCluster : IAsyncDisposable
 
     private GatewayCluster(string[] arguments) => this.arguments = arguments;
 
+    /// <summary>The nodes that run, in the order they were started in.</summary>
+    public IReadOnlyList<ClusterProcess> Running => [.. nodes.Where(node => !node.HasExited)];
+
     /// <summary>Those that were started, in that order, also when they have ended.</summary>
     public IReadOnlyList<ClusterProcess> Nodes => nodes;
 
     /// <summary>Starts a cluster and returns when every node is up and ready.</summary>
     /// <param name="count">How many nodes.</param>
     /// <param name="arguments">Options of <c>serve</c> for each of them.</param>
-    public static async Task<GatewayCluster> StartAsync(int count, params string[] arguments)
+    public static Task<GatewayCluster> StartAsync(int count, params string[] arguments) => StartAsync(Enumerable.Repeat<NetworkPlace?>(null, count), arguments);
+
+    /// <summary>The same, each node in a place of its own.</summary>
+    /// <param name="places">Where each runs; null for this machine's network.</param>
+    /// <param name="arguments">Options of <c>serve</c> for each of them.</param>
+    public static async Task<GatewayCluster> StartAsync(IEnumerable<NetworkPlace?> places, params string[] arguments)
     {
         var cluster = new GatewayCluster(arguments);
         try
         {
-            await cluster.AddAsync();
-            await Task.WhenAll(Enumerable.Range(1, count - 1).Select(_ => cluster.AddAsync()));
+            NetworkPlace?[] all = [.. places];
+            await cluster.AddAsync(all[0]);
+            await Task.WhenAll(all.Skip(1).Select(place => cluster.AddAsync(place)));
             return cluster;
         }
         catch
@@ -36,10 +45,15 @@ public sealed class GatewayCluster : IAsyncDisposable
 
     /// <summary>Starts a further node and returns when it is up and ready.</summary>
     /// <param name="more">Options of <c>serve</c> besides those of every node.</param>
-    public async Task<ClusterProcess> AddAsync(params string[] more)
+    public Task<ClusterProcess> AddAsync(params string[] more) => AddAsync(null, more);
+
+    /// <summary>Starts a further node and returns when it is up and ready.</summary>
+    /// <param name="place">Where it runs; null for this machine's network.</param>
+    /// <param name="more">Options of <c>serve</c> besides those of every node.</param>
+    public async Task<ClusterProcess> AddAsync(NetworkPlace? place, params string[] more)
     {
-        var seeds = nodes.Where(node => !node.HasExited).SelectMany(node => new[] { "--seed", node.Name }).ToArray();
-        var added = await ClusterProcess.StartAsync([.. arguments, .. seeds, .. more]);
+        string[] options = [.. arguments, .. Running.SelectMany(node => new[] { "--seed", node.Name }), .. more];
+        var added = await (place is null ? ClusterProcess.StartAsync(options) : ClusterProcess.StartAsync(place, options));
         lock (nodes)
             nodes.Add(added);
         await added.ReadyAsync();
