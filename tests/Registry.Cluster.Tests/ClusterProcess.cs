@@ -61,7 +61,13 @@ public sealed class ClusterProcess : IAsyncDisposable
     /// <summary>Starts a gateway with these options only, and returns when it serves HTTP.</summary>
     public static Task<ClusterProcess> ServeAsync(params IEnumerable<string> arguments) => GreetedAsync(Start("dotnet", [.. Serve, .. arguments], new()));
 
-    private static string[] Serve => [typeof(Gateway).Assembly.Location, "serve", "--http", "http://127.0.0.1:0"];
+    /// <summary>Starts a gateway at the addresses of this one, which has ended.</summary>
+    public Task<ClusterProcess> StartAgainAsync(params IEnumerable<string> arguments) =>
+        GreetedAsync(Start("dotnet", [.. ServeAt(Url.GetLeftPart(UriPartial.Authority)), "--cluster", Name, .. arguments], new()));
+
+    private static string[] Serve => ServeAt("http://127.0.0.1:0");
+
+    private static string[] ServeAt(string url) => [typeof(Gateway).Assembly.Location, "serve", "--http", url];
 
     private static async Task<ClusterProcess> GreetedAsync(ClusterProcess gateway)
     {

@@ -52,12 +52,22 @@ public sealed class GatewayCluster : IAsyncDisposable
     /// <param name="more">Options of <c>serve</c> besides those of every node.</param>
     public async Task<ClusterProcess> AddAsync(NetworkPlace? place, params string[] more)
     {
-        string[] options = [.. arguments, .. Running.SelectMany(node => new[] { "--seed", node.Name }), .. more];
+        string[] options = [.. arguments, .. Seeds, .. more];
         var added = await (place is null ? ClusterProcess.StartAsync(options) : ClusterProcess.StartAsync(place, options));
         lock (nodes)
             nodes.Add(added);
         await added.ReadyAsync();
         return added;
+    }
+
+    /// <summary>Starts a node that has ended at its addresses anew, and returns when it is up and ready.</summary>
+    public async Task<ClusterProcess> RestartAsync(ClusterProcess ended)
+    {
+        var again = await ended.StartAgainAsync([.. arguments, .. Seeds]);
+        lock (nodes)
+            nodes.Add(again);
+        await again.ReadyAsync();
+        return again;
     }
 
     /// <summary>A port of loopback that was free a moment ago, for what must be known before it is bound.</summary>
@@ -67,6 +77,8 @@ public sealed class GatewayCluster : IAsyncDisposable
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
     }
+
+    private IEnumerable<string> Seeds => Running.SelectMany(node => new[] { "--seed", node.Name });
 
     public async ValueTask DisposeAsync()
     {

@@ -31,6 +31,9 @@ internal static class Size
     /// <summary>Conversations that two clients create at the same moment.</summary>
     public static int Races { get; } = Of("CLUSTER_RACES", 100, 1000);
 
+    /// <summary>Clients that work while the nodes are restarted.</summary>
+    public static int Clients { get; } = Of("CLUSTER_CLIENTS", 12, 100);
+
     private static int Of(string variable, int small, int full) =>
         Environment.GetEnvironmentVariable(variable) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : IsFull ? full : small;
 }
