@@ -8,10 +8,10 @@ public abstract record RegistryEvent(string? Position);
 /// <param name="Tube">The tube.</param>
 public sealed record TubeListed(TubeSnapshot Tube) : RegistryEvent((string?)null);
 
-/// <summary>Every live tube of a node was listed: one of that node that the watcher knows and that was not among them has ended. Changes follow.</summary>
+/// <summary>Every live tube of a node was listed: one of that node that the watcher knows and that was not among them has ended. Changes follow, unless the node is gone.</summary>
 /// <param name="Position">Where the watcher stands.</param>
 /// <param name="Node">The node.</param>
-public sealed record TubesListed(string Position, string Node) : RegistryEvent(Position);
+public sealed record TubesListed(string? Position, string Node) : RegistryEvent(Position);
 
 /// <summary>Something happened to a tube: any of its signals except candidates.</summary>
 /// <param name="Position">Where the watcher stands.</param>

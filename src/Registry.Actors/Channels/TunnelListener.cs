@@ -105,7 +105,7 @@ public sealed class TunnelListener : IDisposable
             {
                 Offer(await socket.AcceptAsync(stop.Token));
             }
-            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException || stop.IsCancellationRequested)
+            catch (Exception) when (stop.IsCancellationRequested)
             {
                 return;
             }

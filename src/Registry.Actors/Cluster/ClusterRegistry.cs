@@ -16,6 +16,9 @@ internal sealed class ClusterRegistry : ITubeRegistry
     // What a node does takes its own time; this much more is for the answer to arrive.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
+    // A node that keeps a create's time says so itself; this is for that to arrive.
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(300);
+
     private readonly ActorSystem system;
     private readonly TubeRegistryNode node;
     private readonly TubeRegistryClient local;
@@ -51,8 +54,15 @@ internal sealed class ClusterRegistry : ITubeRegistry
             at = place.Found is { Snapshot.State: not TubeState.Closed } ? place.Node : null;
         }
 
-        var limit = (command.Timeout ?? node.Settings.InitializingTimeout + (command.MaxWait ?? TimeSpan.Zero)) + Grace;
-        return await OpenAsync(command, at, limit, cancellationToken);
+        try
+        {
+            var limit = command.Timeout is { } timeout ? timeout + Moment : node.Settings.InitializingTimeout + (command.MaxWait ?? TimeSpan.Zero) + Grace;
+            return await OpenAsync(command, at, limit, cancellationToken);
+        }
+        catch (TimeoutException) when (command.Timeout is { } timeout)
+        {
+            return new Refused(RefusalCode.CreateTimeout, $"The create did not finish within {timeout.TotalSeconds:0.###} s, the time its asker gave. Try again.");
+        }
     }
 
     public async Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken = default)
@@ -79,12 +89,9 @@ internal sealed class ClusterRegistry : ITubeRegistry
 
     public Task<RegistryReply> ResumeAsync(CancellationToken cancellationToken = default) => local.ResumeAsync(cancellationToken);
 
-    public async ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default)
-    {
-        if (node.Reads.Find(tubeId) is TubeFound here)
-            return here;
-        return await AskTubeAsync(new GetTube(tubeId), null, TimeSpan.Zero, cancellationToken);
-    }
+    public async ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default) => node.Directory.TryGet(tubeId, out _)
+        ? node.Reads.Find(tubeId)
+        : await AskTubeAsync(new GetTube(tubeId), () => Task.FromResult(node.Reads.Find(tubeId)), TimeSpan.Zero, cancellationToken);
 
     public async ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default)
     {
@@ -100,7 +107,7 @@ internal sealed class ClusterRegistry : ITubeRegistry
             return mine;
         var others = Room.Nodes.Others.Select(n => (Name: Room.Nodes.NameOf(n), Reply: TryAskAsync(n, new ListTubes(query), Room.Settings.Try, cancellationToken))).ToArray();
         List<TubePage> pages = [page];
-        List<string> missing = [];
+        List<string> missing = Room.Nodes.IsMember(Room.Nodes.Self) ? [] : [node.Name]; // one that has not joined knows no other
         foreach (var (name, reply) in others)
         {
             if (await reply is TubesRead read)
@@ -113,7 +120,14 @@ internal sealed class ClusterRegistry : ITubeRegistry
     }
 
     public IAsyncEnumerable<TubeSignal> Signals(TubeId tubeId, long afterSequence = 0, CancellationToken cancellationToken = default) =>
-        node.Directory.SignalsOf(tubeId) is { } signals ? signals.ReadAsync(afterSequence, cancellationToken) : new RemoteSignals(this, Room, tubeId).ReadAsync(afterSequence, cancellationToken);
+        node.Directory.TryGet(tubeId, out _) ? ReadHere(tubeId, afterSequence, cancellationToken) : new RemoteSignals(this, Room, tubeId).ReadAsync(afterSequence, cancellationToken);
+
+    /// <summary>The signals of this node's tube; none when there is no such tube.</summary>
+    internal IAsyncEnumerable<TubeSignal> ReadHere(TubeId tubeId, long afterSequence, CancellationToken cancellationToken) => local.Signals(tubeId, afterSequence, cancellationToken);
+
+    /// <summary>Reads what follows a signal of any node's tube.</summary>
+    internal Task<RegistryReply> ReadSignalsAsync(ReadSignals read) =>
+        AskTubeAsync(read, () => node.Reads.ReadAsync(read, CancellationToken.None), read.MaxWait, CancellationToken.None);
 
     public IAsyncEnumerable<RegistryEvent> WatchAsync(string? after = null, CancellationToken cancellationToken = default) => new ClusterWatch(this, Room, node).ReadAsync(after, cancellationToken);
 
@@ -129,27 +143,38 @@ internal sealed class ClusterRegistry : ITubeRegistry
             : new(RefusalCode.NodeUnreachable, $"No node that answers has tube {tube}, but {Missing} does not answer: try again shortly.") { TubeId = tube, RetryAfter = TimeSpan.FromSeconds(1) };
     }
 
-    /// <summary>Finds the node that has a tube, live or ended not long ago: this one, or whichever says so.</summary>
+    /// <summary>Finds the node that has a tube: this one, the one where it was found last, or whichever says so.</summary>
     internal async ValueTask<Place> LocateAsync(TubeId tubeId, CancellationToken cancellationToken)
     {
-        var isKnown = Room.Places.TryGet(tubeId, out var known) && Room.Nodes.IsMember(known) && node.Reads.Find(tubeId) is not TubeFound;
-        return isKnown ? new(known, null, null) : await SearchAsync(tubeId, cancellationToken);
+        if (node.Directory.TryGet(tubeId, out _))
+            return new(Room.Nodes.Self, null, null);
+        return Room.Places.TryGet(tubeId, out var known) && Room.Nodes.IsMember(known) ? new(known, null, null) : await SearchAsync(tubeId, cancellationToken);
     }
 
-    /// <summary>Finds it by asking, whatever was known.</summary>
+    /// <summary>Finds it by asking, whatever was known. One that has ended counts only when no node has a live one of its id.</summary>
     private async Task<Place> SearchAsync(TubeId tubeId, CancellationToken cancellationToken)
     {
+        Place? ended = null;
         if (node.Reads.Find(tubeId) is TubeFound here)
-            return new(Room.Nodes.Self, here, null);
+        {
+            ended = new(Room.Nodes.Self, here, null);
+            if (here.Snapshot.State != TubeState.Closed)
+                return ended.Value;
+        }
+
         using var found = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var asked = Room.Nodes.Others.ToDictionary(n => TryAskAsync(n, new GetTube(tubeId), Room.Settings.Try, found.Token));
-        string? missing = null;
+        // One that has not joined, or was removed, knows no other.
+        var missing = Room.Nodes.IsMember(Room.Nodes.Self) ? null : node.Name;
         while (asked.Count > 0)
         {
             var answered = await Task.WhenAny(asked.Keys);
             asked.Remove(answered, out var one);
             switch (await answered)
             {
+                case TubeFound { Snapshot.State: TubeState.Closed } tube:
+                    ended ??= new(one, tube, null);
+                    break;
                 case TubeFound tube:
                     await found.CancelAsync(); // the others need not answer
                     Room.Places.Learn(tubeId, one);
@@ -161,7 +186,7 @@ internal sealed class ClusterRegistry : ITubeRegistry
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        return new(null, null, missing);
+        return ended ?? new(null, null, missing);
     }
 
     /// <summary>Asks a node; null when it does not answer.</summary>
@@ -172,27 +197,23 @@ internal sealed class ClusterRegistry : ITubeRegistry
         {
             return await Room.Nodes.ActorOf(one).Ask<RegistryReply>(command, limit, lost.Token);
         }
-        catch (Exception e) when (e is AskTimeoutException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is AskTimeoutException or OperationCanceledException)
         {
-            return null;
-        }
-        catch (OperationCanceledException)
-        {
-            return null; // the caller looks at its token
+            return null; // whether it was the caller's token that ended it the caller sees
         }
     }
 
-    private async Task<RegistryReply> AskTubeAsync(ITubeCommand command, Func<Task<RegistryReply>>? here, TimeSpan work, CancellationToken cancellationToken)
+    private async Task<RegistryReply> AskTubeAsync(ITubeCommand command, Func<Task<RegistryReply>> here, TimeSpan work, CancellationToken cancellationToken)
     {
         for (var known = true; ; known = false)
         {
             var place = await LocateAsync(command.TubeId, cancellationToken);
             if (place.Node is not { } one)
                 return place.Unknown(command.TubeId);
-            if (one == Room.Nodes.Self && here is not null)
-                return await here();
             if (command is GetTube && place.Found is { } found)
                 return found;
+            if (one == Room.Nodes.Self)
+                return await here();
             var reply = await TryAskAsync(one, command, work + Grace, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
             if (reply is Refused { Code: RefusalCode.TubeNotFound } && known && place.Found is null)
@@ -208,9 +229,11 @@ internal sealed class ClusterRegistry : ITubeRegistry
     private async Task<RegistryReply> OpenAsync(IRegistryCommand command, NodeAddress? at, TimeSpan limit, CancellationToken cancellationToken)
     {
         var open = new OpenConversation(Guid.NewGuid(), command, at);
+        // An entry that has just moved knows nothing of the tries before: each says what is left of the asker's time.
+        OpenConversation Remaining(TimeSpan left) => command is CreateTube { Timeout: { } timeout } create && left < timeout ? open with { Command = create with { Timeout = left } } : open;
         try
         {
-            var reply = await Room.Conversations.AskUntilAnsweredAsync(open, Room.Settings.Try, limit, cancellationToken);
+            var reply = await Room.Conversations.AskUntilAnsweredAsync(Remaining, Room.Settings.Try, limit, cancellationToken);
             if (reply is TubeCreated created && Room.Nodes.TryFind(created.Node, out var one))
                 Room.Places.Learn(created.TubeId, one.Value);
             return reply;

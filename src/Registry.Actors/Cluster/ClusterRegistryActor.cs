@@ -5,24 +5,24 @@ namespace Registry.Actors.Cluster;
 
 /// <summary>
 /// The registry of the whole cluster, at <c>/user/tube-cluster</c> on each node, for those that use Ask: it takes every <see cref="IRegistryCommand"/> and answers each
-/// with one <see cref="RegistryReply"/>, whichever node's tube is meant. Limits, capacity and drain are this node's.
+/// with one <see cref="RegistryReply"/>, whichever node's tube is meant. Limits, capacity, drain and <see cref="ReadEvents"/> are this node's.
 /// </summary>
 public sealed class ClusterRegistryActor : UntypedActor
 {
     /// <summary>The actor's name.</summary>
     public const string ActorName = "tube-cluster";
 
-    private readonly ITubeRegistry cluster;
+    private readonly ClusterRegistry cluster;
     private readonly IActorRef registry;
-    private readonly Dictionary<(IActorRef Subscriber, TubeId Tube), IActorRef> feeds = [];
+    private readonly Dictionary<(IActorRef Subscriber, TubeId Tube), Feed> feeds = [];
 
-    internal ClusterRegistryActor(ITubeRegistry cluster, IActorRef registry)
+    internal ClusterRegistryActor(ClusterRegistry cluster, IActorRef registry)
     {
         this.cluster = cluster;
         this.registry = registry;
     }
 
-    internal static Props Props(ITubeRegistry cluster, IActorRef registry) => Akka.Actor.Props.CreateBy(new Producer(cluster, registry));
+    internal static Props Props(ClusterRegistry cluster, IActorRef registry) => Akka.Actor.Props.CreateBy(new Producer(cluster, registry));
 
     /// <inheritdoc/>
     protected override void OnReceive(object message)
@@ -60,15 +60,22 @@ public sealed class ClusterRegistryActor : UntypedActor
                 Sender.Tell(new NodesRead([.. cluster.Nodes]));
                 break;
             case SubscribeSignals subscribe:
-                Feed(subscribe);
+                Subscribe(subscribe);
                 break;
-            case UnsubscribeSignals unsubscribe when feeds.Remove((Sender, unsubscribe.TubeId), out var feed):
-                Context.Stop(feed);
+            case UnsubscribeSignals unsubscribe:
+                Remove((Sender, unsubscribe.TubeId));
                 Sender.Tell(Done.Instance);
                 break;
-            case Terminated ended:
-                foreach (var key in feeds.Where(f => f.Value.Equals(ended.ActorRef)).Select(f => f.Key).ToArray())
-                    feeds.Remove(key);
+            case FeedEnded ended:
+                foreach (var key in feeds.Where(f => f.Value.Actor.Equals(Sender) && f.Value.Asked == ended.Asked).Select(f => f.Key).ToArray())
+                    Remove(key); // unless it was asked again meanwhile
+                break;
+            case Terminated subscriber:
+                foreach (var key in feeds.Keys.Where(f => f.Subscriber.Equals(subscriber.ActorRef)).ToArray())
+                    Remove(key);
+                break;
+            case ReadSignals read:
+                Reply(cluster.ReadSignalsAsync(read));
                 break;
             case IRegistryCommand command:
                 registry.Forward(command);
@@ -107,7 +114,7 @@ public sealed class ClusterRegistryActor : UntypedActor
         }
     }
 
-    private void Feed(SubscribeSignals subscribe)
+    private void Subscribe(SubscribeSignals subscribe)
     {
         if (subscribe.Window < 1)
         {
@@ -115,17 +122,35 @@ public sealed class ClusterRegistryActor : UntypedActor
             return;
         }
 
-        if (!feeds.TryGetValue((Sender, subscribe.TubeId), out var feed))
+        var key = (Sender, subscribe.TubeId);
+        if (!feeds.TryGetValue(key, out var feed))
         {
-            feeds.Add((Sender, subscribe.TubeId), feed = Context.ActorOf(SignalFeed.Props(cluster, subscribe.TubeId, Sender)));
-            Context.Watch(feed);
+            feeds.Add(key, feed = new(Context.ActorOf(SignalFeed.Props(cluster, subscribe.TubeId, Sender))));
+            Context.Watch(Sender);
         }
 
-        feed.Forward(subscribe);
+        feed.Asked++;
+        feed.Actor.Forward(subscribe);
+    }
+
+    private void Remove((IActorRef Subscriber, TubeId Tube) key)
+    {
+        if (!feeds.Remove(key, out var feed))
+            return;
+        Context.Stop(feed.Actor);
+        if (!feeds.Keys.Any(f => f.Subscriber.Equals(key.Subscriber)))
+            Context.Unwatch(key.Subscriber);
+    }
+
+    private sealed class Feed(IActorRef actor)
+    {
+        public IActorRef Actor => actor;
+
+        public int Asked { get; set; }
     }
 
     // Props.Create wants a public constructor; only a node's own cluster room may make one.
-    private sealed class Producer(ITubeRegistry cluster, IActorRef registry) : IIndirectActorProducer
+    private sealed class Producer(ClusterRegistry cluster, IActorRef registry) : IIndirectActorProducer
     {
         public Type ActorType => typeof(ClusterRegistryActor);
 

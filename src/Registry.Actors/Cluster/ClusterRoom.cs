@@ -37,14 +37,14 @@ internal static class ClusterRoom
     private static IActorRef StartRegion(ActorSystem system, string name, Func<string, Props> props, IMessageExtractor extractor) =>
         ClusterSharding.Get(system).Start(name, props, ClusterShardingSettings.Create(system).WithRole(Role), extractor);
 
-    /// <summary>Where the room is found; it opens with the actor system, and callers that come earlier wait.</summary>
+    /// <summary>Where the room is found once the actor system has started.</summary>
     private sealed class Extension : IExtension
     {
-        private readonly TaskCompletionSource<ClusterRoomContext> room = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private volatile ClusterRoomContext? room;
 
-        public ClusterRoomContext Room => room.Task.IsCompletedSuccessfully ? room.Task.Result : throw new InvalidOperationException("The actor system has not started yet.");
+        public ClusterRoomContext Room => room ?? throw new InvalidOperationException("The actor system has not started yet.");
 
-        public void Open(ClusterRoomContext opened) => room.SetResult(opened);
+        public void Open(ClusterRoomContext opened) => room = opened;
     }
 
     private sealed class Provider : ExtensionIdProvider<Extension>

@@ -49,17 +49,21 @@ internal sealed class ClusterRoomContext(TubeRegistryNode node, ClusterNodes nod
 internal static class Asking
 {
     /// <exception cref="TimeoutException">There was no answer within the time.</exception>
-    public static async Task<RegistryReply> AskUntilAnsweredAsync(this IActorRef entries, object question, TimeSpan oneTry, TimeSpan limit, CancellationToken cancellationToken)
+    public static Task<RegistryReply> AskUntilAnsweredAsync(this IActorRef entries, object question, TimeSpan oneTry, TimeSpan limit, CancellationToken cancellationToken) =>
+        entries.AskUntilAnsweredAsync(_ => question, oneTry, limit, cancellationToken);
+
+    /// <summary>The same with a question that says how much of the time is left.</summary>
+    public static async Task<RegistryReply> AskUntilAnsweredAsync(this IActorRef entries, Func<TimeSpan, object> question, TimeSpan oneTry, TimeSpan limit, CancellationToken cancellationToken)
     {
         var started = TimeProvider.System.GetTimestamp();
         while (true)
         {
             var left = limit - TimeProvider.System.GetElapsedTime(started);
             if (left <= TimeSpan.Zero)
-                throw new TimeoutException($"The cluster did not answer {question.GetType().Name} within {limit.TotalSeconds:0.###} s.");
+                throw new TimeoutException($"The cluster did not answer within {limit.TotalSeconds:0.###} s.");
             try
             {
-                return await entries.Ask<RegistryReply>(question, left < oneTry ? left : oneTry, cancellationToken);
+                return await entries.Ask<RegistryReply>(question(left), left < oneTry ? left : oneTry, cancellationToken);
             }
             catch (AskTimeoutException)
             {

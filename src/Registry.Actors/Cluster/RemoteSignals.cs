@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using Registry.Messages;
 using Registry.Messages.Cluster;
@@ -13,81 +12,66 @@ internal sealed class RemoteSignals(ClusterRegistry registry, ClusterRoomContext
 {
     public async IAsyncEnumerable<TubeSignal> ReadAsync(long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        if (await registry.LocateAsync(tubeId, cancellationToken) is not { Node: { } node } place)
+        if (await LocateAsync(cancellationToken) is not { } node)
             yield break;
-        var tube = new KnownTube(tubeId, afterSequence);
-        if ((place.Found ?? await registry.FindTubeAsync(tubeId, cancellationToken)) is TubeFound found)
-            tube.Learn(found.Snapshot);
+        if (node == room.Nodes.Self)
+        {
+            await foreach (var signal in registry.ReadHere(tubeId, afterSequence, cancellationToken))
+                yield return signal;
+            yield break;
+        }
+
+        var tube = await KnowAsync(afterSequence, cancellationToken);
         while (true)
         {
             var reply = await registry.TryAskAsync(node, new ReadSignals(tubeId, tube.LastSequence, room.Settings.LongPoll), room.Settings.LongPoll + room.Settings.Try, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
-            if (room.Nodes.LossOf(node).IsCancellationRequested)
-                break;
             if (reply is Refused { Code: RefusalCode.TubeNotFound })
                 yield break;
-            if (reply is not SignalsRead read)
+            if (reply is SignalsRead read)
+            {
+                foreach (var signal in read.Signals)
+                {
+                    tube.Learn(signal);
+                    yield return signal;
+                }
+
+                if (read.Ended)
+                    yield break;
+            }
+            else if (room.Nodes.LossOf(node).IsCancellationRequested)
+            {
+                break;
+            }
+            else
             {
                 await Task.Delay(room.Settings.AskAgain, room.Time, cancellationToken);
-                continue;
             }
-
-            foreach (var signal in read.Signals)
-            {
-                tube.Learn(signal);
-                yield return signal;
-            }
-
-            if (read.Ended)
-                yield break;
         }
 
         foreach (var signal in tube.LostWith(room.Nodes.NameOf(node), room.Time.GetUtcNow()))
             yield return signal;
     }
-}
 
-/// <summary>What must be said of a tube when its node is lost: which channels it has, and which number comes next.</summary>
-internal sealed class KnownTube(TubeId tubeId, long afterSequence)
-{
-    private readonly HashSet<string> channels = [];
-
-    public long LastSequence { get; private set; } = afterSequence;
-
-    public bool HasEnded { get; private set; }
-
-    // One that was only associated has no channel to close.
-    public void Learn(TubeSnapshot tube) => channels.UnionWith(tube.Conversations.Where(c => c.Type != "associated").Select(c => c.ConversationId.ToString()));
-
-    /// <summary>Signals up to this one are not told here.</summary>
-    public void GoOnAfter(long sequence) => LastSequence = Math.Max(LastSequence, sequence);
-
-    public void Learn(TubeSignal signal)
+    // While a node that may have it does not answer, nobody knows.
+    private async Task<NodeAddress?> LocateAsync(CancellationToken cancellationToken)
     {
-        GoOnAfter(signal.Sequence);
-        switch (signal)
+        while (true)
         {
-            case ChannelOpened opened:
-                channels.Add(opened.ChannelId);
-                break;
-            case ChannelClosed closed:
-                channels.Remove(closed.ChannelId);
-                break;
-            case TubeClosed:
-                HasEnded = true;
-                break;
+            var place = await registry.LocateAsync(tubeId, cancellationToken);
+            if (place.Node is not null || place.Missing is null)
+                return place.Node;
+            await Task.Delay(room.Settings.AskAgain, room.Time, cancellationToken);
         }
     }
 
-    public ImmutableArray<TubeSignal> LostWith(string node, DateTimeOffset time)
+    // A number that the tube has not reached is as good as its last.
+    private async Task<KnownTube> KnowAsync(long afterSequence, CancellationToken cancellationToken)
     {
-        if (HasEnded)
-            return [];
-        HasEnded = true;
-        return
-        [
-            .. channels.Select(c => new ChannelClosed(tubeId, ++LastSequence, time, c, "tube_closed", CloseReason.ConnectionLost)),
-            new TubeClosed(tubeId, ++LastSequence, time, CloseReason.ConnectionLost, $"The node {node} was lost."),
-        ];
+        if (await registry.FindTubeAsync(tubeId, cancellationToken) is not TubeFound { Snapshot: var found })
+            return new(tubeId, afterSequence);
+        var tube = new KnownTube(tubeId, Math.Clamp(afterSequence, 0, found.LastSignal));
+        tube.Learn(found);
+        return tube;
     }
 }

@@ -4,95 +4,126 @@ using Registry.Messages;
 
 namespace Registry.Actors.Cluster;
 
-/// <summary>Tells one subscriber the signals of one tube, wherever it lives, as far as the subscriber's window allows.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "PostStop is an actor's Dispose.")]
+/// <summary>A feed has said its last to all that it was asked so far.</summary>
+/// <param name="Asked">How often it was asked.</param>
+internal sealed record FeedEnded(int Asked) : INoSerializationVerificationNeeded;
+
+/// <summary>
+/// Tells one subscriber the signals of one tube, wherever it lives, as far as the subscriber's window allows. The reading waits at the window rather than ending there,
+/// so that what happens meanwhile, the loss of the tube's node too, is told when the window moves. Its parent ends it.
+/// </summary>
 internal sealed class SignalFeed(ITubeRegistry cluster, TubeId tubeId, IActorRef subscriber) : UntypedActor
 {
     private readonly IActorRef self = Context.Self;
-    private CancellationTokenSource? reading;
-    private long last;
-    private long allowed;
+    private Reading? reading;
+    private int asked;
 
     public static Props Props(ITubeRegistry cluster, TubeId tubeId, IActorRef subscriber) => Akka.Actor.Props.Create(() => new SignalFeed(cluster, tubeId, subscriber));
 
-    protected override void PreStart() => Context.Watch(subscriber);
-
-    protected override void PostStop()
-    {
-        reading?.Cancel();
-        reading?.Dispose();
-    }
+    protected override void PostStop() => reading?.Stop();
 
     protected override void OnReceive(object message)
     {
         switch (message)
         {
             case SubscribeSignals subscribe:
-                Restart(subscribe);
+                asked++;
+                Subscribe(subscribe);
                 break;
             case Opened { Reading: var of } when of == reading:
                 subscriber.Tell(Done.Instance);
                 break;
             case Read { Signal: var signal, Reading: var of } when of == reading:
                 subscriber.Tell(signal);
-                last = signal.Sequence;
-                if (signal is TubeClosed)
-                    Context.Stop(Self);
+                reading.Last = signal.Sequence;
                 break;
-            case Refusal { Reply: var refused, Reading: var of } when of == reading:
-                subscriber.Tell(refused);
-                Context.Stop(Self);
-                break;
-            case Ended { Reading: var of } when of == reading && last < allowed:
-                Context.Stop(Self);
-                break;
-            case Terminated:
-                Context.Stop(Self);
-                break;
-            case Status.Failure { Cause: var cause }:
-                subscriber.Tell(new Refused(RefusalCode.InternalError, $"The signals of tube {tubeId} could not be read: {cause.Message}") { TubeId = tubeId });
-                Context.Stop(Self);
+            case Ended { Reading: var of, Refusal: var refusal } when of == reading:
+                if (refusal is not null)
+                    subscriber.Tell(refusal);
+                reading.Stop();
+                reading = null;
+                Context.Parent.Tell(new FeedEnded(asked));
                 break;
         }
     }
 
-    private void Restart(SubscribeSignals subscribe)
+    private void Subscribe(SubscribeSignals subscribe)
     {
-        reading?.Cancel();
-        reading = new();
-        last = Math.Max(0, subscribe.AfterSequence);
-        allowed = subscribe.Window is { } window ? last + window : long.MaxValue;
-        ReadAsync(reading, last, allowed).PipeTo(self, failure: e => new Status.Failure(e));
+        var after = Math.Max(0, subscribe.AfterSequence);
+        var allowed = subscribe.Window is { } window ? after + window : long.MaxValue;
+        if (reading is not null && reading.Last == after)
+        {
+            subscriber.Tell(Done.Instance);
+            reading.Allow(allowed);
+            return;
+        }
+
+        reading?.Stop();
+        reading = new(after, allowed);
+        ReadAsync(reading, after).PipeTo(self);
     }
 
-    private async Task<object> ReadAsync(CancellationTokenSource of, long after, long most)
+    private async Task<Ended> ReadAsync(Reading of, long after)
     {
         try
         {
-            var found = await cluster.FindTubeAsync(tubeId, of.Token);
-            if (found is not TubeFound)
-                return new Refusal(found, of);
+            if (await cluster.FindTubeAsync(tubeId, of.Token) is Refused refused)
+                return new(of, refused);
             self.Tell(new Opened(of));
             await foreach (var signal in cluster.Signals(tubeId, after, of.Token))
             {
+                await of.MayTellAsync(signal.Sequence);
                 self.Tell(new Read(signal, of));
-                if (signal.Sequence >= most)
-                    break;
             }
-        }
-        catch (OperationCanceledException) when (of.IsCancellationRequested)
-        {
-            // Another window has begun, or the subscriber is gone.
-        }
 
-        return new Ended(of);
+            return new(of, null);
+        }
+        catch (OperationCanceledException) when (of.Token.IsCancellationRequested)
+        {
+            return new(of, null); // of interest to nobody
+        }
+        catch (Exception e)
+        {
+            return new(of, new(RefusalCode.InternalError, $"The signals of tube {tubeId} could not be read: {e.Message}") { TubeId = tubeId });
+        }
     }
 
-    private sealed record Opened(CancellationTokenSource Reading) : INoSerializationVerificationNeeded;
+    /// <summary>One enumeration of the signals. The actor moves its window; its task waits there.</summary>
+    [SuppressMessage("Design", "CA1001", Justification = "Its task may still ask for the token when it is stopped; a source that is only cancelled holds nothing.")]
+    private sealed class Reading(long after, long allowed)
+    {
+        private readonly CancellationTokenSource stop = new();
+        private volatile TaskCompletionSource moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private long allowed = allowed;
 
-    private sealed record Read(TubeSignal Signal, CancellationTokenSource Reading) : INoSerializationVerificationNeeded;
+        public CancellationToken Token => stop.Token;
 
-    private sealed record Refusal(RegistryReply Reply, CancellationTokenSource Reading) : INoSerializationVerificationNeeded;
+        /// <summary>The last signal that was told. Touched by the actor only.</summary>
+        public long Last { get; set; } = after;
 
-    private sealed record Ended(CancellationTokenSource Reading) : INoSerializationVerificationNeeded;
+        public void Allow(long upTo)
+        {
+            Interlocked.Exchange(ref allowed, upTo);
+            Interlocked.Exchange(ref moved, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+        }
+
+        public async Task MayTellAsync(long sequence)
+        {
+            while (true)
+            {
+                var next = moved.Task; // before the look, or a move between the two would be missed
+                if (sequence <= Interlocked.Read(ref allowed))
+                    return;
+                await next.WaitAsync(Token);
+            }
+        }
+
+        public void Stop() => stop.Cancel();
+    }
+
+    private sealed record Opened(Reading Reading) : INoSerializationVerificationNeeded;
+
+    private sealed record Read(TubeSignal Signal, Reading Reading) : INoSerializationVerificationNeeded;
+
+    private sealed record Ended(Reading Reading, Refused? Refusal) : INoSerializationVerificationNeeded;
 }

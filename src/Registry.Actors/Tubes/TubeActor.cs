@@ -109,7 +109,9 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             case PeerStateChanged:
                 break; // Read again once the asker was answered.
             case CloseTube close:
-                refusal = new(RefusalCode.TubeClosing, "The tube was closed while it was being made.") { TubeId = id };
+                refusal = close.Reason == CloseReason.NodeStopped
+                    ? new(RefusalCode.Draining, "The node went out of service while the tube was being made. Ask another one.") { TubeId = id }
+                    : new(RefusalCode.TubeClosing, "The tube was closed while it was being made.") { TubeId = id };
                 BeginClose(close);
                 break;
             case OpenChannel open:

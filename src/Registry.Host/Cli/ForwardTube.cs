@@ -127,7 +127,7 @@ internal sealed class ForwardTube : IAsyncDisposable
             switch (signal)
             {
                 case IceCandidateFound found:
-                    await Maker.AddCandidatesAsync(remote.TubeId, [found.Candidate], cancellationToken);
+                    await SendCandidateAsync(found.Candidate, cancellationToken);
                     break;
                 case ConnectionStateChanged { State: TubeState.Ready }:
                     ready.TrySetResult();
@@ -139,6 +139,19 @@ internal sealed class ForwardTube : IAsyncDisposable
             }
         }
         throw Gone(local.TubeId);
+    }
+
+    // One that comes when the tube carries traffic already can only make its path better.
+    private async Task SendCandidateAsync(string candidate, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Maker.AddCandidatesAsync(remote.TubeId, [candidate], cancellationToken);
+        }
+        catch (CommandException e) when (ready.Task.IsCompleted)
+        {
+            report.Warn($"A candidate did not reach the gateway: {e.Message}");
+        }
     }
 
     private async Task<ForwardEnd> FollowRemoteAsync(CancellationToken cancellationToken)

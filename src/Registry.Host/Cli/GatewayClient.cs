@@ -58,10 +58,11 @@ internal sealed class GatewayClient : IDisposable
     public Task<JsonElement> ResumeAsync(CancellationToken cancellationToken) =>
         SendAsync<JsonElement>(HttpMethod.Delete, "v1/node/drain", null, cancellationToken);
 
-    /// <summary>All pages of the list.</summary>
-    public async Task<IReadOnlyList<TubeBody>> ListTubesAsync(string? filter, string? state, string? owner, CancellationToken cancellationToken)
+    /// <summary>All pages of the list, as one.</summary>
+    public async Task<ListBody<TubeBody>> ListTubesAsync(string? filter, string? state, string? owner, CancellationToken cancellationToken)
     {
         var tubes = new List<TubeBody>();
+        var incomplete = new SortedSet<string>(StringComparer.Ordinal);
         string? cursor = null;
         do
         {
@@ -69,10 +70,11 @@ internal sealed class GatewayClient : IDisposable
                 .Where(pair => pair.Item2 is not null).Select(pair => $"{pair.Item1}={Uri.EscapeDataString(pair.Item2!)}"));
             var page = await SendAsync<ListBody<TubeBody>>(HttpMethod.Get, $"v1/tubes?{query}", null, cancellationToken);
             tubes.AddRange(page.Items);
+            incomplete.UnionWith(page.IncompleteNodes);
             cursor = page.NextCursor;
         }
         while (cursor is not null);
-        return tubes;
+        return new(tubes) { IncompleteNodes = [.. incomplete] };
     }
 
     /// <summary>The tube's signals from the first, across interruptions of the stream; ends after <c>tube_closed</c>.</summary>

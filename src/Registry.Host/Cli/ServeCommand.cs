@@ -94,6 +94,8 @@ internal static class ServeCommand
             await output.WriteLineAsync("WARNING: --dev lets everyone who can reach this gateway connect to every port on this machine's loopback. Not for production.");
         await output.WriteLineAsync($"Dashboard: {url}");
         await output.WriteLineAsync($"Client:    registry forward -L 15432:127.0.0.1:5432 --gateway {url.GetLeftPart(UriPartial.Authority)}");
+        if (gateway.Membership is { IsOpen: true })
+            await output.WriteLineAsync("WARNING: the cluster's port is open beyond this machine and has no TLS: whoever reaches it can take part. Set registry.cluster.tls, or use a network of the cluster's own.");
         if (gateway.Membership is { } membership)
             await output.WriteLineAsync($"Cluster:   {membership.Address}");
         await output.FlushAsync();

@@ -21,9 +21,11 @@ internal static class TubesCommand
         {
             var tubes = await gateway.ListTubesAsync(result.GetValue(filter), result.GetValue(state), result.GetValue(owner), cancellationToken);
             if (result.GetValue(SharedOptions.Json))
-                await output.WriteLineAsync(JsonSerializer.Serialize(tubes, ApiJson.Options));
+                await output.WriteLineAsync(JsonSerializer.Serialize(tubes.Items, ApiJson.Options));
             else
-                await WriteTableAsync(output, tubes);
+                await WriteTableAsync(output, tubes.Items);
+            if (tubes.IncompleteNodes.Count > 0)
+                await result.InvocationConfiguration.Error.WriteLineAsync($"registry: the list lacks the tubes of nodes that did not answer: {string.Join(", ", tubes.IncompleteNodes)}");
         }));
         return command;
     }

@@ -170,6 +170,41 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
     }
 
     [Fact]
+    public async Task An_id_that_is_used_again_on_another_node_means_the_live_tube_wherever_it_is_asked_for()
+    {
+        var id = new TubeId("again");
+        var first = await cluster[0].CreateAsync("again-1", c => c with { TubeId = id });
+        await cluster[0].Registry.CloseTubeAsync(new(id, CloseReason.AIClosed));
+        foreach (var node in cluster.Nodes)
+            node.Node.Admission.IsDraining = node.Node.Name == first.Node; // so that it is placed elsewhere
+        await EventuallyAsync(() => cluster.Nodes.ShouldAllBe(n => n.Registry.Nodes.Single(o => o.Node == first.Node).State == NodeState.Draining));
+
+        var second = await cluster[1].CreateAsync("again-2", c => c with { TubeId = id });
+
+        second.Node.ShouldNotBe(first.Node);
+        foreach (var node in cluster.Nodes)
+        {
+            node.Node.Admission.IsDraining = false;
+            (await node.Registry.FindTubeAsync(id)).ShouldBeOfType<TubeFound>().Snapshot.ShouldSatisfyAllConditions(s => s.Node.ShouldBe(second.Node), s => s.State.ShouldBe(TubeState.Connecting));
+            (await node.Registry.AddCandidatesAsync(new(id, [""]))).ShouldBeOfType<Done>();
+            await using var signals = node.Registry.Signals(id).GetAsyncEnumerator();
+            (await signals.MoveNextAsync()).ShouldBeTrue();
+            signals.Current.ShouldNotBeOfType<TubeClosed>();
+        }
+
+        (await cluster[0].Registry.CreateAsync(new(new("again-3"), new EchoSettings()) { TubeId = id })).ShouldBeOfType<Refused>(); // a channel on it, whose peer is not there
+        cluster.Nodes.Sum(n => n.Registry.Directory.List().Count(t => t.TubeId == id)).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_watcher_that_comes_to_another_node_hears_that_the_tubes_of_one_that_is_gone_are_too()
+    {
+        await using var watch = cluster[0].Registry.WatchAsync("10.0.0.9:4053=deadbeef-3").GetAsyncEnumerator();
+
+        (await NextAsync(watch)).ShouldBe(new TubesListed(null, "10.0.0.9:4053"));
+    }
+
+    [Fact]
     public async Task A_watcher_sees_the_tubes_of_all_nodes_and_goes_on_where_it_stood()
     {
         await using var watch = cluster[0].Registry.WatchAsync().GetAsyncEnumerator();

@@ -25,6 +25,11 @@ public sealed class LossSpecs
             listed += watch.Current is TubesListed ? 1 : 0;
         }
 
+        using var inbox = Akka.Actor.Inbox.Create(cluster[0].System);
+        cluster[0].Asked.Tell(new SubscribeSignals(lost[0].TubeId) { Window = 1 }, inbox.Receiver);
+        (await inbox.ReceiveAsync(Patience)).ShouldBe(Done.Instance);
+        ((TubeSignal)await inbox.ReceiveAsync(Patience)).Sequence.ShouldBe(1);
+
         await victim.CrashAsync();
 
         foreach (var reader in readers)
@@ -35,6 +40,16 @@ public sealed class LossSpecs
             signals.Select(s => s.Sequence).ShouldBe(Enumerable.Range(1, signals.Count).Select(i => (long)i));
         }
 
+        // One that waits at its window hears of it when it goes on.
+        cluster[0].Asked.Tell(new SubscribeSignals(lost[0].TubeId, 1), inbox.Receiver);
+        (await inbox.ReceiveAsync(Patience)).ShouldBe(Done.Instance);
+        var told = new List<TubeSignal>();
+        do
+            told.Add((TubeSignal)await inbox.ReceiveAsync(Patience));
+        while (told[^1] is not TubeClosed);
+        told.Select(s => s.Sequence).ShouldBe(Enumerable.Range(2, told.Count).Select(i => (long)i));
+        ((TubeClosed)told[^1]).Reason.ShouldBe(CloseReason.ConnectionLost);
+
         var reported = new List<TubeId>();
         while (reported.Count < lost.Length)
         {
@@ -44,6 +59,8 @@ public sealed class LossSpecs
         }
 
         reported.ShouldBe(lost.Select(t => t.TubeId), ignoreOrder: true);
+        (await watch.MoveNextAsync()).ShouldBeTrue();
+        watch.Current.ShouldBeOfType<TubesListed>().Node.ShouldBe(victim.Node.Name); // nothing is left of it
         foreach (var tube in kept)
             (await cluster[0].Registry.FindConversationAsync(tube.ConversationId)).ShouldBeOfType<TubeFound>().Snapshot.TubeId.ShouldBe(tube.TubeId);
         foreach (var again in await Task.WhenAll(lost.Select(t => cluster[2].CreateAsync(t.ConversationId.ToString()))))

@@ -20,6 +20,7 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
     private readonly ConversationId conversation;
     private readonly ConversationEntry entry;
     private readonly Dictionary<Guid, Asking> asking = [];
+    private readonly Dictionary<Guid, (RegistryReply Reply, long At)> answered = []; // for an asker whose repetition crossed the answer
     private NodeAddress? watched;
     private bool wasClosed; // by a call: closing it once more succeeds
 
@@ -55,6 +56,7 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
                 break;
             case AbandonOpen abandon:
                 asking.Remove(abandon.OpenId);
+                answered.Remove(abandon.OpenId);
                 entry.Abandon(abandon.OpenId);
                 break;
             case PlaceTaken taken:
@@ -80,10 +82,10 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
                 Stash.Stash();
                 break;
             case FindConversation find:
-                Ask(find, TubeActor.NotFound(conversation));
+                AskHolder(find, TubeActor.NotFound(conversation));
                 break;
             case CloseConversation close:
-                Ask(close, wasClosed ? Done.Instance : TubeActor.NotFound(conversation));
+                AskHolder(close, wasClosed ? Done.Instance : TubeActor.NotFound(conversation));
                 wasClosed |= entry.Holder is not null;
                 break;
             case Terminated terminated when watched is { } node && room.Nodes.ActorOf(node).Equals(terminated.ActorRef):
@@ -93,7 +95,7 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
             case CheckLeases:
                 AbandonSilent();
                 break;
-            case ReceiveTimeout when entry.IsIdle:
+            case ReceiveTimeout when entry.IsIdle && answered.Count == 0:
                 Context.Parent.Tell(new Passivate(PoisonPill.Instance));
                 break;
             case ReceiveTimeout or Terminated:
@@ -110,6 +112,12 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
 
     private void Open(OpenConversation open)
     {
+        if (answered.TryGetValue(open.OpenId, out var before))
+        {
+            Sender.Tell(before.Reply);
+            return;
+        }
+
         var now = room.Time.GetTimestamp();
         if (asking.TryGetValue(open.OpenId, out var known))
         {
@@ -118,8 +126,7 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
         else
         {
             asking.Add(open.OpenId, new() { Asker = Sender, AskedAt = now, SeenAt = now });
-            if (!Timers.IsTimerActive(nameof(CheckLeases)))
-                Timers.StartSingleTimer(nameof(CheckLeases), CheckLeases.Instance, LeaseCheck);
+            CheckLater();
         }
 
         entry.Open(new(open.OpenId, open.Command, open.At));
@@ -134,14 +141,22 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
             entry.Abandon(wish);
         }
 
-        if (asking.Count > 0)
+        foreach (var (wish, _) in answered.Where(a => room.Time.GetElapsedTime(a.Value.At) > room.Settings.Lease).ToArray())
+            answered.Remove(wish);
+        if (asking.Count > 0 || answered.Count > 0)
+            CheckLater();
+    }
+
+    private void CheckLater()
+    {
+        if (!Timers.IsTimerActive(nameof(CheckLeases)))
             Timers.StartSingleTimer(nameof(CheckLeases), CheckLeases.Instance, LeaseCheck);
     }
 
-    private void Ask(EntryEffect.Place place) =>
+    private void Send(EntryEffect.Place place) =>
         room.Nodes.ActorOf(place.Node).Tell(new Place(place.Wish.Id, place.Epoch, Remaining(place), place.OnlyIfHeld));
 
-    private void Ask(IRegistryCommand command, RegistryReply otherwise)
+    private void AskHolder(IRegistryCommand command, RegistryReply otherwise)
     {
         if (entry.Holder is { } holder)
             room.Nodes.ActorOf(holder.Node).Forward(command);
@@ -155,11 +170,11 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
         {
             case EntryEffect.Place place:
                 room.Nodes.CountPlacement(place.Node);
-                Ask(place);
+                Send(place);
                 Timers.StartSingleTimer(nameof(PlaceOverdue), new PlaceOverdue(place.Wish.Id, place.Node), room.Settings.PlacementTimeout);
                 break;
             case EntryEffect.Remind remind:
-                Ask(remind.Placed);
+                Send(remind.Placed);
                 break;
             case EntryEffect.Unplace unplace:
                 room.Nodes.ActorOf(unplace.Node).Tell(new Unplace(unplace.WishId));
@@ -171,8 +186,11 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
             case EntryEffect.Answer answer:
                 if (answer.Reply is TubeCreated or Done)
                     wasClosed = false;
-                if (asking.Remove(answer.WishId, out var asked))
-                    asked.Asker.Tell(answer.Reply);
+                if (!asking.Remove(answer.WishId, out var asked))
+                    break;
+                asked.Asker.Tell(answer.Reply);
+                answered[answer.WishId] = (answer.Reply, room.Time.GetTimestamp());
+                CheckLater();
                 break;
         }
     }

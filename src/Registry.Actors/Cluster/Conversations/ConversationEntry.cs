@@ -147,7 +147,9 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
     {
         if (!IsAsked(wishId, node) || attempt!.IsTaken)
             return;
-        effects.Add(new EntryEffect.Unplace(node, wishId));
+        // What a node that carries the conversation was asked may be a wish that it answered before, and must not cost its asker the tube.
+        if (!attempt.OnlyIfHeld)
+            effects.Add(new EntryEffect.Unplace(node, wishId));
         attempt.Silent++;
         Next();
     }
@@ -204,7 +206,12 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
     {
         if (Holder?.Node == node)
             Holder = null;
-        if (attempt?.Node == node)
+        if (attempt is { OnlyIfHeld: true } asked && asked.Node == node)
+        {
+            waiting.AddFirst(asked.Wish);
+            attempt = null;
+        }
+        else if (attempt?.Node == node)
         {
             attempt.Silent++;
             Next();

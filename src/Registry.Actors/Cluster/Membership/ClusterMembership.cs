@@ -1,3 +1,4 @@
+using System.Net;
 using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Cluster;
@@ -38,6 +39,9 @@ public sealed class ClusterMembership : IExtension
 
     /// <summary>Where the other nodes reach this one, as <c>host:port</c>.</summary>
     public string Address => NodeName.Of(cluster.SelfAddress);
+
+    /// <summary>Whether whoever reaches the node's port can take part in the cluster: it is bound beyond loopback, without TLS.</summary>
+    public bool IsOpen => options.Tls.CertificateFile is null && options.Hostname != "localhost" && !(IPAddress.TryParse(options.Hostname, out var address) && IPAddress.IsLoopback(address));
 
     /// <summary><see cref="NodeState.Joining"/>, <see cref="NodeState.Up"/> or <see cref="NodeState.Leaving"/>, the last one also when it has left.</summary>
     public NodeState State => shutdown.ShutdownReason is not null || cluster.IsTerminated

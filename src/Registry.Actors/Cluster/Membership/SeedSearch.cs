@@ -11,14 +11,12 @@ internal sealed class SeedSearch : ReceiveActor, IWithTimers
 {
     private readonly ClusterDiscoveryOptions options;
     private readonly Akka.Cluster.Cluster cluster = Akka.Cluster.Cluster.Get(Context.System);
-    private readonly ServiceDiscovery discovery;
     private readonly ILoggingAdapter log = Context.GetLogger();
     private Address[] found = [];
 
-    public SeedSearch(ClusterDiscoveryOptions options)
+    public SeedSearch(ClusterDiscoveryOptions options, ServiceDiscovery discovery)
     {
         this.options = options;
-        discovery = Discovery.Get(Context.System).LoadServiceDiscovery(options.Method!);
         Receive<Look>(_ => discovery.Lookup(options.ServiceName, options.Interval).PipeTo(
             Self,
             success: resolved => new Found(resolved.Addresses),
@@ -39,7 +37,7 @@ internal sealed class SeedSearch : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(ClusterDiscoveryOptions options) => Akka.Actor.Props.Create(() => new SeedSearch(options));
+    public static Props Props(ClusterDiscoveryOptions options, ServiceDiscovery discovery) => Akka.Actor.Props.Create(() => new SeedSearch(options, discovery));
 
     protected override void PreStart()
     {

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Cluster.Hosting;
 using Akka.Configuration;
+using Akka.Discovery;
 using Akka.Hosting;
 using Akka.Remote.Hosting;
 using Registry.Actors.Cluster;
@@ -77,7 +78,7 @@ public static class TubeRegistryClusterExtensions
     {
         var cluster = Akka.Cluster.Cluster.Get(system);
         if (options.Discovery.Method is not null)
-            system.ActorOf(SeedSearch.Props(options.Discovery), "seed-search");
+            system.ActorOf(SeedSearch.Props(options.Discovery, Discovery.Get(system).LoadServiceDiscovery(options.Discovery.Method)), "seed-search");
         else if (options.SeedNodes.Count > 0)
             cluster.JoinSeedNodes(options.SeedNodes.Select(seed => TubeRegistryClusterOptions.ParseEndPoint(seed)!)
                 .Select(seed => new Address(cluster.SelfAddress.Protocol, cluster.SelfAddress.System, seed.Host, seed.Port)));

@@ -11,7 +11,7 @@ namespace Registry.Actors.Cluster.Nodes;
 
 /// <summary>
 /// Acts for this node: makes what entries place here, says what the node carries, and does with the node's own registry whatever another node asks. It is the one
-/// actor that other nodes speak to, and acts on this node only.
+/// actor of a node that commands of other nodes come to, and acts on this node only.
 /// </summary>
 internal sealed class ClusterNodeActor : SteadyActor
 {
@@ -23,6 +23,7 @@ internal sealed class ClusterNodeActor : SteadyActor
     private readonly IActorRef registry;
     private readonly TubeRegistryClient local;
     private readonly Dictionary<Guid, Placement> placements = [];
+    private readonly Dictionary<ConversationId, List<Placement>> placementsOf = [];
     private readonly Dictionary<ConversationId, (TubeId TubeId, long Epoch)> epochs = [];
     private readonly IActorRef self;
 
@@ -110,6 +111,9 @@ internal sealed class ClusterNodeActor : SteadyActor
 
         var placement = new Placement(place.OpenId, conversation, place.Command, place.Command is CreateTube create ? create.TubeId ?? TubeId.NewId() : ((AssociateConversation)place.Command).TubeId) { Epoch = place.Epoch };
         placements.Add(place.OpenId, placement);
+        if (!placementsOf.TryGetValue(conversation, out var all))
+            placementsOf.Add(conversation, all = []);
+        all.Add(placement);
         if (place.OnlyIfHeld && WhyNotHeld(placement) is { } refused)
             Settle(new(placement, refused));
         else
@@ -121,7 +125,7 @@ internal sealed class ClusterNodeActor : SteadyActor
     {
         var conversation = placement.ConversationId;
         if (!node.Directory.TryGet(conversation, out var tube))
-            return placements.Values.Any(p => p != placement && p.ConversationId == conversation && p.Reply is null) ? null : TubeActor.NotFound(conversation);
+            return Of(conversation).Any(p => p != placement && p.Reply is null) ? null : TubeActor.NotFound(conversation);
         return placement.Command is AssociateConversation associate && associate.TubeId != tube.TubeId ? TubeActor.Exists(conversation, tube.TubeId) : null;
     }
 
@@ -135,9 +139,10 @@ internal sealed class ClusterNodeActor : SteadyActor
         {
             if (NeedsTubeOfOwner(create))
             {
+                reserved = true; // or may be, from here on
                 if (await room.ReserveAsync(create.Owner!, placement.TubeId, placement.Stop.Token) is Refused full)
                     return full;
-                reserved = placement.IsReserved = true;
+                placement.IsReserved = true;
             }
 
             var reply = await local.CreateAsync(create, placement.Stop.Token);
@@ -199,7 +204,7 @@ internal sealed class ClusterNodeActor : SteadyActor
     private void CloseMade(Placement placement)
     {
         if (placement.Reply is not (TubeCreated or Done) || !node.Directory.TryGet(placement.ConversationId, out var tube)
-            || placements.Values.Any(p => p != placement && p.ConversationId == placement.ConversationId && p.Reply is TubeCreated or Done))
+            || Of(placement.ConversationId).Any(p => p != placement && p.Reply is TubeCreated or Done))
             return;
         CloseOn(tube, placement.ConversationId, CloseReason.Client, "The create was cancelled because its asker gave up.");
     }
@@ -225,16 +230,21 @@ internal sealed class ClusterNodeActor : SteadyActor
     {
         if (epochs.TryGetValue(released.ConversationId, out var known) && known.TubeId == released.TubeId)
             epochs.Remove(released.ConversationId);
-        foreach (var placement in placements.Values.Where(p => p.ConversationId == released.ConversationId && p.Reply is not null).ToArray())
+        foreach (var placement in Of(released.ConversationId).Where(p => p.Reply is not null).ToArray())
             Drop(placement);
         room.Conversations.Tell(new ConversationEnded(released.ConversationId, released.TubeId, room.Nodes.Self));
     }
 
     private void Drop(Placement placement)
     {
-        if (placements.Remove(placement.OpenId))
-            placement.Stop.Dispose();
+        if (!placements.Remove(placement.OpenId))
+            return;
+        placement.Stop.Dispose();
+        if (placementsOf[placement.ConversationId] is var all && all.Remove(placement) && all.Count == 0)
+            placementsOf.Remove(placement.ConversationId);
     }
+
+    private List<Placement> Of(ConversationId conversation) => placementsOf.GetValueOrDefault(conversation) ?? [];
 
     private long EpochOf(ConversationId conversation) => epochs.GetValueOrDefault(conversation).Epoch;
 

@@ -4,6 +4,7 @@ using System.Diagnostics.CodeAnalysis;
 using Akka.Actor;
 using Akka.Cluster;
 using Registry.Actors.Hosting;
+using Registry.Actors.ReadModel;
 using Registry.Messages;
 using Registry.Messages.Cluster;
 
@@ -44,8 +45,6 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
 
     public bool IsMember(NodeAddress one) => members.ContainsKey(one);
 
-    public bool IsUnreachable(NodeAddress one) => unreachable.Contains(one);
-
     /// <summary>The actor that acts for a node.</summary>
     public IActorRef ActorOf(NodeAddress one) =>
         actors.GetOrAdd(one, static (n, s) => s.Provider.ResolveActorRef($"{n.Address}/user/{ClusterNodeActor.ActorName}"), system);
@@ -65,15 +64,15 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
 
     /// <summary>
     /// The nodes to ask for one more tube, the least loaded first: those that are up, answer, and take some by their last report. Those that are full come late, for a
-    /// report is a moment old, and those that have come and not reported yet come last.
+    /// report is a moment old; those that are going out of service, or have come and not reported yet, come last.
     /// </summary>
     public IReadOnlyList<NodeAddress> Candidates() =>
     [
         .. from one in members
            where one.Value is MemberStatus.Up or MemberStatus.WeaklyUp && !unreachable.Contains(one.Key)
            let heard = loads.GetValueOrDefault(one.Key)
-           where heard is null || (time.GetElapsedTime(heard.At) < LoadLife && !heard.Load.Capacity.IsDraining)
-           orderby heard is null, heard?.IsFull, heard?.Fullness, one.Key.Address
+           where heard is null || time.GetElapsedTime(heard.At) < LoadLife
+           orderby heard is null || heard.Load.Capacity.IsDraining, heard?.IsFull, heard?.Fullness, one.Key.Address
            select one.Key,
     ];
 
@@ -84,8 +83,12 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
             Interlocked.Increment(ref heard.Placed);
     }
 
-    /// <summary>A node has reported.</summary>
-    public void Hear(NodeLoad load) => loads[load.Node] = new(load, time.GetTimestamp());
+    /// <summary>A node has reported; one that is lost no longer counts.</summary>
+    public void Hear(NodeLoad load)
+    {
+        if (!LossOf(load.Node).IsCancellationRequested)
+            loads[load.Node] = new(load, time.GetTimestamp());
+    }
 
     /// <summary>The cluster has changed.</summary>
     public void Update(ClusterEvent.CurrentClusterState state)
@@ -103,7 +106,9 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
     }
 
     /// <summary>Every node, for people.</summary>
-    public IReadOnlyList<NodeSnapshot> Describe() => [.. members.Select(m => Describe(m.Key, m.Value)).OrderBy(n => n.Node, StringComparer.Ordinal)];
+    public IReadOnlyList<NodeSnapshot> Describe() => IsMember(Self)
+        ? [.. members.Select(m => Describe(m.Key, m.Value)).OrderBy(n => n.Node, StringComparer.Ordinal)]
+        : [new(node.Name, Short(Self.Address), NodeState.Joining) { Capacity = node.Admission.Read(), Version = RegistryReads.Version, Since = node.Reads.Since }];
 
     public static NodeAddress Of(UniqueAddress address) => new(address.Address.ToString(), address.Uid);
 

@@ -56,6 +56,7 @@ internal sealed class OwnerActor : SteadyActor, IWithTimers
                 break;
             case ReleaseTube release:
                 tubes.Remove(release.TubeId);
+                waiting.RemoveAll(w => w.Request.TubeId == release.TubeId);
                 break;
             case OwnerHeld held when isAsking:
                 Hear(held);
@@ -65,6 +66,9 @@ internal sealed class OwnerActor : SteadyActor, IWithTimers
                 break;
             case ReceiveTimeout when tubes.Count == 0 && !isAsking:
                 Context.Parent.Tell(new Passivate(PoisonPill.Instance));
+                break;
+            case ReceiveTimeout when !isAsking:
+                Verify(); // What ended unheard must not keep the entry for ever.
                 break;
             case OwnerHeld or AskAgain or ReceiveTimeout:
                 break;
@@ -92,12 +96,16 @@ internal sealed class OwnerActor : SteadyActor, IWithTimers
         {
             waiting.RemoveAll(w => w.Request.TubeId == reserve.TubeId); // it asks again
             waiting.Add((reserve, Sender));
-            if (isAsking)
-                return;
-            isAsking = true;
-            answered.Clear();
-            Ask();
+            if (!isAsking)
+                Verify();
         }
+    }
+
+    private void Verify()
+    {
+        isAsking = true;
+        answered.Clear();
+        Ask();
     }
 
     private void Ask()
