@@ -163,13 +163,16 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
             return;
         }
 
+        if (attempt!.Epoch != placed)
+            return; // of an earlier placement of the wish on this node, which was given up and told so
+
         if (reply is Refused refused)
         {
             Refuse(refused);
             return;
         }
 
-        if (Carrier(attempt!.Wish.Command, reply) is { } tube)
+        if (Carrier(attempt.Wish.Command, reply) is { } tube)
             Hold(new(node, tube, placed));
         Finish(reply);
     }
