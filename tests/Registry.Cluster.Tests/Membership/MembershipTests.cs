@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Registry.Cluster.Tests.Scenarios;
 using Registry.Host.Cli;
 using Xunit.Abstractions;
 
@@ -16,8 +17,10 @@ public sealed class MembershipTests(ITestOutputHelper log)
         await using var cluster = await GatewayCluster.StartAsync(3);
         log.WriteLine($"3 nodes up and ready after {time.ElapsedMilliseconds} ms");
 
+        await cluster.KnowEachOtherAsync();
+        var names = cluster.Nodes.Select(node => node.Name).ToArray();
         foreach (var node in cluster.Nodes)
-            (await CreateTubeAsync(node)).GetProperty("node").GetString().ShouldBe(node.Name);
+            (await node.CreateAsync($"asked-of-{node.Name}")).Node.ShouldBeOneOf(names);
 
         // One node leaves in order: the others neither miss it nor wait for it.
         var leaving = cluster.Nodes[0];
@@ -40,7 +43,10 @@ public sealed class MembershipTests(ITestOutputHelper log)
     {
         await using var cluster = await GatewayCluster.StartAsync(3);
         var left = cluster.Nodes[2];
-        var tube = (await CreateTubeAsync(left)).GetProperty("tubeId").GetString();
+        await cluster.KnowEachOtherAsync();
+        // Where a tube goes is the cluster's choice; of so many one goes to each node.
+        var tubes = await GatewayApi.CreateAllAsync(cluster.Nodes, Enumerable.Range(0, 12).Select(i => $"c-{i}"));
+        var tube = tubes.First(t => t.Node == left.Name).TubeId;
         var signals = left.Http.GetStringAsync($"/v1/tubes/{tube}/signals");
 
         var time = Stopwatch.StartNew();
@@ -108,11 +114,4 @@ public sealed class MembershipTests(ITestOutputHelper log)
     /// <summary>The last line for people; Akka's log may go on for a moment after it.</summary>
     internal static string LastLine(ClusterProcess node) =>
         node.Errors.Split('\n').LastOrDefault(line => line.StartsWith("registry: ", StringComparison.Ordinal)) ?? node.Errors;
-
-    private static async Task<JsonElement> CreateTubeAsync(ClusterProcess node)
-    {
-        using var answer = await node.Http.PostAsJsonAsync("/v1/tubes", new { conversationId = $"of-{node.Name}", settings = new { conversationType = "echo" } });
-        answer.StatusCode.ShouldBe(HttpStatusCode.Created, node.Errors);
-        return await answer.Content.ReadFromJsonAsync<JsonElement>();
-    }
 }

@@ -1,12 +1,11 @@
 using System.Runtime.Serialization;
 using Akka.Actor;
 using Akka.Configuration;
-using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Registry.Actors;
+using Microsoft.Extensions.Logging;
 using Registry.Actors.Cluster.Membership;
-using Registry.Actors.Hosting;
+using Registry.Host.Serving;
 using Registry.Messages;
 
 namespace Registry.Cluster.Tests.Membership;
@@ -47,12 +46,7 @@ public sealed class StrictSerializationTests
     private static async Task<IHost> StartNodeAsync()
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
-        builder.Services.AddLogging();
-        builder.Services.AddAkka("registry", (akka, _) => akka
-            .ConfigureLoggers(loggers => loggers.ClearLoggers())
-            .AddHocon("akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
-            .WithRegistryProtocol()
-            .WithTubeRegistryCluster(options => options.Port = 0));
+        new RegistrySetup { Configuration = ConfigurationFactory.ParseString("registry.cluster { enabled = on, port = 0 }") }.AddTo(builder.Services, LogLevel.Critical);
         var host = builder.Build();
         await host.StartAsync();
         return host;
