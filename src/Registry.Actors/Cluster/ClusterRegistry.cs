@@ -144,15 +144,15 @@ internal sealed class ClusterRegistry : ITubeRegistry
     }
 
     /// <summary>Finds the node that has a tube: this one, the one where it was found last, or whichever says so.</summary>
-    internal async ValueTask<Place> LocateAsync(TubeId tubeId, CancellationToken cancellationToken)
+    private async ValueTask<Place> LocateAsync(TubeId tubeId, CancellationToken cancellationToken)
     {
         if (node.Directory.TryGet(tubeId, out _))
             return new(Room.Nodes.Self, null, null);
         return Room.Places.TryGet(tubeId, out var known) && Room.Nodes.IsMember(known) ? new(known, null, null) : await SearchAsync(tubeId, cancellationToken);
     }
 
-    /// <summary>Finds it by asking, whatever was known. One that has ended counts only when no node has a live one of its id.</summary>
-    private async Task<Place> SearchAsync(TubeId tubeId, CancellationToken cancellationToken)
+    /// <summary>Finds it by asking, whatever was known of other nodes. One that has ended counts only when no node has a live one of its id.</summary>
+    internal async Task<Place> SearchAsync(TubeId tubeId, CancellationToken cancellationToken)
     {
         Place? ended = null;
         if (node.Reads.Find(tubeId) is TubeFound here)
@@ -216,9 +216,9 @@ internal sealed class ClusterRegistry : ITubeRegistry
                 return await here();
             var reply = await TryAskAsync(one, command, work + Grace, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
-            if (reply is Refused { Code: RefusalCode.TubeNotFound } && known && place.Found is null)
+            if (reply is Refused { Code: RefusalCode.TubeNotFound } or TubeFound { Snapshot.State: TubeState.Closed } && known && place.Found is null)
             {
-                Room.Places.Forget(command.TubeId); // It was there once.
+                Room.Places.Forget(command.TubeId); // It was there once, and its id may be used again.
                 continue;
             }
 

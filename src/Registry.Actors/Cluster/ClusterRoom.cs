@@ -23,7 +23,8 @@ internal static class ClusterRoom
     internal static void Start(ExtendedActorSystem system, IActorRegistry actors, ClusterSettings settings)
     {
         var node = TubeRegistryNode.Get(system);
-        var registry = actors.Get<RegistryActor>();
+        if (!actors.TryGet<RegistryActor>(out var registry))
+            throw new InvalidOperationException("WithTubeRegistryCluster needs a registry: call WithTubeRegistry before it.");
         var room = new ClusterRoomContext(node, new(system, node, node.Time), settings);
         system.WithExtension<Extension, Provider>().Open(room);
         room.Recovery = system.ActorOf(ShardRecovery.Props(room), "tube-cluster-recovery");

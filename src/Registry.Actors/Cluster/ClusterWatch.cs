@@ -109,6 +109,8 @@ internal sealed class ClusterWatch(ClusterRegistry registry, ClusterRoomContext 
             cancellationToken.ThrowIfCancellationRequested();
             if (reply is not EventsRead read)
             {
+                if (room.Nodes.LossOf(node).IsCancellationRequested)
+                    break;
                 await Task.Delay(room.Settings.AskAgain, room.Time, cancellationToken);
                 continue;
             }

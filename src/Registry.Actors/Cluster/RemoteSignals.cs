@@ -58,7 +58,7 @@ internal sealed class RemoteSignals(ClusterRegistry registry, ClusterRoomContext
     {
         while (true)
         {
-            var place = await registry.LocateAsync(tubeId, cancellationToken);
+            var place = await registry.SearchAsync(tubeId, cancellationToken);
             if (place.Node is not null || place.Missing is null)
                 return place.Node;
             await Task.Delay(room.Settings.AskAgain, room.Time, cancellationToken);

@@ -81,6 +81,23 @@ public sealed class ConversationEntrySpecs
     }
 
     [Fact]
+    public void A_wish_whose_holder_does_not_answer_waits_for_the_holder_or_its_loss()
+    {
+        entry.Recovered(new Holder(C, T1, 5));
+        var wish = Create();
+        entry.Open(wish);
+        Placed().Node.ShouldBe(C);
+
+        entry.Overdue(wish.Id, C);
+        entry.TakeEffects().ShouldBeEmpty();
+        entry.Open(wish);
+        Placed().Node.ShouldBe(C);
+        entry.NodeLost(C);
+
+        Placed().ShouldSatisfyAllConditions(p => p.Node.ShouldBe(A), p => p.Wish.ShouldBe(wish));
+    }
+
+    [Fact]
     public void An_end_that_comes_before_it_is_known_what_is_carried_is_not_forgotten()
     {
         entry.Ended(A, T1);
@@ -124,9 +141,9 @@ public sealed class ConversationEntrySpecs
     public void A_full_node_is_passed_over()
     {
         var wish = Vacant(Create());
-        Placed();
+        var place = Placed();
 
-        entry.Settled(wish.Id, now, A, Full(3));
+        entry.Settled(wish.Id, place.Epoch, A, Full(3));
 
         Placed().Node.ShouldBe(B);
     }
@@ -138,8 +155,9 @@ public sealed class ConversationEntrySpecs
         var wish = Vacant(Create());
         foreach (var (node, seconds) in new[] { (A, 3), (B, 1), (C, 2) })
         {
-            Placed().Node.ShouldBe(node);
-            entry.Settled(wish.Id, now, node, Full(seconds));
+            var place = Placed();
+            place.Node.ShouldBe(node);
+            entry.Settled(wish.Id, place.Epoch, node, Full(seconds));
         }
 
         var refused = Answered().ShouldBeOfType<Refused>();
@@ -152,16 +170,18 @@ public sealed class ConversationEntrySpecs
     {
         candidates = [A, B];
         var wish = Vacant(Create(maxWait: TimeSpan.FromMinutes(1)));
-        ((CreateTube)Placed().Command).MaxWait.ShouldBeNull();
-        entry.Settled(wish.Id, now, A, Full(1));
-        ((CreateTube)Placed().Command).MaxWait.ShouldBeNull();
-        entry.Settled(wish.Id, now, B, Full(2));
+        foreach (var seconds in new[] { 1, 2 })
+        {
+            var asked = Placed();
+            ((CreateTube)asked.Command).MaxWait.ShouldBeNull();
+            entry.Settled(wish.Id, asked.Epoch, asked.Node, Full(seconds));
+        }
 
         var place = Placed();
 
         place.Node.ShouldBe(A);
         ((CreateTube)place.Command).MaxWait.ShouldBe(TimeSpan.FromMinutes(1));
-        entry.Settled(wish.Id, now, A, Full(5));
+        entry.Settled(wish.Id, place.Epoch, A, Full(5));
         Answered().ShouldBe(Full(5));
     }
 
@@ -169,10 +189,10 @@ public sealed class ConversationEntrySpecs
     public void A_refusal_that_another_node_would_give_too_is_the_answer()
     {
         var wish = Vacant(Create());
-        Placed();
+        var place = Placed();
         var refused = new Refused(RefusalCode.InvalidSdp, "no");
 
-        entry.Settled(wish.Id, now, A, refused);
+        entry.Settled(wish.Id, place.Epoch, A, refused);
 
         Answered().ShouldBe(refused);
     }
@@ -185,8 +205,8 @@ public sealed class ConversationEntrySpecs
 
         entry.Overdue(wish.Id, A);
 
-        entry.TakeEffects().ShouldBe([new EntryEffect.Unplace(A, wish.Id), new EntryEffect.Place(B, wish, old, wish.Command, false)]);
-        entry.Settled(wish.Id, old, B, Made(T2));
+        entry.TakeEffects().ShouldBe([new EntryEffect.Unplace(A, wish.Id), new EntryEffect.Place(B, wish, old + 1, wish.Command, false)]);
+        entry.Settled(wish.Id, old + 1, B, Made(T2));
         entry.TakeEffects();
         entry.Settled(wish.Id, old, A, Made(T1));
         entry.TakeEffects().ShouldBe([new EntryEffect.Unplace(A, wish.Id)]);
@@ -234,9 +254,10 @@ public sealed class ConversationEntrySpecs
     public void A_create_that_names_a_tube_is_placed_on_its_node_only()
     {
         var wish = Vacant(Create() with { At = C });
-        Placed().Node.ShouldBe(C);
+        var place = Placed();
+        place.Node.ShouldBe(C);
 
-        entry.Settled(wish.Id, now, C, Full(1));
+        entry.Settled(wish.Id, place.Epoch, C, Full(1));
 
         Answered().ShouldBe(Full(1));
     }
@@ -343,9 +364,9 @@ public sealed class ConversationEntrySpecs
     public void A_node_that_knew_of_the_conversation_when_the_entry_did_not_is_believed()
     {
         var wish = Vacant(Create());
-        Placed();
+        var place = Placed();
 
-        entry.Settled(wish.Id, now, A, new Refused(RefusalCode.ConversationExists, "") { TubeId = T1 });
+        entry.Settled(wish.Id, place.Epoch, A, new Refused(RefusalCode.ConversationExists, "") { TubeId = T1 });
 
         entry.Holder!.Value.TubeId.ShouldBe(T1);
     }

@@ -147,9 +147,15 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
     {
         if (!IsAsked(wishId, node) || attempt!.IsTaken)
             return;
-        // What a node that carries the conversation was asked may be a wish that it answered before, and must not cost its asker the tube.
-        if (!attempt.OnlyIfHeld)
-            effects.Add(new EntryEffect.Unplace(node, wishId));
+        if (attempt.OnlyIfHeld)
+        {
+            // Nobody else can say. The asker repeats its wish, until the node answers or is lost.
+            attempt = null;
+            Pump();
+            return;
+        }
+
+        effects.Add(new EntryEffect.Unplace(node, wishId));
         attempt.Silent++;
         Next();
     }
@@ -232,8 +238,7 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
         if (!isRecovered || attempt is not null || waiting.First is not { Value: var wish })
             return;
         waiting.RemoveFirst();
-        epoch = Math.Max(epoch + 1, nowMs());
-        attempt = new(wish, epoch, Holder is { } holder ? [holder.Node] : wish.At is { } at ? [at] : candidates(), Holder is not null);
+        attempt = new(wish, Holder is { } holder ? [holder.Node] : wish.At is { } at ? [at] : candidates(), Holder is not null);
         Next();
     }
 
@@ -251,6 +256,8 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
     private void Ask(NodeAddress node, bool mayWait)
     {
         var asking = attempt!;
+        epoch = Math.Max(epoch + 1, nowMs());
+        asking.Epoch = epoch;
         asking.Node = node;
         asking.IsTaken = false;
         asking.HasWaited = mayWait;
@@ -335,11 +342,12 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
     };
 
     /// <summary>One wish on its way from node to node.</summary>
-    private sealed class Attempt(Wish wish, long epoch, IReadOnlyList<NodeAddress> nodes, bool onlyIfHeld)
+    private sealed class Attempt(Wish wish, IReadOnlyList<NodeAddress> nodes, bool onlyIfHeld)
     {
         public Wish Wish => wish;
 
-        public long Epoch => epoch;
+        /// <summary>The number of the placement that is asked for: each node is asked for one of its own.</summary>
+        public long Epoch { get; set; }
 
         /// <summary>Whether the node is asked because it carries the conversation.</summary>
         public bool OnlyIfHeld => onlyIfHeld;

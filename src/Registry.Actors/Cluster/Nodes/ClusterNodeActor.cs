@@ -101,15 +101,16 @@ internal sealed class ClusterNodeActor : SteadyActor
     private void Take(Place place)
     {
         var conversation = ((IWithConversationId)place.Command).ConversationId;
-        room.Conversations.Tell(new PlaceTaken(conversation, place.OpenId, place.Epoch, room.Nodes.Self));
+        // To the entry itself: a region whose coordinator is gone holds up what it cannot place.
+        Sender.Tell(new PlaceTaken(conversation, place.OpenId, place.Epoch, room.Nodes.Self), Self);
         if (placements.TryGetValue(place.OpenId, out var known))
         {
-            known.Epoch = place.Epoch;
+            (known.Epoch, known.Entry) = (place.Epoch, Sender);
             Tell(known); // What it was told may have been lost.
             return;
         }
 
-        var placement = new Placement(place.OpenId, conversation, place.Command, place.Command is CreateTube create ? create.TubeId ?? TubeId.NewId() : ((AssociateConversation)place.Command).TubeId) { Epoch = place.Epoch };
+        var placement = new Placement(place.OpenId, conversation, place.Command, place.Command is CreateTube create ? create.TubeId ?? TubeId.NewId() : ((AssociateConversation)place.Command).TubeId) { Epoch = place.Epoch, Entry = Sender };
         placements.Add(place.OpenId, placement);
         if (!placementsOf.TryGetValue(conversation, out var all))
             placementsOf.Add(conversation, all = []);
@@ -186,7 +187,7 @@ internal sealed class ClusterNodeActor : SteadyActor
     private void Tell(Placement placement)
     {
         if (placement.Reply is { } reply)
-            room.Conversations.Tell(new PlaceSettled(placement.ConversationId, placement.OpenId, placement.Epoch, room.Nodes.Self, reply));
+            placement.Entry.Tell(new PlaceSettled(placement.ConversationId, placement.OpenId, placement.Epoch, room.Nodes.Self, reply));
     }
 
     private void Close(Guid openId)
@@ -271,6 +272,9 @@ internal sealed class ClusterNodeActor : SteadyActor
         public TubeId TubeId => tubeId;
 
         public long Epoch { get; set; }
+
+        /// <summary>The entry that asked last.</summary>
+        public required IActorRef Entry { get; set; }
 
         public RegistryReply? Reply { get; set; }
 
