@@ -59,8 +59,13 @@ internal sealed class RemoteSignals(ClusterRegistry registry, ClusterRoomContext
         while (true)
         {
             var place = await registry.SearchAsync(tubeId, cancellationToken);
-            if (place.Node is not null || place.Missing is null)
+            if (place.Node is not null)
                 return place.Node;
+            // It was there a moment ago, for the caller found it: its node is about to be lost, or was just now.
+            if (room.Places.TryGet(tubeId, out var last))
+                return last;
+            if (place.Missing is null)
+                return null;
             await Task.Delay(room.Settings.AskAgain, room.Time, cancellationToken);
         }
     }
