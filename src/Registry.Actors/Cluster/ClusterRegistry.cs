@@ -234,7 +234,7 @@ internal sealed class ClusterRegistry : ITubeRegistry
         try
         {
             var reply = await Room.Conversations.AskUntilAnsweredAsync(Remaining, Room.Settings.Try, limit, cancellationToken);
-            if (reply is TubeCreated created && Room.Nodes.TryFind(created.Node, out var one))
+            if (reply is TubeCreated created && Room.Nodes.TryFind(created.Node, out var one) && one != Room.Nodes.Self)
                 Room.Places.Learn(created.TubeId, one.Value);
             return reply;
         }

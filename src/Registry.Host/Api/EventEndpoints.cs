@@ -7,8 +7,9 @@ namespace Registry.Host.Api;
 
 /// <summary>
 /// What happens, as server-sent events. <c>GET /v1/tubes/{id}/signals</c>: one tube's signals, the event's id is the signal's number; ends
-/// after <c>tube_closed</c>. <c>GET /v1/events</c>: every tube's life, after a list of those that live: <c>tube</c> for each, then
-/// <c>tubes_listed</c>, then the signals of all except candidates. A client goes on with <c>Last-Event-ID</c> or <c>?after=</c>.
+/// after <c>tube_closed</c>. <c>GET /v1/events</c>: every tube's life, in a cluster those of all nodes. Of each node
+/// first <c>tube</c> for every one that lives, then <c>tubes_listed</c> with the node's name, then the signals of all except candidates; one more
+/// <c>tubes_listed</c> of a node says that it is gone with all its tubes. A client goes on with <c>Last-Event-ID</c> or <c>?after=</c>.
 /// </summary>
 internal static class EventEndpoints
 {

@@ -19,7 +19,7 @@ internal sealed record CreateTubeBody
     public string? RequestKey { get; init; }
     /// <summary>On whose behalf; counts against that owner's limit.</summary>
     public string? Owner { get; init; }
-    /// <summary>How long to wait for admission when the node is at a limit, in milliseconds; left out for a refusal at once.</summary>
+    /// <summary>How long to wait for admission when every node is at a limit, in milliseconds; left out for a refusal at once.</summary>
     public long? MaxWaitMs { get; init; }
     /// <summary>How long the caller waits for the answer, in milliseconds; the create is cancelled after that.</summary>
     public long? TimeoutMs { get; init; }
