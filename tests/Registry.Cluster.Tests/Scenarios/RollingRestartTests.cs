@@ -87,7 +87,12 @@ public sealed class RollingRestartTests(ITestOutputHelper log)
                 try
                 {
                     if (!(await node.Http.GetAsync("/readyz")).IsSuccessStatusCode)
+                    {
+                        started.Elapsed.ShouldBeLessThan(ClusterProcess.Patience, "no node is ready");
+                        await Task.Delay(10);
                         continue;
+                    }
+
                     var tube = await node.CreateAsync($"rolling-{number}");
                     durations.Add(started.Elapsed);
                     // At a node that is still there when this one is not any more.
