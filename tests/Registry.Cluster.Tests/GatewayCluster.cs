@@ -70,12 +70,23 @@ public sealed class GatewayCluster : IAsyncDisposable
         return again;
     }
 
-    /// <summary>A port of loopback that was free a moment ago, for what must be known before it is bound.</summary>
+    /// <summary>A port of loopback that was free a moment ago, for what must be known before it is bound; outside the range that the system hands out by itself.</summary>
     public static string FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
+        while (true)
+        {
+            var port = Random.Shared.Next(20_000, 30_000);
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                return port.ToString(CultureInfo.InvariantCulture);
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                // Another one.
+            }
+        }
     }
 
     private IEnumerable<string> Seeds => Running.SelectMany(node => new[] { "--seed", node.Name });

@@ -9,6 +9,7 @@ using Xunit.Abstractions;
 namespace Registry.Cluster.Tests.Scenarios;
 
 /// <summary>Every node is stopped and started anew, one after the other, while clients work.</summary>
+[Collection(nameof(BusyScenarios))]
 public sealed class RollingRestartTests(ITestOutputHelper log)
 {
     private static readonly TimeSpan BetweenCreates = TimeSpan.FromMilliseconds(50);

@@ -5,6 +5,7 @@ using Xunit.Abstractions;
 namespace Registry.Cluster.Tests.Scenarios;
 
 /// <summary>Many conversations over three nodes: lists, memory, and what they cost when a node is lost.</summary>
+[Collection(nameof(BusyScenarios))]
 public sealed class ScaleTests(ITestOutputHelper log)
 {
     private const int PageLength = 500;
