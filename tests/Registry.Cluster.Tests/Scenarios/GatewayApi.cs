@@ -88,14 +88,20 @@ internal static class GatewayApi
             return tubes;
         }
 
-        /// <summary>One page of the list, all nodes having answered.</summary>
+        /// <summary>One page of the list, asked for again until all nodes have answered.</summary>
         public async Task<ListedPage> ReadPageAsync(string query, int limit, string cursor)
         {
-            var answer = await node.GetAsync($"/v1/tubes?{query}limit={limit}{(cursor.Length == 0 ? "" : $"&cursor={cursor}")}");
-            answer.Status.ShouldBe(HttpStatusCode.OK, answer.ToString());
-            var page = answer.Body.Deserialize<ListedPage>(JsonSerializerOptions.Web)!;
-            page.IncompleteNodes.ShouldBeEmpty();
-            return page;
+            ListedPage? page = null;
+            await Eventually.HoldsAsync(
+                async () =>
+                {
+                    var answer = await node.GetAsync($"/v1/tubes?{query}limit={limit}{(cursor.Length == 0 ? "" : $"&cursor={cursor}")}");
+                    answer.Status.ShouldBe(HttpStatusCode.OK, answer.ToString());
+                    page = answer.Body.Deserialize<ListedPage>(JsonSerializerOptions.Web);
+                    return page!.IncompleteNodes.Length == 0;
+                },
+                $"every node tells {node.Name} its tubes");
+            return page!;
         }
 
         /// <summary>The nodes that this one knows, each with its state and how many tubes it replaced.</summary>
