@@ -83,6 +83,10 @@ public sealed class PartitionTests(ITestOutputHelper log)
         var made = answers.Index().Where(a => a.Item.Answer.Status == HttpStatusCode.Created).Select(a => $"d-{a.Index}").ToArray();
         foreach (var node in cluster.Nodes)
         {
+            // Connections that the cut broke are made anew when they are needed.
+            await Eventually.HoldsAsync(
+                async () => (await node.ReadPageOfThoseThatAnswerAsync("", 1000, "")).IncompleteNodes.Length == 0,
+                $"every node answers {node.Name} again");
             await Eventually.HoldsAsync(
                 async () => (await node.ListAsync()).SelectMany(t => t.Conversations).Select(c => c.ConversationId).Order().SequenceEqual(tubes.Select(t => t.ConversationId).Concat(made).Order()),
                 $"{node.Name} lists what was made and nothing else");
