@@ -19,7 +19,3 @@ public sealed class SharedCluster : IAsyncLifetime
 
 [CollectionDefinition(nameof(SharedCluster), DisableParallelization = true)]
 public sealed class UsersOfTheSharedCluster : ICollectionFixture<SharedCluster>;
-
-/// <summary>Scenarios with so much traffic that another cluster beside them would hear its own nodes too late.</summary>
-[CollectionDefinition(nameof(BusyScenarios), DisableParallelization = true)]
-public sealed class BusyScenarios;
