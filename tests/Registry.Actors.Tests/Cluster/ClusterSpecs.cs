@@ -193,7 +193,7 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
             signals.Current.ShouldNotBeOfType<TubeClosed>();
         }
 
-        (await cluster[0].Registry.CreateAsync(new(new("again-3"), new EchoSettings()) { TubeId = id, Timeout = TimeSpan.FromSeconds(1) })).ShouldBeOfType<Refused>(); // a channel on it, whose peer is not there
+        (await cluster[0].Registry.CreateAsync(new(new("again-3"), new EchoSettings()) { TubeId = id, Timeout = TimeSpan.FromSeconds(1) })).ShouldBeOfType<Refused>().TubeId.ShouldBe(id); // a channel on it, whose peer is not there
         cluster.Nodes.Sum(n => n.Registry.Directory.List().Count(t => t.TubeId == id)).ShouldBe(1);
     }
 
