@@ -12,6 +12,7 @@ namespace Registry.Host.Cli;
 /// </summary>
 internal sealed class ForwardTube : IAsyncDisposable
 {
+    private static readonly string TubeNotFound = RefusalCode.TubeNotFound.Text;
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(5);
 
     private readonly ITubeRegistry registry;
@@ -152,6 +153,10 @@ internal sealed class ForwardTube : IAsyncDisposable
         {
             report.Warn($"A candidate did not reach the gateway: {e.Message}");
         }
+        catch (GatewayRefusedException e) when (e.Code == TubeNotFound)
+        {
+            // It ended while it was being made: its signals say so, and another one can be made. No reason to give the forward up.
+        }
     }
 
     private async Task<ForwardEnd> FollowRemoteAsync(CancellationToken cancellationToken)
@@ -168,7 +173,7 @@ internal sealed class ForwardTube : IAsyncDisposable
                     return new($"The gateway closed the tube: {signal.Text} ({signal.CloseReason?.Name})", InOrder: false);
             }
         }
-        catch (GatewayRefusedException e) when (e.Code == "tube_not_found")
+        catch (GatewayRefusedException e) when (e.Code == TubeNotFound)
         {
             // A gateway that was restarted knows nothing of the tube: as lost as one that was closed.
         }

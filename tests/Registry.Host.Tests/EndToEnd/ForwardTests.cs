@@ -68,6 +68,25 @@ public sealed class ForwardTests
     }
 
     [Fact]
+    public async Task A_tube_that_ends_while_it_is_being_made_is_followed_by_another()
+    {
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.StartAsync(server.EndPoint.ToString());
+        await using var proxy = await TubeClosingProxy.StartAsync(gateway);
+        await using var forward = new RunningForward(server.EndPoint, proxy.Url);
+        var first = await forward.NextReadyAsync();
+
+        proxy.CloseNextAfter(first.GatewayTubeId);
+        await gateway.CloseTubeAsync(first.GatewayTubeId);
+
+        var next = await forward.NextReadyAsync();
+        proxy.Answered.IsCompleted.ShouldBeTrue();
+        next.Listen.ShouldBe(first.Listen);
+        using var http = ShortConnections();
+        (await http.GetByteArrayAsync(new Uri($"http://{forward.Listen}/1000")).WaitAsync(Eventually.Patience)).Length.ShouldBe(1000);
+    }
+
+    [Fact]
     public async Task A_target_that_refuses_closes_the_client_and_is_named_with_the_reason()
     {
         var refusing = FreeEndPoint();
