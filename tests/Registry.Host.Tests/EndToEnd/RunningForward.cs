@@ -33,6 +33,9 @@ internal sealed class RunningForward : IForwardReport, IAsyncDisposable
 
     public void Forwarding(ForwardReady forwarding) => ready.Writer.TryWrite(forwarding);
 
+    /// <summary>What ended it although nobody asked for its end; null while it runs.</summary>
+    public Exception? Failure => running.Exception?.InnerException;
+
     /// <summary>Everything it said.</summary>
     public ConcurrentQueue<string> Lines { get; } = [];
 
