@@ -50,6 +50,12 @@ public interface IPeerConnection : IAsyncDisposable
     event Action<IDataChannel>? DataChannelReceived;
 
     /// <summary>
+    /// Raised after this machine got or lost an address, so that the candidates gathered are not those it has now: an ICE restart may find a
+    /// better path, or the only one left.
+    /// </summary>
+    event Action? LocalAddressesChanged;
+
+    /// <summary>
     /// Creates a data channel. Before the connection is established it waits in <see cref="DataChannelState.Connecting"/>; it closes
     /// when it then turns out that its id is taken. The first channel must be created before the offer.
     /// </summary>
@@ -58,6 +64,13 @@ public interface IPeerConnection : IAsyncDisposable
     /// <exception cref="ArgumentException">The label or protocol is too long, or both reliability limits are set.</exception>
     /// <exception cref="InvalidOperationException">The connection is closed, or no stream id is left or the one asked for is taken.</exception>
     IDataChannel CreateDataChannel(string label, DataChannelOptions? options = null);
+
+    /// <summary>
+    /// Makes the next offer restart ICE (RFC 8445 §9): new credentials, candidates gathered afresh, and a new path. The data channels go on, over
+    /// the present path as long as it works. Without effect before the first description.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The connection is closed.</exception>
+    void RestartIce();
 
     /// <summary>Creates an offer for <c>m=application</c> without applying it.</summary>
     /// <exception cref="InvalidOperationException">An offer is not allowed in the present <see cref="SignalingState"/>.</exception>
@@ -71,7 +84,10 @@ public interface IPeerConnection : IAsyncDisposable
     /// <exception cref="InvalidOperationException">The description does not fit the present <see cref="SignalingState"/>.</exception>
     ValueTask SetLocalDescriptionAsync(SessionDescription description, CancellationToken cancellationToken = default);
 
-    /// <summary>Applies the peer's description: its credentials, fingerprint, SCTP port, and candidates if it lists any.</summary>
+    /// <summary>
+    /// Applies the peer's description: its credentials, fingerprint, SCTP port, and candidates if it lists any. A later offer with new
+    /// credentials is an ICE restart by the peer; its answer carries new ones too.
+    /// </summary>
     /// <exception cref="FormatException">The SDP lacks something needed; the message names the line.</exception>
     /// <exception cref="InvalidOperationException">The description does not fit the present <see cref="SignalingState"/>.</exception>
     ValueTask SetRemoteDescriptionAsync(SessionDescription description, CancellationToken cancellationToken = default);

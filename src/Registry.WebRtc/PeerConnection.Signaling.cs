@@ -59,9 +59,9 @@ internal sealed partial class PeerConnection
             Require(signalingState is SignalingState.Stable or SignalingState.HaveLocalOffer, "create an offer");
             if (waitingChannels.Count == 0 && association is null)
                 throw new InvalidOperationException("Create a data channel before the offer: an offer without one has nothing to negotiate.");
-            created = local is { Type: SdpType.Offer } previous
-                ? previous with { SessionVersion = previous.SessionVersion + 1 }
-                : SdpDescription.CreateOffer(ice.LocalCredentials, factory.Certificate.Fingerprint, configuration.MaxMessageSize);
+            var credentials = restartRequested ? IceCredentials.Create() : ice.LocalCredentials;
+            created = local?.CreateFurtherOffer(credentials)
+                ?? SdpDescription.CreateOffer(credentials, factory.Certificate.Fingerprint, configuration.MaxMessageSize);
             return ValueTask.FromResult(new SessionDescription(SdpType.Offer, created.ToString()));
         }
     }
@@ -71,7 +71,10 @@ internal sealed partial class PeerConnection
         lock (gate)
         {
             Require(signalingState == SignalingState.HaveRemoteOffer, "create an answer");
-            created = remote!.CreateAnswer(ice.LocalCredentials, factory.Certificate.Fingerprint, configuration.MaxMessageSize);
+            var credentials = peerRestarts ? IceCredentials.Create() : ice.LocalCredentials;
+            created = remote!.CreateAnswer(credentials, factory.Certificate.Fingerprint, configuration.MaxMessageSize);
+            if (local is { } previous)
+                created = created with { SessionId = previous.SessionId, SessionVersion = previous.SessionVersion + 1 };
             if (dtlsRole is { } role)
                 created = created with { Setup = role == DtlsRole.Client ? DtlsSetup.Active : DtlsSetup.Passive };
             return ValueTask.FromResult(new SessionDescription(SdpType.Answer, created.ToString()));
@@ -88,6 +91,8 @@ internal sealed partial class PeerConnection
             Require(
                 description.Type == SdpType.Offer ? signalingState is SignalingState.Stable or SignalingState.HaveLocalOffer : signalingState == SignalingState.HaveRemoteOffer,
                 $"set a local {description.Type}");
+            if (created.Credentials != ice.LocalCredentials)
+                ReplaceIce(created.Credentials);
             local = created;
             created = null;
             signalingState = description.Type == SdpType.Offer ? SignalingState.HaveLocalOffer : SignalingState.Stable;
@@ -109,8 +114,8 @@ internal sealed partial class PeerConnection
             Require(
                 description.Type == SdpType.Offer ? signalingState is SignalingState.Stable or SignalingState.HaveRemoteOffer : signalingState == SignalingState.HaveLocalOffer,
                 $"set a remote {description.Type}");
-            if (remote is not null && remote.Credentials != parsed.Credentials)
-                throw new InvalidOperationException("The description has new ICE credentials (a=ice-ufrag): an ICE restart by the peer is not supported; open a new connection.");
+            RequireFitting(parsed);
+            peerRestarts = parsed.Type == SdpType.Offer && agreed is not null && parsed.Credentials != agreed.RemoteCredentials;
             remote = parsed;
             remoteAsSet = description;
             remoteMaxMessageSize = parsed.MaxMessageSize;
@@ -130,7 +135,7 @@ internal sealed partial class PeerConnection
         {
             if (released)
                 throw new InvalidOperationException("The peer connection is closed.");
-            if (remoteCredentialsSet)
+            if (agreed?.Agent == ice && !peerRestarts)
             {
                 AddRemoteCandidate(candidate);
                 Advance(Now);
@@ -148,20 +153,20 @@ internal sealed partial class PeerConnection
         return ValueTask.CompletedTask;
     }
 
-    private bool remoteCredentialsSet;
-
     /// <summary>Both descriptions are there: roles are settled and checks may start.</summary>
     private void Agree()
     {
         var now = Now;
-        if (!remoteCredentialsSet)
+        if (agreed?.Agent != ice)
         {
-            remoteCredentialsSet = true;
+            agreed = new(ice, remote!.Credentials);
+            peerRestarts = false;
             var offering = local!.Type == SdpType.Offer;
             // The full agent controls a lite one, otherwise the offerer controls (RFC 8445 §6.1.1).
-            ice.Role = offering || remote!.IsIceLite ? IceRole.Controlling : IceRole.Controlled;
-            dtlsRole = (offering ? remote!.Setup != DtlsSetup.Active : local.Setup == DtlsSetup.Active) ? DtlsRole.Client : DtlsRole.Server;
-            ice.SetRemoteCredentials(now, remote!.Credentials.UsernameFragment, remote.Credentials.Password, remote.IsIceLite);
+            ice.Role = offering || remote.IsIceLite ? IceRole.Controlling : IceRole.Controlled;
+            // A restart of ICE leaves the DTLS connection as it is (RFC 8842 §5.5).
+            dtlsRole ??= (offering ? remote.Setup != DtlsSetup.Active : local.Setup == DtlsSetup.Active) ? DtlsRole.Client : DtlsRole.Server;
+            ice.SetRemoteCredentials(now, remote.Credentials.UsernameFragment, remote.Credentials.Password, remote.IsIceLite);
         }
         foreach (var candidate in remote!.Candidates)
             AddRemoteCandidate(candidate);
@@ -184,8 +189,9 @@ internal sealed partial class PeerConnection
     /// <summary>Host candidates are known at once, so gathering ends where it starts.</summary>
     private void Gather()
     {
-        if (gatheringState != IceGatheringState.New)
+        if (gatheredFor == ice)
             return;
+        gatheredFor = ice;
         ChangeGatheringState(IceGatheringState.Gathering);
         var preference = IceCandidatePriority.MaxLocalPreference;
         foreach (var endPoint in transport.LocalEndPoints)

@@ -34,7 +34,6 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private readonly IDatagramTransport transport;
     private readonly bool ownsTransport;
     private readonly DatagramInbox inbox = new(InboxCapacity);
-    private readonly IceAgent ice;
     private readonly ITimer timer;
     private readonly HashSet<TransportAddress> learnedAddresses = [];
     private readonly Queue<StunTransactionId> announcedChecks = new();
@@ -87,7 +86,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     {
         lock (gate)
         {
-            if (!released && ice.SelectedRemote is { } remote)
+            if (!released && SelectedRemote is { } remote)
                 Send(datagram, remote);
         }
     }
@@ -164,8 +163,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             if (released)
                 return;
         }
-        if (ice.NextTimeout <= now)
-            ice.HandleTimeout(now);
+        HandleIceTimeouts(now);
         if (association is not null)
         {
             ReportConsumedMessages();
@@ -184,8 +182,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         switch (datagram.Array[0])
         {
             case <= 3:
-                ice.HandleDatagram(now, datagram.Remote, datagram.Span);
-                ApplyIceEvents(now);
+                HandleStunDatagram(now, datagram);
                 return false;
             case >= 20 and <= 63 when learnedAddresses.Contains(datagram.Remote):
                 if (dtls is not null)
@@ -229,8 +226,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
 
     private void ApplyIceEvents(TimeSpan now)
     {
-        roundTripTicks = ice.RoundTripTime?.Ticks ?? 0;
-        while (!released && ice.TryReadEvent(out var change))
+        while (!released && (ice.TryReadEvent(out var change) || replacedIce?.TryReadEvent(out change) == true))
         {
             switch (change.Kind)
             {
@@ -238,21 +234,19 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
                     LearnAddress(change.Remote);
                     break;
                 case IceEventKind.RemoteAddressForgotten:
-                    if (learnedAddresses.Remove(change.Remote))
-                        factory.Demultiplexer.RemoveAddress(change.Remote, this);
+                    ForgetAddress(change.Remote);
                     break;
                 case IceEventKind.SelectedPairChanged:
                     StartDtls(now);
                     break;
                 case IceEventKind.StateChanged:
-                    var state = change.State;
-                    Raise(() => IceConnectionStateChanged?.Invoke(state));
-                    UpdateConnectionState();
-                    if (ice.Failure is { } failure)
-                        Fail(failure.Kind, failure.Message);
+                    UpdateIceState();
                     break;
             }
         }
+        if (ice.IsNominated)
+            RetireReplacedIce();
+        roundTripTicks = (ice.RoundTripTime ?? replacedIce?.RoundTripTime)?.Ticks ?? 0;
         PublishLivePath();
     }
 
@@ -268,12 +262,18 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         }
     }
 
+    private void ForgetAddress(TransportAddress remote)
+    {
+        if (!ice.HasLearned(remote) && replacedIce?.HasLearned(remote) != true && learnedAddresses.Remove(remote))
+            factory.Demultiplexer.RemoveAddress(remote, this);
+    }
+
     /// <summary>Where packets still come from over the selected pair; other connections read it without this one's lock.</summary>
     private sealed record Path(TransportAddress Remote);
 
     private void PublishLivePath()
     {
-        var live = !released && ice.State is IceConnectionState.Connected or IceConnectionState.Completed ? ice.SelectedRemote : null;
+        var live = !released && iceState is IceConnectionState.Connected or IceConnectionState.Completed ? SelectedRemote : null;
         if (live != livePath?.Remote)
             livePath = live is { } remote ? new(remote) : null;
     }
@@ -281,7 +281,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     /// <summary>Starts the handshake once a pair works and both descriptions say with whom and in which role.</summary>
     private void StartDtls(TimeSpan now)
     {
-        if (released || dtls is not null || dtlsRole is not { } role || ice.SelectedRemote is null)
+        if (released || dtls is not null || dtlsRole is not { } role || SelectedRemote is null)
             return;
         dtls = new DtlsSession(factory.Certificate, role, remoteFingerprints, this, DtlsOptions.Default);
         dtls.Start();
@@ -297,12 +297,12 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private void Flush(TimeSpan now)
     {
         var buffer = BufferPool.Rent(MaxDatagramToSend);
-        while (ice.TryWriteDatagram(now, buffer, out var length, out var remote))
+        while (TryWriteIceDatagram(now, buffer, out var length, out var remote))
         {
             AnnounceCheck(buffer.AsSpan(0, length), remote);
             Send(buffer.AsSpan(0, length), remote);
         }
-        if (association is not null && ice.SelectedRemote is { } selected)
+        if (association is not null && SelectedRemote is { } selected)
         {
             while (association.TryWritePacket(now, buffer.AsSpan(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
                 Send(buffer.AsSpan(0, dtls!.Protect(buffer, length)), selected);
@@ -330,7 +330,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     /// <summary>Sets the timer to the earliest deadline; one that moved to a later time is left to fire in vain, which is cheaper.</summary>
     private void ArmTimer(TimeSpan now)
     {
-        var due = ice.NextTimeout;
+        var due = NextIceTimeout;
         if (association is not null && association.NextTimeout < due)
             due = association.NextTimeout;
         if (due >= timerDue)
@@ -344,7 +344,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     /// <summary>Tells the peer, as far as one datagram can, that this side is gone.</summary>
     private void SendGoodbye()
     {
-        if (dtls is not { State: DtlsSessionState.Completed or DtlsSessionState.Established } || ice.SelectedRemote is not { } remote)
+        if (dtls is not { State: DtlsSessionState.Completed or DtlsSessionState.Established } || SelectedRemote is not { } remote)
             return;
         var buffer = BufferPool.Rent(MaxDatagramToSend);
         if (association is not null)

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Registry.WebRtc.DataChannels;
 using Registry.WebRtc.Dtls;
@@ -10,7 +9,7 @@ namespace Registry.WebRtc;
 
 /// <summary>
 /// One peer connection: the ICE, DTLS, SCTP and data-channel state machines under one lock. This file holds its state and the
-/// public members; Signaling applies descriptions, Transport moves packets, Channels serves the data channels.
+/// public members; Signaling applies descriptions, IceRestart changes the path's credentials, Transport moves packets, Channels serves the data channels.
 /// </summary>
 /// <remarks>
 /// Work is done by <see cref="Execute"/> on the thread pool, one run at a time, and by callers of public members. Nothing
@@ -34,18 +33,8 @@ internal sealed partial class PeerConnection : IPeerConnection
         this.logger = logger;
         this.transport = transport;
         this.ownsTransport = ownsTransport;
-        ice = new IceAgent(
-            new IceOptions
-            {
-                ConsentInterval = configuration.ConsentInterval,
-                DisconnectedTimeout = configuration.DisconnectedTimeout,
-                FailedTimeout = configuration.FailedTimeout,
-            },
-            IceCredentials.Create(),
-            BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
-            RandomNumberGenerator.Fill);
+        ice = CreateIceAgent(IceCredentials.Create());
         timer = factory.Time.CreateTimer(static self => ((PeerConnection)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        factory.Demultiplexer.AddFragment(ice.LocalCredentials.UsernameFragment, this);
     }
 
     public event Action<PeerConnectionState>? ConnectionStateChanged;
@@ -53,6 +42,7 @@ internal sealed partial class PeerConnection : IPeerConnection
     public event Action<IceGatheringState>? IceGatheringStateChanged;
     public event Action<IceCandidate?>? IceCandidateFound;
     public event Action<IDataChannel>? DataChannelReceived;
+    public event Action? LocalAddressesChanged;
 
     public PeerConnectionState ConnectionState
     {
@@ -61,12 +51,12 @@ internal sealed partial class PeerConnection : IPeerConnection
 
     public IceConnectionState IceConnectionState
     {
-        get { lock (gate) return ice.State; }
+        get { lock (gate) return iceState; }
     }
 
     public CandidatePair? SelectedCandidatePair
     {
-        get { lock (gate) return ice.SelectedPair; }
+        get { lock (gate) return ice.SelectedPair ?? replacedIce?.SelectedPair; }
     }
 
     public PeerConnectionFailure? Failure { get; private set; }
@@ -126,7 +116,7 @@ internal sealed partial class PeerConnection : IPeerConnection
         released = true;
         timer.Dispose();
         inbox.Close();
-        factory.Demultiplexer.RemoveFragment(ice.LocalCredentials.UsernameFragment);
+        ReleaseIceAgents();
         foreach (var address in learnedAddresses)
             factory.Demultiplexer.RemoveAddress(address, this);
         learnedAddresses.Clear();
@@ -136,7 +126,6 @@ internal sealed partial class PeerConnection : IPeerConnection
         earlyRecords.ForEach(static datagram => datagram.Return());
         earlyRecords.Clear();
         dtls?.Dispose();
-        ice.Close();
         CloseAllChannels();
         if (ownsTransport)
             transport.Dispose();
@@ -158,7 +147,7 @@ internal sealed partial class PeerConnection : IPeerConnection
     {
         if (released)
             return;
-        ChangeConnectionState(ice.State switch
+        ChangeConnectionState(iceState switch
         {
             IceConnectionState.New => PeerConnectionState.New,
             IceConnectionState.Disconnected => PeerConnectionState.Disconnected,

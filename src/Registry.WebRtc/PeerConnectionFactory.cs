@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.NetworkInformation;
 using Microsoft.Extensions.Logging;
 using Registry.WebRtc.Dtls;
 using Registry.WebRtc.Net;
@@ -29,6 +30,8 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         Certificate = DtlsCertificate.Create(options.TimeProvider.GetUtcNow());
         shared = transport ?? (options.SocketPerConnection ? null : CreateSocket(options.UdpPort));
         shared?.Start(new SharedReceiver(demultiplexer));
+        if (options.HostAddresses is null)
+            NetworkChange.NetworkAddressChanged += OnNetworkAddressChanged;
     }
 
     /// <summary>Opens the socket and makes the certificate.</summary>
@@ -74,10 +77,18 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     public async ValueTask DisposeAsync()
     {
         disposed = true;
+        NetworkChange.NetworkAddressChanged -= OnNetworkAddressChanged;
         foreach (var connection in connections.Keys)
             await connection.DisposeAsync().ConfigureAwait(false);
         shared?.Dispose();
         Certificate.Dispose();
+    }
+
+    private void OnNetworkAddressChanged(object? sender, EventArgs e)
+    {
+        addresses.Forget();
+        foreach (var connection in connections.Keys)
+            connection.OnHostAddressesChanged();
     }
 
     internal void Remove(PeerConnection connection) => connections.TryRemove(connection, out _);

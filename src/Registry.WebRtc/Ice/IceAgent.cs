@@ -80,6 +80,9 @@ internal sealed partial class IceAgent
 
     public IReadOnlyList<IceCandidate> LocalCandidates => localCandidates;
 
+    /// <summary>Whether the pair of <see cref="SelectedRemote"/> is settled between both sides.</summary>
+    public bool IsNominated => selected is { IsNominated: true };
+
     /// <summary>Where to send data: the nominated pair, before that the best valid one; null while there is none (RFC 8445 §12.1).</summary>
     public TransportAddress? SelectedRemote => selected?.Remote;
 
@@ -159,6 +162,9 @@ internal sealed partial class IceAgent
         }
         Advance(now);
     }
+
+    /// <summary>Whether something authenticated came from the address.</summary>
+    public bool HasLearned(TransportAddress remote) => checkList.Find(remote) is { IsLearned: true } || IndexOfEarlyCheck(remote) >= 0;
 
     /// <summary>The peer has no more candidates (RFC 8838 §14); checking can now fail before its time is over.</summary>
     public void EndOfRemoteCandidates(TimeSpan now)

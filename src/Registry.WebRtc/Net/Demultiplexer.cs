@@ -15,6 +15,8 @@ internal sealed class Demultiplexer<TOwner> where TOwner : class
 
     public int AddressCount => byAddress.Count;
 
+    public int FragmentCount => byFragment.Count;
+
     public int TransactionCount => byTransaction.Count;
 
     public void AddFragment(string usernameFragment, TOwner owner) => byFragment[usernameFragment] = owner;

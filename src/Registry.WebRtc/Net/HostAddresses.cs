@@ -33,6 +33,13 @@ internal sealed class HostAddresses(IReadOnlyList<IPAddress>? configured, TimePr
         }
     }
 
+    /// <summary>Lists the interfaces again when next asked.</summary>
+    public void Forget()
+    {
+        lock (gate)
+            listed = [];
+    }
+
     private static IPAddress[] List()
     {
         var addresses = NetworkInterface.GetAllNetworkInterfaces()

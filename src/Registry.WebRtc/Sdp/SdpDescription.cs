@@ -92,6 +92,15 @@ internal sealed record SdpDescription
         MaxMessageSize = maxMessageSize,
     };
 
+    /// <summary>A further offer in the session of this description (RFC 9429 §5.2.2): <c>setup:actpass</c>, no candidates yet.</summary>
+    public SdpDescription CreateFurtherOffer(IceCredentials credentials) => this with
+    {
+        Type = SdpType.Offer,
+        SessionVersion = SessionVersion + 1,
+        Credentials = credentials,
+        Setup = DtlsSetup.ActPass,
+    };
+
     /// <summary>The answer to this offer: same sections, mid, bundle and form; <c>setup:active</c> unless the offerer wants to be active.</summary>
     public SdpDescription CreateAnswer(IceCredentials credentials, CertificateFingerprint fingerprint, int maxMessageSize) => new()
     {
