@@ -25,8 +25,12 @@ public interface ITubeRegistry
     Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default);
 
     /// <summary>Gives a tube the peer's description.</summary>
-    /// <returns><see cref="Done"/> or <see cref="Refused"/>.</returns>
+    /// <returns><see cref="Done"/>, <see cref="DescriptionMade"/> with the answer to an offer, or <see cref="Refused"/>.</returns>
     Task<RegistryReply> SetRemoteDescriptionAsync(SetRemoteDescription command, CancellationToken cancellationToken = default);
+
+    /// <summary>Restarts ICE on a tube that was connected.</summary>
+    /// <returns><see cref="DescriptionMade"/> with the offer, or <see cref="Refused"/>.</returns>
+    Task<RegistryReply> RestartIceAsync(RestartIce command, CancellationToken cancellationToken = default);
 
     /// <summary>Gives a tube candidates of the peer.</summary>
     /// <returns><see cref="Done"/> or <see cref="Refused"/>.</returns>

@@ -29,6 +29,14 @@ public sealed record RegistrySettings
     public TimeSpan ActiveTimeout { get; private init; }
     /// <summary>Deadline of <c>disconnected</c>.</summary>
     public TimeSpan DisconnectedTimeout { get; private init; }
+    /// <summary>ICE restarts that may follow each other without the path being whole for <see cref="IceRestartMaxBackoff"/> between them.</summary>
+    public int IceRestartAttempts { get; private init; }
+    /// <summary>Time from one restart to the next; doubles with each.</summary>
+    public TimeSpan IceRestartBackoff { get; private init; }
+    /// <summary>Longest time between restarts.</summary>
+    public TimeSpan IceRestartMaxBackoff { get; private init; }
+    /// <summary>How long a restart waits for the peer's answer before another may be made.</summary>
+    public TimeSpan IceRestartAnswerTimeout { get; private init; }
     /// <summary>Deadline of <c>closing</c>.</summary>
     public TimeSpan ClosingTimeout { get; private init; }
     /// <summary>Time without user bytes after which a tube ends; null for none.</summary>
@@ -96,6 +104,10 @@ public sealed record RegistrySettings
             ActiveTimeout = reader.Duration("tube.active-timeout"),
             DisconnectedTimeout = reader.Duration("tube.disconnected-timeout"),
             ClosingTimeout = reader.Duration("tube.closing-timeout"),
+            IceRestartAttempts = reader.Integer("tube.ice-restart.attempts", 0),
+            IceRestartBackoff = reader.Duration("tube.ice-restart.backoff"),
+            IceRestartMaxBackoff = reader.Duration("tube.ice-restart.max-backoff"),
+            IceRestartAnswerTimeout = reader.Duration("tube.ice-restart.answer-timeout"),
             IdleTimeout = reader.DurationOrOff("tube.idle-timeout"),
             MaxAge = reader.DurationOrOff("tube.max-age"),
             MaxChannels = reader.Integer("tube.max-channels", 1, ushort.MaxValue),

@@ -80,11 +80,21 @@ public sealed record CreateTube(ConversationId ConversationId, ConversationSetti
     public TimeSpan? MaxAge { get; init; }
 }
 
-/// <summary>Gives a tube the peer's description. Answered by <see cref="Done"/> or <see cref="Refused"/>.</summary>
+/// <summary>
+/// Gives a tube the peer's description. An answer is answered by <see cref="Done"/>, an offer, with which the peer restarts ICE, by <see cref="DescriptionMade"/>
+/// with the answer; either by <see cref="Refused"/>.
+/// </summary>
 /// <param name="TubeId">The tube.</param>
 /// <param name="Type">Offer or answer.</param>
 /// <param name="Sdp">Base64 of SDP.</param>
 public sealed record SetRemoteDescription(TubeId TubeId, DescriptionType Type, string Sdp) : ITubeCommand;
+
+/// <summary>
+/// Restarts ICE (RFC 8445 §9) on a tube that was connected: new credentials and a new path under the same channels. Answered by <see cref="DescriptionMade"/>
+/// with the offer, which the subscribers get as <see cref="IceRestartOffered"/>, or <see cref="Refused"/>. The peer's answer comes by <see cref="SetRemoteDescription"/>.
+/// </summary>
+/// <param name="TubeId">The tube.</param>
+public sealed record RestartIce(TubeId TubeId) : ITubeCommand;
 
 /// <summary>Gives a tube candidates of the peer: all of them or, when one is malformed, none. Answered by <see cref="Done"/> or <see cref="Refused"/>.</summary>
 /// <param name="TubeId">The tube.</param>

@@ -29,6 +29,12 @@ public sealed record TubeCreated(TubeId TubeId, ConversationId ConversationId, s
     public string? LocalListenAddress { get; init; }
 }
 
+/// <summary>A description that the asker has to deliver to the tube's peer.</summary>
+/// <param name="TubeId">The tube.</param>
+/// <param name="Type">Offer or answer.</param>
+/// <param name="Sdp">Base64 of SDP.</param>
+public sealed record DescriptionMade(TubeId TubeId, DescriptionType Type, string Sdp) : RegistryReply;
+
 /// <summary>What is known of a tube.</summary>
 /// <param name="Snapshot">The tube at this moment.</param>
 public sealed record TubeFound(TubeSnapshot Snapshot) : RegistryReply;
@@ -100,6 +106,8 @@ public enum RefusalCode
     InternalError,
     /// <summary>A node of the cluster that must be asked does not answer; the cluster decides shortly whether it is gone.</summary>
     NodeUnreachable,
+    /// <summary>ICE was restarted too often or too recently; see <see cref="Refused.RetryAfter"/>.</summary>
+    IceRestartLimit,
 }
 
 /// <summary>The command was refused. This is a value, not an exception: it is part of the protocol.</summary>
@@ -123,7 +131,7 @@ public sealed record Refused(RefusalCode Code, string Message) : RegistryReply
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>Whether the same command can succeed later.</summary>
-    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.OwnerLimit or RefusalCode.ChannelLimit or RefusalCode.RelayUnavailable or RefusalCode.Draining or RefusalCode.NodeUnreachable or RefusalCode.CreateTimeout or RefusalCode.TubeNotReady or RefusalCode.TubeClosing;
+    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.OwnerLimit or RefusalCode.ChannelLimit or RefusalCode.RelayUnavailable or RefusalCode.Draining or RefusalCode.NodeUnreachable or RefusalCode.CreateTimeout or RefusalCode.TubeNotReady or RefusalCode.TubeClosing or RefusalCode.IceRestartLimit;
 }
 
 /// <summary>The codes as text.</summary>
@@ -154,6 +162,7 @@ public static class RefusalCodeText
             RefusalCode.Draining => "draining",
             RefusalCode.InternalError => "internal_error",
             RefusalCode.NodeUnreachable => "node_unreachable",
+            RefusalCode.IceRestartLimit => "ice_restart_limit",
             _ => throw new ArgumentOutOfRangeException(nameof(code), code, "Not a refusal code."),
         };
     }

@@ -32,6 +32,17 @@ public sealed record ConnectionStateChanged(TubeId TubeId, long Sequence, DateTi
     public override string Kind => "connection_state_changed";
 }
 
+/// <summary>The tube restarts ICE: give the offer to the peer and its answer to the tube.</summary>
+/// <param name="TubeId">The tube.</param>
+/// <param name="Sequence">The signal's number.</param>
+/// <param name="Time">When it happened.</param>
+/// <param name="Offer">Base64 of the SDP offer.</param>
+public sealed record IceRestartOffered(TubeId TubeId, long Sequence, DateTimeOffset Time, string Offer) : TubeSignal(TubeId, Sequence, Time)
+{
+    /// <inheritdoc/>
+    public override string Kind => "ice_restart_offer";
+}
+
 /// <summary>A channel can carry data.</summary>
 /// <param name="TubeId">The tube.</param>
 /// <param name="Sequence">The signal's number.</param>

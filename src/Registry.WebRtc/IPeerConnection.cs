@@ -86,7 +86,7 @@ public interface IPeerConnection : IAsyncDisposable
 
     /// <summary>
     /// Applies the peer's description: its credentials, fingerprint, SCTP port, and candidates if it lists any. A later offer with new
-    /// credentials is an ICE restart by the peer; its answer carries new ones too.
+    /// credentials is an ICE restart by the peer; its answer carries new ones too. An offer takes back a local offer that waits for its answer.
     /// </summary>
     /// <exception cref="FormatException">The SDP lacks something needed; the message names the line.</exception>
     /// <exception cref="InvalidOperationException">The description does not fit the present <see cref="SignalingState"/>.</exception>

@@ -14,6 +14,7 @@ internal sealed partial class PeerConnection
     private IceGatheringState gatheringState;
     private SdpDescription? created;
     private SdpDescription? local;
+    private SdpDescription? agreedLocal;
     private SdpDescription? remote;
     private SessionDescription? remoteAsSet;
     private DtlsRole? dtlsRole;
@@ -112,9 +113,11 @@ internal sealed partial class PeerConnection
         lock (gate)
         {
             Require(
-                description.Type == SdpType.Offer ? signalingState is SignalingState.Stable or SignalingState.HaveRemoteOffer : signalingState == SignalingState.HaveLocalOffer,
+                description.Type == SdpType.Offer || signalingState == SignalingState.HaveLocalOffer,
                 $"set a remote {description.Type}");
             RequireFitting(parsed);
+            if (description.Type == SdpType.Offer && signalingState == SignalingState.HaveLocalOffer)
+                RollBack();
             peerRestarts = parsed.Type == SdpType.Offer && agreed is not null && parsed.Credentials != agreed.RemoteCredentials;
             remote = parsed;
             remoteAsSet = description;
@@ -127,6 +130,19 @@ internal sealed partial class PeerConnection
         }
         Schedule();
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Takes an unanswered offer back for the peer's (W3C WebRTC §4.4.1.5, implicit rollback).</summary>
+    private void RollBack()
+    {
+        local = agreedLocal;
+        if (replacedIce is { } present && agreed?.Agent != ice)
+        {
+            var unanswered = ice;
+            (ice, replacedIce) = (present, null);
+            Retire(unanswered);
+            UpdateIceState();
+        }
     }
 
     public ValueTask AddIceCandidateAsync(IceCandidate? candidate, CancellationToken cancellationToken = default)
@@ -157,6 +173,7 @@ internal sealed partial class PeerConnection
     private void Agree()
     {
         var now = Now;
+        agreedLocal = local;
         if (agreed?.Agent != ice)
         {
             agreed = new(ice, remote!.Credentials);

@@ -74,6 +74,9 @@ internal sealed class ClusterRegistry : ITubeRegistry
     public Task<RegistryReply> SetRemoteDescriptionAsync(SetRemoteDescription command, CancellationToken cancellationToken = default) =>
         AskTubeAsync(command, () => local.SetRemoteDescriptionAsync(command, cancellationToken), TimeSpan.Zero, cancellationToken);
 
+    public Task<RegistryReply> RestartIceAsync(RestartIce command, CancellationToken cancellationToken = default) =>
+        AskTubeAsync(command, () => local.RestartIceAsync(command, cancellationToken), TimeSpan.Zero, cancellationToken);
+
     public Task<RegistryReply> AddCandidatesAsync(AddCandidates command, CancellationToken cancellationToken = default) =>
         AskTubeAsync(command, () => local.AddCandidatesAsync(command, cancellationToken), TimeSpan.Zero, cancellationToken);
 

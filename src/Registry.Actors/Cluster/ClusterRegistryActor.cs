@@ -35,6 +35,9 @@ public sealed class ClusterRegistryActor : UntypedActor
             case SetRemoteDescription description:
                 Reply(cluster.SetRemoteDescriptionAsync(description));
                 break;
+            case RestartIce restart:
+                Reply(cluster.RestartIceAsync(restart));
+                break;
             case AddCandidates candidates:
                 Reply(cluster.AddCandidatesAsync(candidates));
                 break;

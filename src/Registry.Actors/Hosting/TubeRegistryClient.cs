@@ -35,6 +35,8 @@ internal sealed class TubeRegistryClient(ActorSystem system) : ITubeRegistry
 
     public Task<RegistryReply> SetRemoteDescriptionAsync(SetRemoteDescription command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
 
+    public Task<RegistryReply> RestartIceAsync(RestartIce command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
+
     public Task<RegistryReply> AddCandidatesAsync(AddCandidates command, CancellationToken cancellationToken = default) => AskAsync(command, TimeSpan.Zero, cancellationToken);
 
     public Task<RegistryReply> CloseTubeAsync(CloseTube command, CancellationToken cancellationToken = default) => AskAsync(command, node.Settings.ClosingTimeout, cancellationToken);

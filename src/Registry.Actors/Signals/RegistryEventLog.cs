@@ -16,7 +16,7 @@ internal sealed class RegistryEventLog(string node, TubeDirectory directory, int
     /// <summary>Tells the watchers; candidates are for the tube's own peer.</summary>
     public void Publish(TubeSignal signal)
     {
-        if (signal is not IceCandidateFound)
+        if (signal is not (IceCandidateFound or IceRestartOffered))
             changes.Publish(_ => signal);
     }
 

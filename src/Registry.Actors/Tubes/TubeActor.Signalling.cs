@@ -15,19 +15,19 @@ internal sealed partial class TubeActor
             return;
         }
 
-        if (command.Type != DescriptionType.Answer || first.Command.Offer is not null)
-        {
-            Sender.Tell(new Refused(RefusalCode.InvalidSdp, first.Command.Offer is null
-                ? "This tube made the offer; it takes an answer."
-                : "This tube answered an offer already; it takes no further description.")
-            { Key = "type" });
-            return;
-        }
-
-        if (connection is null)
+        if (command.Type == DescriptionType.Offer)
+            AnswerRestart(sdp);
+        else if (connection is null)
             Sender.Tell(new Refused(RefusalCode.InvalidSdp, "The tube has not made its offer yet.") { Key = "type" });
         else
-            Reply(TubeNegotiation.ApplyAsync(connection, new(SdpType.Answer, sdp), "sdp", stop.Token));
+            Reply(ApplyAnswerAsync(connection, sdp));
+    }
+
+    private async Task<Refused?> ApplyAnswerAsync(IPeerConnection peer, string sdp)
+    {
+        var refused = await TubeNegotiation.ApplyAsync(peer, new(SdpType.Answer, sdp), "sdp", stop.Token);
+        self.Tell(RestartDue.Instance); // the pause for the answer is over
+        return refused;
     }
 
     private void Add(AddCandidates command)
@@ -41,10 +41,10 @@ internal sealed partial class TubeActor
     }
 
     // The work runs outside; its outcome goes to who asked, and a cancelled one means that the tube ended meanwhile.
-    private void Reply(Task<Refused?> work) => work.PipeTo(
+    private void Reply<T>(Task<T?> work) where T : RegistryReply => work.PipeTo(
         Sender,
         self,
-        success: refused => refused is null ? Done.Instance : refused,
+        success: reply => reply is null ? Done.Instance : reply,
         failure: e => e is OperationCanceledException or ObjectDisposedException
             ? Ending()
             : new Refused(RefusalCode.InvalidRequest, $"The peer connection refused it: {e.Message}") { TubeId = id });
@@ -55,12 +55,15 @@ internal sealed partial class TubeActor
         switch (peer)
         {
             case PeerConnectionState.Connected when state is TubeState.Connecting or TubeState.Disconnected:
+                restarts.OnConnected(Age);
                 Enter(TubeState.Active);
                 if (AnyOpen)
                     Enter(TubeState.Ready);
                 break;
             case PeerConnectionState.Disconnected when state is TubeState.Active or TubeState.Ready:
                 Enter(TubeState.Disconnected);
+                restarts.OnDisconnected();
+                RestartWhenAllowed();
                 break;
             case PeerConnectionState.Failed or PeerConnectionState.Closed:
                 FailByConnection();

@@ -15,8 +15,8 @@ namespace Registry.Actors.Tubes;
 
 /// <summary>
 /// One tube: its peer connection, channels, signals and timers. It lives as <see cref="TubeStates"/> says.
-/// <see cref="PostStop"/> is the one place that releases. Descriptions and candidates are in TubeActor.Signalling.cs, channels in
-/// TubeActor.Channels.cs, the limits on idleness and age in TubeActor.Limits.cs, the end in TubeActor.Ending.cs.
+/// <see cref="PostStop"/> is the one place that releases. Descriptions and candidates are in TubeActor.Signalling.cs, ICE restarts in
+/// TubeActor.Restart.cs, channels in TubeActor.Channels.cs, the limits on idleness and age in TubeActor.Limits.cs, the end in TubeActor.Ending.cs.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "PostStop is an actor's Dispose; a source that is only cancelled holds nothing.")]
 internal sealed partial class TubeActor : UntypedActor, IWithTimers
@@ -34,6 +34,8 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     private readonly CancellationTokenSource stop = new();
     private readonly Dictionary<IActorRef, long> subscribers = []; // and up to which signal each is told
     private readonly IActorRef self;
+    private readonly IceRestartPolicy restarts;
+    private readonly long madeAt;
 
     private TubeState state = TubeState.New;
     private ImmutableArray<TubeStateEntry> history;
@@ -57,6 +59,8 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         self = Self;
         signals = new(id, node.Settings.SignalBuffer);
         users = new(node.Time);
+        restarts = new(node.Settings);
+        madeAt = node.Time.GetTimestamp();
         history = [new(TubeState.New, Now)];
         entry = new(Self, new(id, node.Node, TubeState.New) { Owner = first.Command.Owner, IsOfferer = first.Command.Offer is null, History = history }, signals, users);
     }
@@ -64,6 +68,8 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     public ITimerScheduler Timers { get; set; } = null!;
 
     private DateTimeOffset Now => node.Time.GetUtcNow();
+
+    private TimeSpan Age => node.Time.GetElapsedTime(madeAt);
 
     public static Props Props(TubeContext node, PendingCreate first) => Akka.Actor.Props.Create(() => new TubeActor(node, first));
 
@@ -169,12 +175,14 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             case PeerConnectionClosed or PeerStateChanged { State: PeerConnectionState.Failed or PeerConnectionState.Closed }:
                 Context.Stop(Self);
                 break;
+            case RestartDue or RestartOffer or LocalAddressesChanged:
+                break;
             case CloseTube or CancelCreate or IdleCheck or AgeReached or AnnounceDrain or RelayKnown or Negotiated or NegotiationFailed or ChannelDeadline:
                 break;
             case OpenChannel open:
                 Answer(open.Create, Ending());
                 break;
-            case SetRemoteDescription or AddCandidates or AssociateConversation:
+            case SetRemoteDescription or RestartIce or AddCandidates or AssociateConversation:
                 Sender.Tell(Ending());
                 break;
             case PeerOpenedChannel opened:
@@ -200,6 +208,18 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 break;
             case SetRemoteDescription description:
                 Apply(description);
+                break;
+            case RestartIce:
+                Restart(Sender);
+                break;
+            case RestartOffer offered:
+                Offer(offered);
+                break;
+            case RestartDue:
+                RestartWhenAllowed();
+                break;
+            case LocalAddressesChanged:
+                RestartForAddresses();
                 break;
             case AddCandidates candidates:
                 Add(candidates);
@@ -295,10 +315,12 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         void OnState(PeerConnectionState s) => self.Tell(new PeerStateChanged(s));
         void OnIce(IceConnectionState s) => self.Tell(PathChanged.Instance);
         void OnCandidate(IceCandidate? candidate) => self.Tell(new CandidateGathered(candidate));
+        void OnAddresses() => self.Tell(LocalAddressesChanged.Instance);
         void OnChannel(IDataChannel channel) => self.Tell(new PeerOpenedChannel(channel));
 
         peer.ConnectionStateChanged += OnState;
         peer.IceConnectionStateChanged += OnIce;
+        peer.LocalAddressesChanged += OnAddresses;
         peer.DataChannelReceived += OnChannel;
         if (trickle)
             peer.IceCandidateFound += OnCandidate;
@@ -306,6 +328,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         {
             peer.ConnectionStateChanged -= OnState;
             peer.IceConnectionStateChanged -= OnIce;
+            peer.LocalAddressesChanged -= OnAddresses;
             peer.DataChannelReceived -= OnChannel;
             peer.IceCandidateFound -= OnCandidate;
         };

@@ -54,6 +54,21 @@ internal sealed record PathChanged : TubeMessage
     public static readonly PathChanged Instance = new();
 }
 
+/// <summary>This machine got or lost an address.</summary>
+internal sealed record LocalAddressesChanged : TubeMessage
+{
+    public static readonly LocalAddressesChanged Instance = new();
+}
+
+/// <summary>A restart of ICE may be made now.</summary>
+internal sealed record RestartDue : TubeMessage
+{
+    public static readonly RestartDue Instance = new();
+}
+
+/// <summary>The offer that restarts ICE, as SDP; null when the connection ended before it was made.</summary>
+internal sealed record RestartOffer(string? Sdp, IActorRef? Asker) : TubeMessage;
+
 internal sealed record CandidateGathered(IceCandidate? Candidate) : TubeMessage;
 
 internal sealed record PeerOpenedChannel(IDataChannel Channel) : TubeMessage;

@@ -3,9 +3,10 @@ using Registry.WebRtc;
 
 namespace Registry.Actors.Tubes;
 
-/// <summary>Makes a tube's first description. Runs outside the actor; its result is a message.</summary>
+/// <summary>Makes and applies a tube's descriptions and candidates. Runs outside the actor.</summary>
 internal static class TubeNegotiation
 {
+    /// <summary>Makes a tube's first description.</summary>
     /// <param name="connection">The new peer connection.</param>
     /// <param name="remoteOffer">The peer's offer as SDP, or null to make one.</param>
     /// <param name="trickle">Whether candidates may follow later.</param>
@@ -15,7 +16,29 @@ internal static class TubeNegotiation
     {
         if (remoteOffer is not null && await ApplyAsync(connection, new(SdpType.Offer, remoteOffer), "offer", cancellationToken) is { } refused)
             return new NegotiationFailed(refused);
+        return new Negotiated(await DescribeAsync(connection, remoteOffer is null ? SdpType.Offer : SdpType.Answer, trickle, cancellationToken));
+    }
 
+    /// <summary>Restarts ICE.</summary>
+    /// <returns>The offer.</returns>
+    public static Task<string> RestartAsync(IPeerConnection connection, bool trickle, CancellationToken cancellationToken)
+    {
+        connection.RestartIce();
+        return DescribeAsync(connection, SdpType.Offer, trickle, cancellationToken);
+    }
+
+    /// <summary>Takes a further offer of the peer, with which it restarts ICE.</summary>
+    /// <returns><see cref="DescriptionMade"/> with the answer, or <see cref="Refused"/>.</returns>
+    public static async Task<RegistryReply> AnswerAsync(IPeerConnection connection, TubeId tube, string offer, bool trickle, CancellationToken cancellationToken)
+    {
+        if (await ApplyAsync(connection, new(SdpType.Offer, offer), "sdp", cancellationToken) is { } refused)
+            return refused;
+        return new DescriptionMade(tube, DescriptionType.Answer, SdpText.Encode(await DescribeAsync(connection, SdpType.Answer, trickle, cancellationToken)));
+    }
+
+    /// <summary>Makes and sets the local description; without trickle it comes with every candidate.</summary>
+    private static async Task<string> DescribeAsync(IPeerConnection connection, SdpType type, bool trickle, CancellationToken cancellationToken)
+    {
         var gathered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         void OnGathering(IceGatheringState state)
         {
@@ -26,14 +49,14 @@ internal static class TubeNegotiation
         connection.IceGatheringStateChanged += OnGathering;
         try
         {
-            var local = remoteOffer is null
+            var local = type == SdpType.Offer
                 ? await connection.CreateOfferAsync(cancellationToken)
                 : await connection.CreateAnswerAsync(cancellationToken);
             await connection.SetLocalDescriptionAsync(local, cancellationToken);
             OnGathering(connection.IceGatheringState);
             if (!trickle)
                 await gathered.Task.WaitAsync(cancellationToken);
-            return new Negotiated(connection.LocalDescription?.Sdp ?? local.Sdp);
+            return connection.LocalDescription?.Sdp ?? local.Sdp;
         }
         finally
         {

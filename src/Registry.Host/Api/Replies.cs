@@ -8,6 +8,7 @@ internal static class Replies
     public static IResult Translate(RegistryReply reply) => reply switch
     {
         Done => Results.NoContent(),
+        DescriptionMade made => Results.Json(DescriptionBody.Of(made), ApiJson.Options),
         Refused refused => Problem.Of(refused),
         _ => throw new InvalidOperationException($"{reply.GetType().Name} is not an answer to this command."),
     };

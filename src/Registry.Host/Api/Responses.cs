@@ -105,6 +105,12 @@ internal sealed record NodeBody(string Node, string Address, string State)
     };
 }
 
+/// <summary>A description for the tube's peer.</summary>
+internal sealed record DescriptionBody(string TubeId, string Type, string Sdp)
+{
+    public static DescriptionBody Of(DescriptionMade made) => new(made.TubeId.ToString(), made.Type == DescriptionType.Offer ? "offer" : "answer", made.Sdp);
+}
+
 /// <summary>Where a conversation lives.</summary>
 internal sealed record ConversationBody(string ConversationId, string Type, bool IsOpen, string TubeId, string Node, string State)
 {
@@ -122,6 +128,7 @@ internal sealed record SignalBody(string TubeId, long Sequence, DateTimeOffset T
     public string? Text { get; init; }
     public long? First { get; init; }
     public DateTimeOffset? Deadline { get; init; }
+    public string? Offer { get; init; }
 
     public static SignalBody Of(TubeSignal signal)
     {
@@ -133,6 +140,7 @@ internal sealed record SignalBody(string TubeId, long Sequence, DateTimeOffset T
             ChannelOpened opened => body with { ChannelId = opened.ChannelId },
             ChannelClosed closed => body with { ChannelId = closed.ChannelId, Outcome = closed.Outcome, CloseReason = CloseReasonBody.Of(closed.Reason) },
             TubeClosed closed => body with { CloseReason = CloseReasonBody.Of(closed.Reason), Text = closed.Text },
+            IceRestartOffered restart => body with { Offer = restart.Offer },
             NodeDraining draining => body with { Deadline = draining.Deadline },
             SignalsMissed missed => body with { First = missed.First },
             _ => body,

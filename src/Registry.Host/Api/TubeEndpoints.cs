@@ -16,6 +16,7 @@ internal static class TubeEndpoints
         v1.MapDelete("/tubes/{tubeId}", CloseAsync);
         v1.MapPut("/tubes/{tubeId}/remote-description", SetRemoteDescriptionAsync);
         v1.MapPost("/tubes/{tubeId}/candidates", AddCandidatesAsync);
+        v1.MapPost("/tubes/{tubeId}/ice-restart", RestartIceAsync);
         v1.MapPut("/tubes/{tubeId}/conversations/{conversationId}", AssociateAsync);
     }
 
@@ -113,6 +114,13 @@ internal static class TubeEndpoints
         if (body.Value.Candidates is not { } candidates || candidates.Contains(null))
             return Problem.InvalidRequest("candidates", "'candidates' must be a list of candidate lines; an empty line means that there are no more.");
         return Replies.Translate(await registry.AddCandidatesAsync(new(id, candidates), request.HttpContext.RequestAborted));
+    }
+
+    private static async Task<IResult> RestartIceAsync(string tubeId, ITubeRegistry registry, CancellationToken cancellationToken)
+    {
+        if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
+            return problem;
+        return Replies.Translate(await registry.RestartIceAsync(new(id), cancellationToken));
     }
 
     private static async Task<IResult> AssociateAsync(string tubeId, HttpContext context, ITubeRegistry registry)

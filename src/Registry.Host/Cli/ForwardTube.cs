@@ -130,6 +130,9 @@ internal sealed class ForwardTube : IAsyncDisposable
                 case IceCandidateFound found:
                     await SendCandidateAsync(found.Candidate, cancellationToken);
                     break;
+                case IceRestartOffered restart:
+                    await RestartAsync(restart.Offer, cancellationToken);
+                    break;
                 case ConnectionStateChanged { State: TubeState.Ready }:
                     ready.TrySetResult();
                     break;
@@ -159,6 +162,21 @@ internal sealed class ForwardTube : IAsyncDisposable
         }
     }
 
+    // Without an answer the tube goes on as it is, and restarts again later.
+    private async Task RestartAsync(string offer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var answer = await Maker.SendOfferAsync(remote.TubeId, offer, cancellationToken);
+            if (await registry.SetRemoteDescriptionAsync(new(local.TubeId, DescriptionType.Answer, answer.Sdp), cancellationToken) is Refused refused)
+                report.Warn($"The gateway's answer to the restart of the path does not fit: {refused.Message}");
+        }
+        catch (CommandException e)
+        {
+            report.Warn($"The gateway could not be told to restart the path: {e.Message}");
+        }
+    }
+
     private async Task<ForwardEnd> FollowRemoteAsync(CancellationToken cancellationToken)
     {
         try
@@ -167,6 +185,8 @@ internal sealed class ForwardTube : IAsyncDisposable
             {
                 if (signal is { Kind: "ice_candidate", Candidate: { } candidate })
                     await registry.AddCandidatesAsync(new(local.TubeId, [candidate]), cancellationToken);
+                else if (signal is { Kind: "ice_restart_offer", Offer: { } offer })
+                    await AnswerRestartAsync(offer, cancellationToken);
                 else if (signal.Kind == "node_draining")
                     draining.TrySetResult();
                 else if (signal.Kind == "tube_closed")
@@ -178,6 +198,12 @@ internal sealed class ForwardTube : IAsyncDisposable
             // A gateway that was restarted knows nothing of the tube: as lost as one that was closed.
         }
         return new($"The gateway {Gateway} no longer has the tube.", InOrder: false);
+    }
+
+    private async Task AnswerRestartAsync(string offer, CancellationToken cancellationToken)
+    {
+        if (await registry.SetRemoteDescriptionAsync(new(local.TubeId, DescriptionType.Offer, offer), cancellationToken) is DescriptionMade answer)
+            await Maker.SendAnswerAsync(remote.TubeId, answer.Sdp, cancellationToken);
     }
 
     private async Task CloseRemoteAsync()

@@ -43,6 +43,16 @@ internal sealed class GatewayClient : IDisposable
     public Task AddCandidatesAsync(string tubeId, IReadOnlyList<string> candidates, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, $"v1/tubes/{Uri.EscapeDataString(tubeId)}/candidates", new CandidatesBody { Candidates = [.. candidates] }, cancellationToken);
 
+    /// <summary>Restarts ICE with this offer.</summary>
+    /// <returns>The answer.</returns>
+    public Task<DescriptionBody> SendOfferAsync(string tubeId, string offer, CancellationToken cancellationToken) =>
+        SendAsync<DescriptionBody>(HttpMethod.Put, RemoteDescriptionOf(tubeId), new RemoteDescriptionBody { Type = "offer", Sdp = offer }, cancellationToken);
+
+    public Task SendAnswerAsync(string tubeId, string answer, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Put, RemoteDescriptionOf(tubeId), new RemoteDescriptionBody { Type = "answer", Sdp = answer }, cancellationToken);
+
+    private static string RemoteDescriptionOf(string tubeId) => $"v1/tubes/{Uri.EscapeDataString(tubeId)}/remote-description";
+
     public Task CloseTubeAsync(string tubeId, string? reason, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Delete, $"v1/tubes/{Uri.EscapeDataString(tubeId)}{(reason is null ? "" : $"?reason={Uri.EscapeDataString(reason)}")}", null, cancellationToken);
 

@@ -94,6 +94,10 @@ public static partial class RegistryCodec
 
     private static SetRemoteDescription Read(V1.SetRemoteDescription wire) => new(Tube(wire.TubeId), DescriptionTypes.Read(wire.Type), wire.Sdp);
 
+    private static V1.RestartIce Write(RestartIce command) => new() { TubeId = command.TubeId.ToString() };
+
+    private static RestartIce Read(V1.RestartIce wire) => new(Tube(wire.TubeId));
+
     private static V1.AddCandidates Write(AddCandidates command) => new() { TubeId = command.TubeId.ToString(), Candidates = { command.Candidates } };
 
     private static AddCandidates Read(V1.AddCandidates wire) => new(Tube(wire.TubeId), [.. wire.Candidates]);

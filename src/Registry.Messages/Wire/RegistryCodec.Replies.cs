@@ -27,6 +27,10 @@ public static partial class RegistryCodec
         LocalListenAddress = wire.HasLocalListenAddress ? wire.LocalListenAddress : null,
     };
 
+    private static V1.DescriptionMade Write(DescriptionMade reply) => new() { TubeId = reply.TubeId.ToString(), Type = DescriptionTypes.Write(reply.Type), Sdp = reply.Sdp };
+
+    private static DescriptionMade Read(V1.DescriptionMade wire) => new(Tube(wire.TubeId), DescriptionTypes.Read(wire.Type), wire.Sdp);
+
     private static V1.TubeFound Write(TubeFound reply) => new() { Snapshot = Write(reply.Snapshot) };
 
     private static TubeFound Read(V1.TubeFound wire) => new(Read(Required(wire.Snapshot, "snapshot")));

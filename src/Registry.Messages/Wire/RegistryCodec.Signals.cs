@@ -15,6 +15,11 @@ public static partial class RegistryCodec
     private static ConnectionStateChanged Read(V1.ConnectionStateChanged wire) =>
         new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), TubeStates.Read(wire.State));
 
+    private static V1.IceRestartOffered Write(IceRestartOffered signal) =>
+        new() { TubeId = signal.TubeId.ToString(), Sequence = signal.Sequence, UtcTicks = signal.Time.UtcTicks, Offer = signal.Offer };
+
+    private static IceRestartOffered Read(V1.IceRestartOffered wire) => new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), wire.Offer);
+
     private static V1.ChannelOpened Write(ChannelOpened signal) =>
         new() { TubeId = signal.TubeId.ToString(), Sequence = signal.Sequence, UtcTicks = signal.Time.UtcTicks, ChannelId = signal.ChannelId };
 

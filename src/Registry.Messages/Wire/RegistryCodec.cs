@@ -20,6 +20,7 @@ public static partial class RegistryCodec
     [
         Form.Of<CreateTube, V1.CreateTube>("CT", Write, Read),
         Form.Of<SetRemoteDescription, V1.SetRemoteDescription>("SRD", Write, Read),
+        Form.Of<RestartIce, V1.RestartIce>("RI", Write, Read),
         Form.Of<AddCandidates, V1.AddCandidates>("AC", Write, Read),
         Form.Of<CloseTube, V1.CloseTube>("CLT", Write, Read),
         Form.Of<CloseConversation, V1.CloseConversation>("CLC", Write, Read),
@@ -39,6 +40,7 @@ public static partial class RegistryCodec
 
         Form.Of<Done, V1.Done>("DN", _ => new(), _ => Done.Instance),
         Form.Of<TubeCreated, V1.TubeCreated>("TC", Write, Read),
+        Form.Of<DescriptionMade, V1.DescriptionMade>("DM", Write, Read),
         Form.Of<TubeFound, V1.TubeFound>("TF", Write, Read),
         Form.Of<TubesRead, V1.TubesRead>("TR", Write, Read),
         Form.Of<SignalsRead, V1.SignalsRead>("SR", Write, Read),
@@ -49,6 +51,7 @@ public static partial class RegistryCodec
 
         Form.Of<IceCandidateFound, V1.IceCandidateFound>("ICF", Write, Read),
         Form.Of<ConnectionStateChanged, V1.ConnectionStateChanged>("CSC", Write, Read),
+        Form.Of<IceRestartOffered, V1.IceRestartOffered>("IRO", Write, Read),
         Form.Of<ChannelOpened, V1.ChannelOpened>("CHO", Write, Read),
         Form.Of<ChannelClosed, V1.ChannelClosed>("CHC", Write, Read),
         Form.Of<TubeClosed, V1.TubeClosed>("TCL", Write, Read),

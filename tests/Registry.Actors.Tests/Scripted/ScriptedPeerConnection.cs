@@ -26,6 +26,7 @@ internal sealed class ScriptedPeerConnection : IPeerConnection
     public event Action<IceGatheringState>? IceGatheringStateChanged;
     public event Action<IceCandidate?>? IceCandidateFound;
     public event Action<IDataChannel>? DataChannelReceived;
+    public event Action? LocalAddressesChanged;
 
     public int Number { get; }
     public PeerConnectionConfiguration? Configuration { get; }
@@ -43,7 +44,7 @@ internal sealed class ScriptedPeerConnection : IPeerConnection
     public PeerConnectionFailure? Failure { get; private set; }
 
     /// <summary>Whether anyone still listens to this connection's events.</summary>
-    public bool HasListeners => ConnectionStateChanged is not null || IceConnectionStateChanged is not null || IceCandidateFound is not null || DataChannelReceived is not null;
+    public bool HasListeners => ConnectionStateChanged is not null || IceConnectionStateChanged is not null || IceCandidateFound is not null || DataChannelReceived is not null || LocalAddressesChanged is not null;
 
     public IDataChannel CreateDataChannel(string label, DataChannelOptions? options = null)
     {
@@ -54,6 +55,13 @@ internal sealed class ScriptedPeerConnection : IPeerConnection
             Announce(channel, peer);
         return channel;
     }
+
+    /// <summary>How often ICE was restarted.</summary>
+    public int Restarts { get; private set; }
+
+    public void RestartIce() => Restarts++;
+
+    public void ChangeAddresses() => LocalAddressesChanged?.Invoke();
 
     public async ValueTask<SessionDescription> CreateOfferAsync(CancellationToken cancellationToken = default)
     {
@@ -71,6 +79,7 @@ internal sealed class ScriptedPeerConnection : IPeerConnection
     {
         await factory.StepAsync("SetLocalDescription", cancellationToken);
         LocalDescription = description;
+        SignalingState = description.Type == SdpType.Offer ? SignalingState.HaveLocalOffer : SignalingState.Stable;
         IceCandidateFound?.Invoke(Host);
         await factory.StepAsync("Gather", cancellationToken);
         LocalDescription = description with { Sdp = $"{description.Sdp} {Host}" };
@@ -85,11 +94,12 @@ internal sealed class ScriptedPeerConnection : IPeerConnection
         var words = description.Sdp.Split(' ');
         if (words is not ["scripted", _, var number, ..])
             throw new FormatException("a=fingerprint is missing.");
-        if (description.Type == SdpType.Answer && RemoteDescription is not null)
+        if (description.Type == SdpType.Answer && SignalingState != SignalingState.HaveLocalOffer)
             throw new InvalidOperationException("An answer does not fit the state stable.");
         RemoteDescription = description;
+        SignalingState = description.Type == SdpType.Offer ? SignalingState.HaveRemoteOffer : SignalingState.Stable;
         var peer = factory.Connections.Single(c => c.Number == int.Parse(number, System.Globalization.CultureInfo.InvariantCulture));
-        if (description.Type == SdpType.Answer && factory.AutoConnect)
+        if (description.Type == SdpType.Answer && factory.AutoConnect && other is null)
             Connect(peer);
     }
 

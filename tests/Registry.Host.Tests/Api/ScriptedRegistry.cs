@@ -41,6 +41,7 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
 
     public Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default) => Ask(command);
     public Task<RegistryReply> SetRemoteDescriptionAsync(SetRemoteDescription command, CancellationToken cancellationToken = default) => Ask(command);
+    public Task<RegistryReply> RestartIceAsync(RestartIce command, CancellationToken cancellationToken = default) => Ask(command);
     public Task<RegistryReply> AddCandidatesAsync(AddCandidates command, CancellationToken cancellationToken = default) => Ask(command);
     public Task<RegistryReply> CloseTubeAsync(CloseTube command, CancellationToken cancellationToken = default) => Ask(command);
     public Task<RegistryReply> CloseConversationAsync(CloseConversation command, CancellationToken cancellationToken = default) => Ask(command);

@@ -132,6 +132,7 @@ public sealed class TubeApiTests : IAsyncLifetime
         { RefusalCode.Overloaded, 429, true },
         { RefusalCode.OwnerLimit, 429, true },
         { RefusalCode.ChannelLimit, 429, true },
+        { RefusalCode.IceRestartLimit, 429, true },
         { RefusalCode.CreateFailed, 500, false },
         { RefusalCode.InternalError, 500, false },
         { RefusalCode.Draining, 503, true },
@@ -198,6 +199,23 @@ public sealed class TubeApiTests : IAsyncLifetime
 
         gateway.Registry.Commands[0].ShouldBe(new SetRemoteDescription(new("t1"), DescriptionType.Answer, "c2Rw"));
         gateway.Registry.Commands[1].ShouldBeOfType<AddCandidates>().Candidates.ShouldBe(["a", ""]);
+    }
+
+    [Fact]
+    public async Task An_ice_restart_and_an_offer_are_answered_with_the_description()
+    {
+        gateway.Registry.Answer = command => command is RestartIce restart
+            ? new DescriptionMade(restart.TubeId, DescriptionType.Offer, "b2ZmZXI=")
+            : new DescriptionMade(new("t1"), DescriptionType.Answer, "YW5zd2Vy");
+
+        var (status, offer) = await gateway.SendAsync(HttpMethod.Post, "/v1/tubes/t1/ice-restart");
+        status.ShouldBe(HttpStatusCode.OK);
+        offer.GetRawText().ShouldBe("""{"tubeId":"t1","type":"offer","sdp":"b2ZmZXI="}""");
+
+        (status, var answer) = await gateway.SendAsync(HttpMethod.Put, "/v1/tubes/t1/remote-description", """{"type":"offer","sdp":"c2Rw"}""");
+        status.ShouldBe(HttpStatusCode.OK);
+        answer.GetRawText().ShouldBe("""{"tubeId":"t1","type":"answer","sdp":"YW5zd2Vy"}""");
+        gateway.Registry.Commands.ShouldBe([new RestartIce(new("t1")), new SetRemoteDescription(new("t1"), DescriptionType.Offer, "c2Rw")]);
     }
 
     [Theory]
