@@ -10,7 +10,7 @@ namespace Registry.WebRtc;
 
 /// <summary>
 /// One peer connection: the ICE, DTLS, SCTP and data-channel state machines under one lock. This file holds its state and the
-/// public members; Signaling applies descriptions, Transport moves packets, Channels serves the data channels.
+/// public members; Signaling applies descriptions, Gathering finds candidates, Transport moves packets, Channels serves the data channels.
 /// </summary>
 /// <remarks>
 /// Work is done by <see cref="Execute"/> on the thread pool, one run at a time, and by callers of public members. Nothing
@@ -40,10 +40,14 @@ internal sealed partial class PeerConnection : IPeerConnection
                 ConsentInterval = configuration.ConsentInterval,
                 DisconnectedTimeout = configuration.DisconnectedTimeout,
                 FailedTimeout = configuration.FailedTimeout,
+                RelayOnly = IsRelayOnly,
             },
             IceCredentials.Create(),
             BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
             RandomNumberGenerator.Fill);
+        servers = ReadServers(configuration.IceServers);
+        gatherer = new IceGatherer(
+            new IceGatheringOptions { Timeout = configuration.GatheringTimeout, RelayOnly = IsRelayOnly }, [.. servers.Select(s => s.Url)], RandomNumberGenerator.Fill);
         timer = factory.Time.CreateTimer(static self => ((PeerConnection)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         factory.Demultiplexer.AddFragment(ice.LocalCredentials.UsernameFragment, this);
     }
@@ -137,6 +141,7 @@ internal sealed partial class PeerConnection : IPeerConnection
         earlyRecords.Clear();
         dtls?.Dispose();
         ice.Close();
+        ReleaseRelays();
         CloseAllChannels();
         if (ownsTransport)
             transport.Dispose();
@@ -204,6 +209,12 @@ internal sealed partial class PeerConnection : IPeerConnection
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Data channel {Label} was not opened: {Reason}")]
     private partial void LogChannelNotOpened(string label, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "An ICE server gives no candidate: {Error}")]
+    private partial void LogServerFailed(string error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Fresh credentials for relays could not be had, attempt {Attempt}: {Error}")]
+    private partial void LogNoCredentials(int attempt, string error);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "An event handler of a peer connection threw")]
     private partial void LogHandlerFailed(Exception exception);
