@@ -43,7 +43,7 @@ public sealed class NetworkFilter
             if (IPNetwork.TryParse(text, out var network))
                 return new(text, network);
             if (text.Length == 0 || text.Contains('/', StringComparison.Ordinal))
-                throw new FormatException($"'{text}' is neither the name of an interface nor a network such as 10.0.0.0/8 whose host bits are 0.");
+                throw new FormatException($"'{text}' is neither the name of an interface nor a network such as 10.0.0.0/8.");
             return new(text, null);
         }
 
