@@ -151,6 +151,9 @@ public sealed record RegistrySettings
         return settings;
     }
 
+    /// <summary>The type's name only: secrets are among the settings.</summary>
+    public override string ToString() => nameof(RegistrySettings);
+
     /// <summary>The options of a peer connection factory with what these settings say about networks and the relays' certificates.</summary>
     /// <param name="options">The other options.</param>
     /// <exception cref="ConfigurationException">The file of authorities cannot be read.</exception>

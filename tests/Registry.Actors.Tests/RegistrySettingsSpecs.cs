@@ -74,6 +74,7 @@ public sealed class RegistrySettingsSpecs
         settings.IceCredentialsUrl.ShouldBe(new Uri("https://turn.example/credentials?key=k"));
         settings.IceServerUrls.ShouldBe(["stun:stun.example", "turn:turn.example?transport=tcp", "turns:turn.example"]);
         settings.IceSharedSecret.ShouldBe("hush");
+        settings.ToString().ShouldNotContain("hush");
         settings.IceSharedSecretLifetime.ShouldBe(TimeSpan.FromHours(2));
         settings.IceTransportPolicy.ShouldBe(IceTransportPolicy.Relay);
         settings.IceGatheringTimeout.ShouldBe(TimeSpan.FromSeconds(3));
