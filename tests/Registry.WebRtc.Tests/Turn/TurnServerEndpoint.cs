@@ -40,6 +40,9 @@ internal sealed class TurnServerEndpoint : ISimulatedEndpoint
     /// <summary>Whether a Refresh by another user than the allocation's is refused with 441.</summary>
     public bool TiesAllocationsToUsers { get; set; }
 
+    /// <summary>The address that Binding requests seem to come from, where a translator is on the way.</summary>
+    public TransportAddress? SeesAs { get; set; }
+
     /// <summary>Answers every Allocate with this error.</summary>
     public StunErrorCode Refuses { get; set; }
 
@@ -126,7 +129,7 @@ internal sealed class TurnServerEndpoint : ISimulatedEndpoint
         if (request.Method == StunMethod.Binding)
         {
             var writer = new StunWriter(buffer, StunClass.SuccessResponse, StunMethod.Binding, request.TransactionId);
-            writer.WriteXorMappedAddress(source);
+            writer.WriteXorMappedAddress(SeesAs ?? source);
             Reply(source, buffer[..writer.Finish([])]);
             return;
         }
