@@ -53,6 +53,7 @@ internal sealed partial class PeerConnection
                 case IceGatheringEventKind.CandidateFound:
                     var candidate = change.Candidate!;
                     ice.AddLocalCandidate(candidate, change.Relay);
+                    ice.HandleTimeout(now);
                     Raise(() => IceCandidateFound?.Invoke(candidate));
                     break;
                 case IceGatheringEventKind.Completed:
@@ -72,8 +73,6 @@ internal sealed partial class PeerConnection
         }
         for (; loggedErrors < gatherer.Errors.Count; loggedErrors++)
             LogServerFailed(gatherer.Errors[loggedErrors]);
-        if (!released && ice.NextTimeout <= now)
-            ice.HandleTimeout(now);
     }
 
     private void OnGathered()

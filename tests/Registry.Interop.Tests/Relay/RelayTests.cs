@@ -107,15 +107,50 @@ public sealed class RelayTests : IClassFixture<RelayFixture>, IAsyncLifetime, ID
     [RelayFact]
     public async Task A_certificate_of_an_unknown_authority_or_for_another_name_is_refused()
     {
-        await using var trusting = CreateFactory(new());
-        (await FailureOfAsync(trusting, server.Server(IceServerKind.TurnTls))).ShouldContain("cannot be reached");
+        await using var suspicious = CreateFactory(new());
+        (await FailureOfAsync(suspicious, server.Server(IceServerKind.TurnTls))).ShouldContain("UntrustedRoot");
 
-        var otherName = new SharedSecretIceServers([$"turns:127.0.0.2:{server.TlsPort}"], RelayServer.Secret, TimeSpan.FromHours(1), TimeProvider.System).Create();
-        (await FailureOfAsync(factory, otherName)).ShouldContain("cannot be reached");
+        var otherName = new SharedSecretIceServers([$"turns:localhost:{server.TlsPort}"], RelayServer.Secret, TimeSpan.FromHours(1), TimeProvider.System).Create();
+        (await FailureOfAsync(factory, otherName)).ShouldContain("RemoteCertificateNameMismatch");
+    }
 
-        var byName = new SharedSecretIceServers([$"turns:localhost:{server.TlsPort}"], RelayServer.Secret, TimeSpan.FromHours(1), TimeProvider.System).Create();
-        await using var pair = new Pair(factory, factory, new() { IceServers = [byName], IceTransportPolicy = IceTransportPolicy.Relay }, PeerConnectionConfiguration.Default);
-        await pair.ConnectAsync();
+    [RelayFact]
+    public async Task A_reflexive_candidate_is_what_the_server_sees_of_the_shared_socket()
+    {
+        // The server, on loopback, sees another address than the one that is offered.
+        await using var translated = PeerConnectionFactory.Create(new() { HostAddresses = [IPAddress.Parse("192.0.2.200")] });
+        var found = new List<IceCandidate>();
+        foreach (var connection in new[] { translated.CreatePeerConnection(Stun()), translated.CreatePeerConnection(Stun()) })
+        {
+            connection.IceCandidateFound += candidate => found.AddRange(candidate is { Type: IceCandidateType.ServerReflexive } ? [candidate] : []);
+            connection.CreateDataChannel("c");
+            await connection.SetLocalDescriptionAsync(await connection.CreateOfferAsync());
+            await WaitForAsync(() => connection.IceGatheringState == IceGatheringState.Complete);
+        }
+        await WaitForAsync(() => found.Count == 2);
+
+        foreach (var candidate in found)
+        {
+            (candidate.Address, candidate.Port).ShouldBe(("127.0.0.1", translated.UdpPort!.Value));
+            candidate.RelatedAddress.ShouldBe(new IPEndPoint(IPAddress.Parse("192.0.2.200"), candidate.Port));
+        }
+
+        PeerConnectionConfiguration Stun() => new() { IceServers = [new([server.Url(IceServerKind.Stun)])] };
+    }
+
+    [RelayFact]
+    public async Task Fresh_credentials_that_the_server_does_not_take_for_an_old_allocation_do_not_end_it()
+    {
+        var fresh = new SharedSecretIceServers([server.Url(IceServerKind.TurnUdp)], RelayServer.Secret, TimeSpan.FromHours(2), TimeProvider.System);
+        var expiring = server.Server(IceServerKind.TurnUdp) with { Expires = DateTimeOffset.UtcNow + TimeSpan.FromSeconds(1) };
+        await using var pair = new Pair(
+            factory, factory, new() { IceServers = [expiring], IceServerProvider = fresh, IceTransportPolicy = IceTransportPolicy.Relay }, PeerConnectionConfiguration.Default);
+        var (here, there) = await pair.ConnectAsync();
+
+        // coturn keeps to the user that made the allocation: the fresh credentials are refused, the first ones refresh it.
+        await WaitForAsync(() => server.Log.Contains("error 441", StringComparison.Ordinal) && server.Log.Contains("lifetime=600", StringComparison.Ordinal));
+        await ExchangeAsync(here, there, 10, 1000);
+        pair.Offerer.SelectedCandidatePair!.Local.Type.ShouldBe(IceCandidateType.Relay);
     }
 
     [RelayFact]
