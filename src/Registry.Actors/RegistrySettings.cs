@@ -1,4 +1,7 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Akka.Configuration;
+using Registry.WebRtc;
 
 namespace Registry.Actors;
 
@@ -55,6 +58,24 @@ public sealed record RegistrySettings
     public int EventBuffer { get; private init; }
     /// <summary>Time between the reconciler's rounds.</summary>
     public TimeSpan ReconcilerInterval { get; private init; }
+    /// <summary>STUN and TURN servers.</summary>
+    public IReadOnlyList<string> IceServerUrls { get; private init; } = [];
+    /// <summary>User name for the TURN servers; null for none.</summary>
+    public string? IceUsername { get; private init; }
+    /// <summary>Password for the TURN servers; null for none.</summary>
+    public string? IceCredential { get; private init; }
+    /// <summary>Secret that the TURN servers share with this node; null for none.</summary>
+    public string? IceSharedSecret { get; private init; }
+    /// <summary>How long credentials made from the secret hold.</summary>
+    public TimeSpan IceSharedSecretLifetime { get; private init; }
+    /// <summary>Which candidates tubes use.</summary>
+    public IceTransportPolicy IceTransportPolicy { get; private init; }
+    /// <summary>Time that servers have to give candidates.</summary>
+    public TimeSpan IceGatheringTimeout { get; private init; }
+    /// <summary>Authorities that may sign the certificates of <c>turns:</c> servers; null for the machine's.</summary>
+    public string? IceRelayCaFile { get; private init; }
+    /// <summary>Which of the machine's addresses tubes offer.</summary>
+    public NetworkFilter IceNetworks { get; private init; } = NetworkFilter.None;
     /// <summary>Where credentials for the relay are fetched; null for nowhere.</summary>
     public Uri? IceCredentialsUrl { get; internal init; }
     /// <summary>Limit on the endpoint's answer.</summary>
@@ -89,7 +110,7 @@ public sealed record RegistrySettings
     public static RegistrySettings From(Config config)
     {
         var reader = new SettingReader(config.WithFallback(Default));
-        return new()
+        var settings = new RegistrySettings
         {
             MaxConcurrentCreates = Environment.GetEnvironmentVariable(MaxConcurrentCreatesVariable) is { Length: > 0 } text
                 ? SettingReader.ParseInteger(text, 1, int.MaxValue) ?? throw SettingReader.Wrong(MaxConcurrentCreatesVariable, "a whole number from 1", null)
@@ -116,6 +137,15 @@ public sealed record RegistrySettings
             ClosedKeptFor = reader.Duration("tube.closed-kept-for"),
             EventBuffer = reader.Integer("events.buffer", 16),
             ReconcilerInterval = reader.Duration("reconciler.interval"),
+            IceServerUrls = reader.Texts("ice.servers"),
+            IceUsername = reader.TextOrOff("ice.username"),
+            IceCredential = reader.TextOrOff("ice.credential"),
+            IceSharedSecret = reader.TextOrOff("ice.shared-secret"),
+            IceSharedSecretLifetime = reader.Duration("ice.shared-secret-lifetime"),
+            IceTransportPolicy = reader.Choice<IceTransportPolicy>("ice.transport-policy"),
+            IceGatheringTimeout = reader.Duration("ice.gathering-timeout"),
+            IceRelayCaFile = reader.TextOrOff("ice.relay-ca-file"),
+            IceNetworks = ReadNetworks(reader),
             IceCredentialsUrl = reader.Url("ice.credentials-url"),
             IceCredentialsTimeout = reader.Duration("ice.credentials-timeout"),
             IceBreakerFailures = reader.Integer("ice.breaker-failures", 1),
@@ -129,5 +159,69 @@ public sealed record RegistrySettings
             ListenBeyondLoopback = reader.Boolean("channels.listen-beyond-loopback"),
             AllowTargets = reader.Texts("targets.allow"),
         };
+        settings.CheckIceServers();
+        return settings;
+    }
+
+    /// <summary>The type's name only: secrets are among the settings.</summary>
+    public override string ToString() => nameof(RegistrySettings);
+
+    /// <summary>The options of a peer connection factory with what these settings say about networks and the relays' certificates.</summary>
+    /// <param name="options">The other options.</param>
+    /// <exception cref="ConfigurationException">The file of authorities cannot be read.</exception>
+    public PeerConnectionFactoryOptions ApplyTo(PeerConnectionFactoryOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options = options with { NetworkFilter = IceNetworks };
+        if (IceRelayCaFile is null)
+            return options;
+        var authorities = new X509Certificate2Collection();
+        try
+        {
+            authorities.ImportFromPemFile(IceRelayCaFile);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw SettingReader.Wrong("registry.ice.relay-ca-file", "off, or a readable file of PEM certificates", e);
+        }
+        return authorities.Count > 0
+            ? options with { RelayAuthorities = authorities }
+            : throw SettingReader.Wrong("registry.ice.relay-ca-file", "off, or a readable file of PEM certificates", null);
+    }
+
+    private static NetworkFilter ReadNetworks(SettingReader reader) =>
+        new(ReadNetworks(reader, "ice.include-networks"), ReadNetworks(reader, "ice.exclude-networks"));
+
+    private static IReadOnlyList<string> ReadNetworks(SettingReader reader, string key)
+    {
+        var texts = reader.Texts(key);
+        try
+        {
+            _ = new NetworkFilter(texts, []);
+            return texts;
+        }
+        catch (FormatException e)
+        {
+            throw SettingReader.Wrong($"registry.{key}", $"a list of interface names and networks: {e.Message.TrimEnd('.')}", e);
+        }
+    }
+
+    private void CheckIceServers()
+    {
+        var hasRelay = IceCredentialsUrl is not null;
+        foreach (var text in IceServerUrls)
+        {
+            if (!IceServerUrl.TryParse(text, out var url, out var error))
+                throw SettingReader.Wrong("registry.ice.servers", $"a list of stun:, turn: and turns: URLs: {error}", null);
+            hasRelay |= url.IsTurn;
+            if (url.IsTurn && IceSharedSecret is null && IceCredentialsUrl is null && (IceUsername is null || IceCredential is null))
+                throw SettingReader.Wrong("registry.ice.servers", $"given with username and credential, with shared-secret, or with credentials-url, because {text} needs credentials", null);
+        }
+        if (IceUsername is not null && IceSharedSecret is not null)
+            throw SettingReader.Wrong("registry.ice.username", "off where shared-secret is set: it makes the user names", null);
+        if (IceSharedSecretLifetime < TimeSpan.FromMinutes(1))
+            throw SettingReader.Wrong("registry.ice.shared-secret-lifetime", "at least 1m", null);
+        if (IceTransportPolicy == IceTransportPolicy.Relay && !hasRelay)
+            throw SettingReader.Wrong("registry.ice.transport-policy", "all where neither servers names a TURN server nor credentials-url gives one", null);
     }
 }

@@ -47,6 +47,10 @@ internal sealed class SettingReader(Config config)
         Read(key, $"a size such as 1 MiB, at least {least} bytes", path =>
             config.GetByteSize(path, null) is { } value && value >= least && value <= int.MaxValue ? (int)value : (int?)null);
 
+    public T Choice<T>(string key) where T : struct, Enum =>
+        Read(key, $"one of {string.Join(", ", Enum.GetNames<T>()).ToLowerInvariant()}", path =>
+            Enum.GetNames<T>().Any(name => name.Equals(config.GetString(path), StringComparison.OrdinalIgnoreCase)) ? Enum.Parse<T>(config.GetString(path), ignoreCase: true) : (T?)null);
+
     public bool Boolean(string key) => Read(key, "on or off", path => (bool?)config.GetBoolean(path));
 
     public IReadOnlyList<string> Texts(string key)

@@ -14,7 +14,6 @@ internal sealed partial class PeerConnection
     private readonly ulong tieBreaker = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
     private IceAgent ice;
     private IceAgent? replacedIce;
-    private IceAgent? gatheredFor;
     private Agreement? agreed;
     private IceConnectionState iceState;
     private bool restartRequested;
@@ -44,9 +43,7 @@ internal sealed partial class PeerConnection
         {
             if (released || gatheredFor is null)
                 return;
-            var present = transport.LocalEndPoints.Select(e => e.Address.ToString());
-            var gathered = gatheredFor.LocalCandidates.Where(c => c.Type == IceCandidateType.Host).Select(c => c.Address);
-            if (!present.ToHashSet(StringComparer.Ordinal).SetEquals(gathered))
+            if (!transport.LocalEndPoints.ToHashSet().SetEquals(gatheredAt))
                 Raise(() => LocalAddressesChanged?.Invoke());
         }
         Schedule();
@@ -61,6 +58,7 @@ internal sealed partial class PeerConnection
                 ConsentInterval = configuration.ConsentInterval,
                 DisconnectedTimeout = configuration.DisconnectedTimeout,
                 FailedTimeout = configuration.FailedTimeout,
+                RelayOnly = IsRelayOnly,
             },
             credentials,
             tieBreaker,

@@ -11,7 +11,6 @@ internal sealed partial class PeerConnection
 
     private readonly List<IceCandidate?> earlyCandidates = [];
     private SignalingState signalingState;
-    private IceGatheringState gatheringState;
     private SdpDescription? created;
     private SdpDescription? local;
     private SdpDescription? agreedLocal;
@@ -98,7 +97,7 @@ internal sealed partial class PeerConnection
             created = null;
             signalingState = description.Type == SdpType.Offer ? SignalingState.HaveLocalOffer : SignalingState.Stable;
             Gather();
-            if (description.Type == SdpType.Answer)
+            if (description.Type == SdpType.Answer && !released)
                 Agree();
             Advance(Now);
         }
@@ -201,28 +200,6 @@ internal sealed partial class PeerConnection
             ice.EndOfRemoteCandidates(Now);
         else if (candidate.UsernameFragment is null || candidate.UsernameFragment == remote!.Credentials.UsernameFragment)
             ice.AddRemoteCandidate(Now, candidate);
-    }
-
-    /// <summary>Host candidates are known at once, so gathering ends where it starts.</summary>
-    private void Gather()
-    {
-        if (gatheredFor == ice)
-            return;
-        gatheredFor = ice;
-        ChangeGatheringState(IceGatheringState.Gathering);
-        var preference = IceCandidatePriority.MaxLocalPreference;
-        foreach (var endPoint in transport.LocalEndPoints)
-            ice.AddLocalCandidate(IceCandidatePriority.CreateHost(endPoint.Address, endPoint.Port, preference--));
-        foreach (var candidate in ice.LocalCandidates)
-            Raise(() => IceCandidateFound?.Invoke(candidate));
-        ChangeGatheringState(IceGatheringState.Complete);
-        Raise(() => IceCandidateFound?.Invoke(null));
-    }
-
-    private void ChangeGatheringState(IceGatheringState next)
-    {
-        gatheringState = next;
-        Raise(() => IceGatheringStateChanged?.Invoke(next));
     }
 
     private void Require(bool allowed, string action)

@@ -163,6 +163,8 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             if (released)
                 return;
         }
+        if (gatherer.NextTimeout <= now)
+            gatherer.HandleTimeout(now);
         HandleIceTimeouts(now);
         if (association is not null)
         {
@@ -177,10 +179,12 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     /// <returns>True when the datagram is kept for later.</returns>
     private bool Receive(TimeSpan now, Datagram datagram)
     {
-        if (datagram.Length == 0)
+        if ((datagram.Remote.Relay != 0 && !TryUnwrap(now, ref datagram)) || datagram.Length == 0)
             return false;
         switch (datagram.Array[0])
         {
+            case <= 3 when datagram.Remote.Relay == 0 && gatherer.TryHandleDatagram(now, datagram.Remote, datagram.Span):
+                return false;
             case <= 3:
                 HandleStunDatagram(now, datagram);
                 return false;
@@ -210,6 +214,9 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     {
         if (released)
             return;
+        ApplyGathering(now);
+        if (released)
+            return;
         ApplyIceEvents(now);
         if (released)
             return;
@@ -237,6 +244,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
                     ForgetAddress(change.Remote);
                     break;
                 case IceEventKind.SelectedPairChanged:
+                    gatherer.PreferPath(now, change.Remote);
                     StartDtls(now);
                     break;
                 case IceEventKind.StateChanged:
@@ -252,7 +260,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
 
     private void LearnAddress(TransportAddress remote)
     {
-        if (learnedAddresses.Count >= MaxLearnedAddresses || !learnedAddresses.Add(remote) || ownsTransport)
+        if (learnedAddresses.Count >= MaxLearnedAddresses || !learnedAddresses.Add(remote) || ownsTransport || remote.Relay != 0)
             return;
         if (!factory.Demultiplexer.TryAddAddress(remote, this, mayReplace: present => present.livePath?.Remote != remote))
         {
@@ -297,6 +305,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private void Flush(TimeSpan now)
     {
         var buffer = BufferPool.Rent(MaxDatagramToSend);
+        FlushGatherer(now, buffer);
         while (TryWriteIceDatagram(now, buffer, out var length, out var remote))
         {
             AnnounceCheck(buffer.AsSpan(0, length), remote);
@@ -313,7 +322,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     /// <summary>On a shared socket the answer from an address that is not this connection's yet is found by its transaction.</summary>
     private void AnnounceCheck(ReadOnlySpan<byte> datagram, TransportAddress remote)
     {
-        if (ownsTransport || learnedAddresses.Contains(remote)
+        if (ownsTransport || remote.Relay != 0 || learnedAddresses.Contains(remote)
             || !StunMessage.TryGetTransactionId(datagram, out var transaction) || !factory.Demultiplexer.TryAddTransaction(transaction, this))
             return;
         announcedChecks.Enqueue(transaction);
@@ -324,13 +333,16 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private void Send(ReadOnlySpan<byte> datagram, TransportAddress remote)
     {
         packetsSent++;
-        transport.Send(datagram, remote);
+        if (remote.Relay == 0)
+            transport.Send(datagram, remote);
+        else
+            SendThroughRelay(datagram, remote);
     }
 
     /// <summary>Sets the timer to the earliest deadline; one that moved to a later time is left to fire in vain, which is cheaper.</summary>
     private void ArmTimer(TimeSpan now)
     {
-        var due = NextIceTimeout;
+        var due = NextIceTimeout < gatherer.NextTimeout ? NextIceTimeout : gatherer.NextTimeout;
         if (association is not null && association.NextTimeout < due)
             due = association.NextTimeout;
         if (due >= timerDue)

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Registry.WebRtc.DataChannels;
 using Registry.WebRtc.Dtls;
@@ -9,7 +10,8 @@ namespace Registry.WebRtc;
 
 /// <summary>
 /// One peer connection: the ICE, DTLS, SCTP and data-channel state machines under one lock. This file holds its state and the
-/// public members; Signaling applies descriptions, IceRestart changes the path's credentials, Transport moves packets, Channels serves the data channels.
+/// public members; Signaling applies descriptions, Gathering finds candidates, IceRestart changes the path's credentials, Transport moves
+/// packets, Channels serves the data channels.
 /// </summary>
 /// <remarks>
 /// Work is done by <see cref="Execute"/> on the thread pool, one run at a time, and by callers of public members. Nothing
@@ -34,6 +36,9 @@ internal sealed partial class PeerConnection : IPeerConnection
         this.transport = transport;
         this.ownsTransport = ownsTransport;
         ice = CreateIceAgent(IceCredentials.Create());
+        servers = ReadServers(configuration.IceServers);
+        gatherer = new IceGatherer(
+            new IceGatheringOptions { Timeout = configuration.GatheringTimeout, RelayOnly = IsRelayOnly }, [.. servers.Select(s => s.Url)], RandomNumberGenerator.Fill);
         timer = factory.Time.CreateTimer(static self => ((PeerConnection)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -126,6 +131,7 @@ internal sealed partial class PeerConnection : IPeerConnection
         earlyRecords.ForEach(static datagram => datagram.Return());
         earlyRecords.Clear();
         dtls?.Dispose();
+        ReleaseRelays();
         CloseAllChannels();
         if (ownsTransport)
             transport.Dispose();
@@ -193,6 +199,12 @@ internal sealed partial class PeerConnection : IPeerConnection
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Data channel {Label} was not opened: {Reason}")]
     private partial void LogChannelNotOpened(string label, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "An ICE server gives no candidate: {Error}")]
+    private partial void LogServerFailed(string error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Fresh credentials for relays could not be had, attempt {Attempt}: {Error}")]
+    private partial void LogNoCredentials(int attempt, string error);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "An event handler of a peer connection threw")]
     private partial void LogHandlerFailed(Exception exception);

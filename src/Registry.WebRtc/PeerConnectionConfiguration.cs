@@ -6,8 +6,17 @@ public sealed record PeerConnectionConfiguration
     /// <summary>The defaults.</summary>
     public static readonly PeerConnectionConfiguration Default = new();
 
-    /// <summary>STUN and TURN servers. This version of the managed stack gathers host candidates only and does not contact them.</summary>
+    /// <summary>STUN and TURN servers; the first 16 URLs are used.</summary>
     public IReadOnlyList<IceServer> IceServers { get; init; } = [];
+
+    /// <summary>Gives fresh credentials before those of <see cref="IceServers"/> expire (<see cref="IceServer.Expires"/>); null when they need none.</summary>
+    public IIceServerProvider? IceServerProvider { get; init; }
+
+    /// <summary>Which candidates are used.</summary>
+    public IceTransportPolicy IceTransportPolicy { get; init; }
+
+    /// <summary>Time servers have to give candidates; those that come later are not used.</summary>
+    public TimeSpan GatheringTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Largest message this side accepts and advertises as <c>a=max-message-size</c>, in bytes (RFC 8841 §6). A larger one closes its channel.</summary>
     public int MaxMessageSize { get; init; } = 256 * 1024;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net.NetworkInformation;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Registry.WebRtc.Dtls;
 using Registry.WebRtc.Net;
@@ -24,7 +25,7 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     private PeerConnectionFactory(PeerConnectionFactoryOptions options, IDatagramTransport? transport)
     {
         this.options = options;
-        addresses = new HostAddresses(options.HostAddresses, options.TimeProvider);
+        addresses = new HostAddresses(options.HostAddresses, options.NetworkFilter, options.TimeProvider);
         logger = options.LoggerFactory.CreateLogger<PeerConnectionFactory>();
         startedAt = options.TimeProvider.GetTimestamp();
         Certificate = DtlsCertificate.Create(options.TimeProvider.GetUtcNow());
@@ -51,6 +52,8 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
 
     internal TimeProvider Time => options.TimeProvider;
 
+    internal X509Certificate2Collection? RelayAuthorities => options.RelayAuthorities;
+
     /// <summary>Time since the factory was made: the clock of the protocol cores.</summary>
     internal TimeSpan Now => options.TimeProvider.GetElapsedTime(startedAt);
 
@@ -60,8 +63,14 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     public IPeerConnection CreatePeerConnection(PeerConnectionConfiguration? configuration = null)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
+        configuration ??= PeerConnectionConfiguration.Default;
+        foreach (var server in configuration.IceServers)
+        {
+            if (server.Validate() is { } error)
+                throw new ArgumentException(error, nameof(configuration));
+        }
         var own = shared is null ? CreateSocket(options.UdpPort) : null;
-        var connection = new PeerConnection(this, configuration ?? PeerConnectionConfiguration.Default, own ?? shared!, ownsTransport: own is not null, logger);
+        var connection = new PeerConnection(this, configuration, own ?? shared!, ownsTransport: own is not null, logger);
         connections.TryAdd(connection, 0);
         if (disposed)
         {

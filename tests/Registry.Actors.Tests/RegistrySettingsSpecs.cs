@@ -1,4 +1,6 @@
+using System.Net;
 using Akka.Configuration;
+using Registry.WebRtc;
 
 namespace Registry.Actors.Tests;
 
@@ -53,6 +55,13 @@ public sealed class RegistrySettingsSpecs
             registry.drain.deadline = 1h
             registry.drain.stop-deadline = off
             registry.ice.credentials-url = "https://turn.example/credentials?key=k"
+            registry.ice.servers = ["stun:stun.example", "turn:turn.example?transport=tcp", "turns:turn.example"]
+            registry.ice.shared-secret = "hush"
+            registry.ice.shared-secret-lifetime = 2h
+            registry.ice.transport-policy = relay
+            registry.ice.gathering-timeout = 3s
+            registry.ice.include-networks = ["eth*", "10.0.0.0/8"]
+            registry.ice.exclude-networks = ["10.9.0.0/16"]
             registry.targets.allow = ["10.0.0.0/8:22", "*"]
             """));
 
@@ -63,6 +72,17 @@ public sealed class RegistrySettingsSpecs
         settings.DrainDeadline.ShouldBe(TimeSpan.FromHours(1));
         settings.StopDeadline.ShouldBeNull();
         settings.IceCredentialsUrl.ShouldBe(new Uri("https://turn.example/credentials?key=k"));
+        settings.IceServerUrls.ShouldBe(["stun:stun.example", "turn:turn.example?transport=tcp", "turns:turn.example"]);
+        settings.IceSharedSecret.ShouldBe("hush");
+        settings.ToString().ShouldNotContain("hush");
+        settings.IceSharedSecretLifetime.ShouldBe(TimeSpan.FromHours(2));
+        settings.IceTransportPolicy.ShouldBe(IceTransportPolicy.Relay);
+        settings.IceGatheringTimeout.ShouldBe(TimeSpan.FromSeconds(3));
+        var filter = settings.ApplyTo(new()).NetworkFilter;
+        filter.Allows("eth1", IPAddress.Parse("192.0.2.1")).ShouldBeTrue();
+        filter.Allows("wlan0", IPAddress.Parse("192.0.2.1")).ShouldBeFalse();
+        filter.Allows("wlan0", IPAddress.Parse("10.1.0.1")).ShouldBeTrue();
+        filter.Allows("eth1", IPAddress.Parse("10.9.0.1")).ShouldBeFalse();
         settings.AllowTargets.ShouldBe(["10.0.0.0/8:22", "*"]);
         settings.MaxConcurrentCreates.ShouldBe(100);
     }
@@ -80,6 +100,15 @@ public sealed class RegistrySettingsSpecs
     [InlineData("registry.drain.deadline = 0s")]
     [InlineData("registry.drain.stop-deadline = soon")]
     [InlineData("registry.ice.credentials-url = \"ftp://turn.example\"")]
+    [InlineData("registry.ice.servers = [\"http://turn.example\"]")]
+    [InlineData("registry.ice.servers = [\"turn:turn.example\"]")]
+    [InlineData("registry.ice.servers = [\"turn:turn.example:0\"], registry.ice.shared-secret = s")]
+    [InlineData("registry.ice.shared-secret-lifetime = 1s")]
+    [InlineData("registry.ice.transport-policy = relay")]
+    [InlineData("registry.ice.transport-policy = 1")]
+    [InlineData("registry.ice.gathering-timeout = never")]
+    [InlineData("registry.ice.include-networks = [\"10.0.0.0/33\"]")]
+    [InlineData("registry.ice.exclude-networks = [\"\"]")]
     [InlineData("registry.reconciler.interval = off")]
     [InlineData("registry.tube.signal-buffer = 3")]
     [InlineData("registry.channels.receive-limit = 1 KiB")]

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
+using Registry.WebRtc;
 
 namespace Registry.Interop.Tests;
 
@@ -21,7 +22,7 @@ internal sealed class ForeignPeer : IAsyncDisposable
     private int lastConnection;
     private volatile Exception? ended;
 
-    private ForeignPeer(PeerProfile profile)
+    private ForeignPeer(PeerProfile profile, string? authority)
     {
         Profile = profile;
         process = new Process
@@ -34,6 +35,8 @@ internal sealed class ForeignPeer : IAsyncDisposable
                 RedirectStandardError = true,
             },
         };
+        if (authority is not null)
+            process.StartInfo.Environment["NODE_EXTRA_CA_CERTS"] = authority;
         process.ErrorDataReceived += (_, line) => KeepErrorLine(line.Data);
         process.Start();
         process.BeginErrorReadLine();
@@ -44,9 +47,11 @@ internal sealed class ForeignPeer : IAsyncDisposable
     public PeerProfile Profile { get; }
 
     /// <summary>Starts the peer's program and waits until it takes commands.</summary>
-    public static async Task<ForeignPeer> StartAsync(PeerProfile profile)
+    /// <param name="profile">Which.</param>
+    /// <param name="authority">A PEM file of a certificate that the program trusts in addition, or null.</param>
+    public static async Task<ForeignPeer> StartAsync(PeerProfile profile, string? authority = null)
     {
-        var peer = new ForeignPeer(profile);
+        var peer = new ForeignPeer(profile, authority);
         try
         {
             await peer.WaitAsync(peer.ready.Task, "to start");
@@ -61,11 +66,13 @@ internal sealed class ForeignPeer : IAsyncDisposable
 
     /// <summary>Creates a peer connection inside the peer.</summary>
     /// <param name="trickle">Whether it tells its description before it has found its candidates.</param>
-    public async Task<ForeignConnection> CreateConnectionAsync(bool trickle)
+    /// <param name="relay">A relay that is the only way it may use, or null to use every way but relays.</param>
+    public async Task<ForeignConnection> CreateConnectionAsync(bool trickle, IceServer? relay = null)
     {
         var connection = new ForeignConnection(this, Interlocked.Increment(ref lastConnection));
         connections[connection.Number] = connection;
-        await connection.CommandAsync("create", new() { ["trickle"] = trickle });
+        object[] servers = relay is null ? [] : [new { urls = relay.Urls, username = relay.Username, credential = relay.Credential }];
+        await connection.CommandAsync("create", new() { ["trickle"] = trickle, ["iceServers"] = servers, ["relayOnly"] = relay is not null });
         return connection;
     }
 

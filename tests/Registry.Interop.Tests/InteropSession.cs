@@ -43,9 +43,9 @@ internal sealed class InteropSession : IAsyncDisposable
 
     /// <summary>Connects, and waits until the first channel is open on both sides.</summary>
     public static async Task<InteropSession> ConnectAsync(
-        ForeignPeer peer, IPeerConnectionFactory factory, PeerConnectionConfiguration? configuration, Offerer offerer, bool trickle)
+        ForeignPeer peer, IPeerConnectionFactory factory, PeerConnectionConfiguration? configuration, Offerer offerer, bool trickle, IceServer? theirRelay = null)
     {
-        var theirs = await peer.CreateConnectionAsync(trickle);
+        var theirs = await peer.CreateConnectionAsync(trickle, theirRelay);
         var session = new InteropSession(factory.CreatePeerConnection(configuration), theirs, trickle);
         try
         {

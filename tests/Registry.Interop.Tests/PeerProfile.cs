@@ -1,4 +1,5 @@
 using System.Reflection;
+using Registry.WebRtc;
 
 namespace Registry.Interop.Tests;
 
@@ -17,10 +18,23 @@ public sealed record PeerProfile(string Name, string Package, int MaxMessageSize
     {
         TellsChannelOptions = false,
         KeepsMessagesOfClosedChannel = false,
+        KeepsToRelays = false,
+        NoRelayOver = new Dictionary<IceServerKind, string>
+        {
+            [IceServerKind.TurnTcp] = "libjuice, its ICE library, reaches relays over UDP only.",
+            [IceServerKind.TurnTls] = "libjuice, its ICE library, reaches relays over UDP only.",
+        },
     };
 
     // The version of libwebrtc inside throws away what is still queued when a channel is closed.
-    public static readonly PeerProfile Libwebrtc = new("libwebrtc", "@roamhq/wrtc", 256 * 1024) { DeliversBeforeClosing = false };
+    public static readonly PeerProfile Libwebrtc = new("libwebrtc", "@roamhq/wrtc", 256 * 1024)
+    {
+        DeliversBeforeClosing = false,
+        NoRelayOver = new Dictionary<IceServerKind, string>
+        {
+            [IceServerKind.TurnTls] = "The binding has no way to trust the test's own authority; libwebrtc checks certificates against a built-in list.",
+        },
+    };
 
     // werift cuts an empty message into no chunks at all and still counts it, so nothing after it would be delivered.
     // It resets a stream without waiting for what is queued, and closes DTLS before it could say that it closes SCTP.
@@ -33,7 +47,11 @@ public sealed record PeerProfile(string Name, string Package, int MaxMessageSize
         TakesInterleavedChannels = false,
     };
 
-    private static readonly PeerProfile[] all = [Chromium, Libdatachannel, Libwebrtc, Werift];
+    /// <summary>Every stack.</summary>
+    public static IReadOnlyList<PeerProfile> All { get; } = [Chromium, Libdatachannel, Libwebrtc, Werift];
+
+    /// <summary>Ways to a relay that the peer cannot take, and why.</summary>
+    public IReadOnlyDictionary<IceServerKind, string> NoRelayOver { get; private init; } = new Dictionary<IceServerKind, string>();
 
     /// <summary>Whether the peer can send a message of 0 bytes.</summary>
     public bool SendsEmptyMessages { get; private init; } = true;
@@ -53,6 +71,9 @@ public sealed record PeerProfile(string Name, string Package, int MaxMessageSize
     /// <summary>Whether the peer tells the order and reliability of channels that were opened to it.</summary>
     public bool TellsChannelOptions { get; private init; } = true;
 
+    /// <summary>Whether the peer, told to use relays only, sends no check from its own addresses.</summary>
+    public bool KeepsToRelays { get; private init; } = true;
+
     /// <summary>Whether the peer runs in a browser.</summary>
     public bool NeedsChromium { get; private init; }
 
@@ -60,7 +81,7 @@ public sealed record PeerProfile(string Name, string Package, int MaxMessageSize
     public static string Folder { get; } = typeof(PeerProfile).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
         .Single(attribute => attribute.Key == "PeersFolder").Value!;
 
-    public static PeerProfile Named(string name) => all.Single(profile => profile.Name == name);
+    public static PeerProfile Named(string name) => All.Single(profile => profile.Name == name);
 
     /// <summary>What this machine lacks to run the peer, as a sentence, or null when it lacks nothing.</summary>
     public string? MissingRequirement()

@@ -25,7 +25,7 @@ internal sealed class TubeRegistryNode : IExtension
     private readonly TubeRegistryOptions options;
     private readonly ChannelServices channels;
     private readonly TimeProvider time;
-    private readonly RelayCredentials? relay;
+    private readonly IceServers iceServers;
 
     public TubeRegistryNode(ActorSystem system)
     {
@@ -40,11 +40,12 @@ internal sealed class TubeRegistryNode : IExtension
         Metrics = new(Admission);
         Holdings = new();
         channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new()) { ConnectionRefused = options.ConnectionRefused, Listeners = [.. options.Listeners] };
-        relay = Settings.IceCredentialsUrl is null ? null : new(Settings, system.Scheduler, time);
+        var endpoint = Settings.IceCredentialsUrl is null ? null : new RelayCredentials(Settings, system.Scheduler, time);
+        iceServers = new(Settings, endpoint, time);
         system.RegisterOnTermination(() =>
         {
             Metrics.Dispose();
-            relay?.Dispose();
+            endpoint?.Dispose();
         });
     }
 
@@ -83,8 +84,8 @@ internal sealed class TubeRegistryNode : IExtension
         new(channels),
         options.PeerConnections ?? fromContainer
             ?? throw new InvalidOperationException($"The registry needs an {nameof(IPeerConnectionFactory)}: set {nameof(TubeRegistryOptions)}.{nameof(options.PeerConnections)} or add one to the service container."),
-        options.PeerConnectionConfiguration ?? PeerConnectionConfiguration.Default,
-        relay);
+        options.PeerConnectionConfiguration ?? new() { IceTransportPolicy = Settings.IceTransportPolicy, GatheringTimeout = Settings.IceGatheringTimeout },
+        iceServers);
 
     public sealed class Provider : ExtensionIdProvider<TubeRegistryNode>
     {

@@ -19,6 +19,8 @@ internal sealed class RelayCredentials : IDisposable
     // Creates that are cancelled leave their requests behind for up to the timeout; more than this the endpoint must not feel.
     private const int MaxConnections = 256;
 
+    private static readonly TimeSpan LongestTtl = TimeSpan.FromDays(366);
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
     private readonly RegistrySettings settings;
@@ -81,7 +83,12 @@ internal sealed class RelayCredentials : IDisposable
                 throw new FormatException("answered without username, password and a positive ttl");
             if (answer.Urls?.All(IsServer) == false)
                 throw new FormatException("answered with urls that are not all stun:, turn: or turns: addresses");
-            return [new([.. answer.Urls?.Select(url => url!) ?? []], answer.Username, answer.Password)];
+            IReadOnlyList<string> urls = answer.Urls is null
+                ? settings.IceServerUrls
+                : [.. answer.Urls.Where(url => !url!.StartsWith("stuns:", StringComparison.OrdinalIgnoreCase)).Select(url => url!)];
+            var lifetime = answer.Ttl < LongestTtl.TotalSeconds ? TimeSpan.FromSeconds(answer.Ttl.Value) : LongestTtl;
+            var server = new IceServer(urls, answer.Username, answer.Password) { Expires = time.GetUtcNow() + lifetime };
+            return server.Validate() is { } error ? throw new FormatException($"answered with what cannot be used: {error}") : [server];
         }
         catch (Exception e) when (e is JsonException or IOException or InvalidOperationException or NotSupportedException)
         {
@@ -94,7 +101,8 @@ internal sealed class RelayCredentials : IDisposable
         }
     }
 
-    private static bool IsServer(string? url) => url is not null && Uri.TryCreate(url, UriKind.Absolute, out var address) && address.Scheme is "stun" or "stuns" or "turn" or "turns";
+    // Address lookups over TLS are of no use to UDP and left out.
+    private static bool IsServer(string? url) => url is not null && (IceServerUrl.TryParse(url, out _, out _) || url.StartsWith("stuns:", StringComparison.OrdinalIgnoreCase));
 
     // The address may carry a key in its query.
     private Refused Unavailable(string what, TimeSpan retryAfter) =>

@@ -283,10 +283,10 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             return;
         }
 
-        if (node.Relay is { } relay)
-            relay.FetchAsync(stop.Token).PipeTo(self, success: r => new RelayKnown(r.Servers, r.Refusal), failure: WorkFailed.From);
+        if (node.IceServers.NeedEndpoint)
+            node.IceServers.FetchAsync(stop.Token).PipeTo(self, success: r => new RelayKnown(r.Servers, r.Refusal), failure: WorkFailed.From);
         else
-            Connect(new([], null));
+            Connect(new(node.IceServers.Configured, null));
     }
 
     private void Connect(RelayKnown relay)
@@ -298,7 +298,11 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             return;
         }
 
-        var made = connection = node.Connections.CreatePeerConnection(node.ConnectionConfiguration with { IceServers = [.. node.ConnectionConfiguration.IceServers, .. relay.Servers] });
+        var made = connection = node.Connections.CreatePeerConnection(node.ConnectionConfiguration with
+        {
+            IceServers = [.. node.ConnectionConfiguration.IceServers, .. relay.Servers],
+            IceServerProvider = node.ConnectionConfiguration.IceServerProvider ?? node.IceServers,
+        });
         heldConnection = Hold(HoldingKind.PeerConnection, made.DisposeAsync);
         entry.Connection = connection;
         Attach(connection, first.Command.TrickleIce);

@@ -23,4 +23,4 @@ internal sealed record TubeContext(
     ConversationFactory Conversations,
     IPeerConnectionFactory Connections,
     PeerConnectionConfiguration ConnectionConfiguration,
-    RelayCredentials? Relay);
+    IceServers IceServers);

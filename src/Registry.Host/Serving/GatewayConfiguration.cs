@@ -64,7 +64,7 @@ internal static class GatewayConfiguration
             throw CommandException.Usage($"{unknown} is not a setting. The settings and their defaults stand in {Path.Combine("hocon", "registry.conf")} and cluster.conf.");
         try
         {
-            RegistrySettings.From(config);
+            RegistrySettings.From(config).ApplyTo(new());
             TubeRegistryClusterOptions.From(config);
         }
         catch (ConfigurationException e)

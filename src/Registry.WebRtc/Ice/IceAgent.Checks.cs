@@ -149,7 +149,7 @@ internal sealed partial class IceAgent
         if (Role != IceRole.Controlling || nominating is not null || selected is null or { IsNominated: true } || consent.IsSuspect)
             return;
         var best = selected;
-        var isDirect = best.RemoteCandidate.Type is IceCandidateType.Host or IceCandidateType.PeerReflexive;
+        var isDirect = best.Remote.Relay == 0 && best.RemoteCandidate.Type is IceCandidateType.Host or IceCandidateType.PeerReflexive;
         if (now < NominationDue && (checkList.AnyActiveAbove(best.Priority) || !(isDirect || remoteCandidatesEnded)))
             return;
         nominating = best;

@@ -23,7 +23,7 @@ internal sealed partial class IceAgent
     /// </summary>
     public void HandleDatagram(TimeSpan now, TransportAddress remote, ReadOnlySpan<byte> datagram)
     {
-        if (IsOver || !StunMessage.TryParse(datagram, out var message) || message.Method != StunMethod.Binding || !message.FingerprintFits)
+        if (IsOver || (options.RelayOnly && remote.Relay == 0) || !StunMessage.TryParse(datagram, out var message) || message.Method != StunMethod.Binding || !message.FingerprintFits)
             return;
         switch (message.Class)
         {

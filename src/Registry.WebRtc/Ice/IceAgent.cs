@@ -31,7 +31,8 @@ internal sealed partial class IceAgent
     private byte[] remotePassword = [];
     private byte[] outgoingUsername = [];
     private byte[] incomingUsername = [];
-    private int remoteCandidates;
+    private readonly List<(TransportAddress Address, IceCandidate Candidate)> remoteCandidates = [];
+    private readonly Dictionary<ushort, IceCandidate> relays = [];
     private bool remoteCandidatesEnded;
 
     private IcePair? selected;
@@ -97,10 +98,21 @@ internal sealed partial class IceAgent
 
     private bool IsOver => State is IceConnectionState.Failed or IceConnectionState.Closed;
 
-    /// <summary>Adds an address of this machine: for the report, for priorities, and so that pairs of its address family are checked.</summary>
-    public void AddLocalCandidate(IceCandidate candidate)
+    /// <summary>
+    /// Adds a candidate of this side. One of the node's socket counts for the report, for priorities, and so that pairs of its address
+    /// family are checked; one on a relay, whose number addresses reached through it carry, is paired with every remote candidate.
+    /// </summary>
+    public void AddLocalCandidate(IceCandidate candidate, ushort relay = 0)
     {
         localCandidates.Add(candidate);
+        if (relay != 0)
+        {
+            relays[relay] = candidate;
+            foreach (var (address, remote) in remoteCandidates)
+                Pair(address with { Relay = relay }, remote);
+            nextTimeout = TimeSpan.Zero;
+            return;
+        }
         ComputePriorities();
         foreach (var pair in checkList)
         {
@@ -143,11 +155,20 @@ internal sealed partial class IceAgent
     /// </summary>
     public void AddRemoteCandidate(TimeSpan now, IceCandidate candidate)
     {
-        if (IsOver || remoteCandidates >= options.MaxRemoteCandidates || !TryGetAddress(candidate, out var address))
+        if (IsOver || remoteCandidates.Count >= options.MaxRemoteCandidates || !TryGetAddress(candidate, out var address))
             return;
         if (remoteUsernameFragment is { } ufrag && candidate.UsernameFragment is { } named && named != ufrag)
             return;
-        remoteCandidates++;
+        remoteCandidates.Add((address, candidate));
+        if (!options.RelayOnly)
+            Pair(address, candidate);
+        foreach (var relay in relays.Keys)
+            Pair(address with { Relay = relay }, candidate);
+        Advance(now);
+    }
+
+    private void Pair(TransportAddress address, IceCandidate candidate)
+    {
         if (checkList.Find(address) is { } known)
         {
             if (known.RemoteCandidate.Type == IceCandidateType.PeerReflexive)
@@ -156,11 +177,11 @@ internal sealed partial class IceAgent
                 known.Priority = PairPriority(known);
             }
         }
-        else if (AddPair(new IcePair(address, candidate)) is { } added && HasLocalFamilyOf(address) && selected is not { IsNominated: true })
+        else if ((address.Relay == 0 || HasLocalFamilyOf(address))
+            && AddPair(new IcePair(address, candidate)) is { } added && HasLocalFamilyOf(address) && selected is not { IsNominated: true })
         {
             added.Enqueue(triggered: false);
         }
-        Advance(now);
     }
 
     /// <summary>Whether something authenticated came from the address.</summary>
@@ -233,7 +254,7 @@ internal sealed partial class IceAgent
             Fail(PeerConnectionFailureKind.IceFailed, $"every candidate pair failed and the peer has no more candidates ({Attempts})");
     }
 
-    private string Attempts => $"{remoteCandidates} remote candidates, {checkList.Count} pairs";
+    private string Attempts => $"{localCandidates.Count} local and {remoteCandidates.Count} remote candidates, {checkList.Count} pairs";
 
     private void Fail(PeerConnectionFailureKind kind, string message)
     {
@@ -322,24 +343,23 @@ internal sealed partial class IceAgent
 
     private IceCandidate? BestLocalFor(TransportAddress remote)
     {
+        if (remote.Relay != 0)
+            return relays.GetValueOrDefault(remote.Relay) is { } relayed && IceCandidatePriority.IsFamilyOf(relayed, remote) ? relayed : null;
         IceCandidate? best = null;
         foreach (var candidate in localCandidates)
         {
-            if (IsFamilyOf(candidate, remote) && (best is null || candidate.Priority > best.Priority))
+            if (candidate.Type != IceCandidateType.Relay && IceCandidatePriority.IsFamilyOf(candidate, remote) && (best is null || candidate.Priority > best.Priority))
                 best = candidate;
         }
         return best;
     }
 
-    private bool HasLocalFamilyOf(TransportAddress remote) => localCandidates.Count == 0 || BestLocalFor(remote) is not null;
-
-    private static bool IsFamilyOf(IceCandidate candidate, TransportAddress remote) =>
-        candidate.Address.Contains(':', StringComparison.Ordinal) != remote.IsIPv4;
+    private bool HasLocalFamilyOf(TransportAddress remote) => (localCandidates.Count == 0 && remote.Relay == 0) || BestLocalFor(remote) is not null;
 
     private IceCandidate LocalCandidateOf(IcePair pair)
     {
         var best = BestLocalFor(pair.Remote);
-        if (pair.MappedAddress is not { } mapped)
+        if (pair.MappedAddress is not { } mapped || pair.Remote.Relay != 0)
             return best ?? UnknownLocal(pair);
         var address = mapped.Address.ToString();
         return localCandidates.Find(c => c.Address == address && c.Port == mapped.Port)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Registry.WebRtc.Net;
 using Registry.WebRtc.Stun;
 
 namespace Registry.WebRtc.Ice;
@@ -30,9 +31,15 @@ internal static class IceCandidatePriority
     public static ulong ComputePair(uint controlling, uint controlled) =>
         ((ulong)Math.Min(controlling, controlled) << 32) + 2UL * Math.Max(controlling, controlled) + (controlling > controlled ? 1u : 0u);
 
-    /// <summary>The same text for the same type and base address, whenever it is asked for.</summary>
-    public static string Foundation(IceCandidateType type, IPAddress baseAddress) =>
-        Crc32.Compute(Encoding.ASCII.GetBytes($"{type} udp {baseAddress}")).ToString(CultureInfo.InvariantCulture);
+    /// <summary>The same text for the same type, base address and server, whenever it is asked for (RFC 8445 §5.1.1.3).</summary>
+    /// <param name="type">How the address was found.</param>
+    /// <param name="baseAddress">From where packets are sent.</param>
+    /// <param name="server">The server's address, or how it is reached; null without a server.</param>
+    public static string Foundation(IceCandidateType type, IPAddress baseAddress, object? server = null) =>
+        Crc32.Compute(Encoding.ASCII.GetBytes(server is null ? $"{type} udp {baseAddress}" : $"{type} udp {baseAddress} {server}")).ToString(CultureInfo.InvariantCulture);
+
+    public static bool IsFamilyOf(IceCandidate candidate, TransportAddress remote) =>
+        candidate.Address.Contains(':', StringComparison.Ordinal) != remote.IsIPv4;
 
     /// <summary>A host candidate of this machine.</summary>
     /// <param name="address">The interface's address.</param>

@@ -44,6 +44,9 @@ internal sealed record IceOptions
     /// <summary>Rc: transmissions of one check (RFC 8489 §6.2.1).</summary>
     public int MaxTransmissions { get; init; } = 7;
 
+    /// <summary>Whether packets go through relays only.</summary>
+    public bool RelayOnly { get; init; }
+
     public int MaxRemoteCandidates { get; init; } = 64;
 
     /// <summary>Pairs, peer-reflexive ones included (RFC 8445 §6.1.2.5).</summary>

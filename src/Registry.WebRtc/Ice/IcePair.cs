@@ -19,8 +19,8 @@ internal enum IcePairState
 }
 
 /// <summary>
-/// A pair of the check list. The node has one socket, so the remote address alone identifies it; which local address is used
-/// is the kernel's choice.
+/// A pair of the check list. The node has one socket, so the remote address, with the number of the relay it is reached through,
+/// identifies it; which local address is used is the kernel's choice.
 /// </summary>
 internal sealed class IcePair(TransportAddress remote, IceCandidate remoteCandidate)
 {

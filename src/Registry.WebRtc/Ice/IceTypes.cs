@@ -26,6 +26,3 @@ internal enum IceEventKind
 /// <param name="State">The agent's state after it.</param>
 /// <param name="Remote">The address concerned; default for <see cref="IceEventKind.StateChanged"/>.</param>
 internal readonly record struct IceEvent(IceEventKind Kind, IceConnectionState State, TransportAddress Remote);
-
-/// <summary>Fills a span with random bytes; in production from a cryptographic source (RFC 8489 §5).</summary>
-internal delegate void RandomFill(Span<byte> bytes);

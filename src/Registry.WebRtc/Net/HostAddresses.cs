@@ -5,16 +5,16 @@ using System.Net.Sockets;
 namespace Registry.WebRtc.Net;
 
 /// <summary>The machine's addresses that become host candidates.</summary>
-internal sealed class HostAddresses(IReadOnlyList<IPAddress>? configured, TimeProvider time)
+internal sealed class HostAddresses(IReadOnlyList<IPAddress>? configured, NetworkFilter filter, TimeProvider time)
 {
     // Listing interfaces costs a millisecond, too much for each tube of a burst.
     private static readonly TimeSpan Validity = TimeSpan.FromSeconds(5);
 
     private readonly Lock gate = new();
-    private IPAddress[] listed = [];
+    private IPAddress[]? listed;
     private long listedAt;
 
-    /// <summary>The configured addresses, or those of the interfaces that are up; loopback only when there is nothing else.</summary>
+    /// <summary>The configured addresses, or those of the interfaces that are up and pass the filter; without a filter loopback when there is nothing else.</summary>
     public IReadOnlyList<IPAddress> Current
     {
         get
@@ -23,7 +23,7 @@ internal sealed class HostAddresses(IReadOnlyList<IPAddress>? configured, TimePr
                 return configured;
             lock (gate)
             {
-                if (listed.Length == 0 || time.GetElapsedTime(listedAt) > Validity)
+                if (listed is null || time.GetElapsedTime(listedAt) > Validity)
                 {
                     listed = List();
                     listedAt = time.GetTimestamp();
@@ -40,16 +40,16 @@ internal sealed class HostAddresses(IReadOnlyList<IPAddress>? configured, TimePr
             listed = [];
     }
 
-    private static IPAddress[] List()
+    private IPAddress[] List()
     {
         var addresses = NetworkInterface.GetAllNetworkInterfaces()
-            .Where(i => i.OperationalStatus == OperationalStatus.Up && i.NetworkInterfaceType != NetworkInterfaceType.Loopback)
-            .SelectMany(i => i.GetIPProperties().UnicastAddresses)
+            .Where(i => i.OperationalStatus == OperationalStatus.Up || i.NetworkInterfaceType == NetworkInterfaceType.Loopback)
+            .SelectMany(i => i.GetIPProperties().UnicastAddresses, (i, a) => (i.Name, a.Address))
+            .Where(a => IsUsable(a.Address) && filter.Allows(a.Name, a.Address))
             .Select(a => a.Address)
-            .Where(IsUsable)
             .Distinct()
             .ToArray();
-        return addresses.Length > 0 ? addresses : [IPAddress.Loopback];
+        return addresses.Length > 0 || !filter.IsEmpty ? addresses : [IPAddress.Loopback];
     }
 
     // Link-local IPv6 needs a zone, which a candidate line cannot carry (RFC 8445 §5.1.1.1 lets agents leave such out).

@@ -8,7 +8,8 @@ namespace Registry.WebRtc.Net;
 /// <param name="High">First eight bytes of the IPv6 address, big-endian.</param>
 /// <param name="Low">Last eight bytes.</param>
 /// <param name="Port">UDP port.</param>
-internal readonly record struct TransportAddress(ulong High, ulong Low, ushort Port)
+/// <param name="Relay">Number of the connection's relay that the address is reached through; 0 for the node's own socket.</param>
+internal readonly record struct TransportAddress(ulong High, ulong Low, ushort Port, ushort Relay = 0)
 {
     private const ulong MappedPrefix = 0x0000_FFFF_0000_0000;
 
@@ -54,5 +55,5 @@ internal readonly record struct TransportAddress(ulong High, ulong Low, ushort P
         }
     }
 
-    public override string ToString() => new IPEndPoint(Address, Port).ToString();
+    public override string ToString() => Relay == 0 ? new IPEndPoint(Address, Port).ToString() : $"{new IPEndPoint(Address, Port)} through relay {Relay}";
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using Registry.WebRtc.Net;
 
@@ -158,6 +159,13 @@ internal readonly ref struct StunMessage
         return found;
     }
 
+    /// <summary>Reads REALM, NONCE or another text (RFC 8489 §14.9), at most <paramref name="maxLength"/> bytes of it.</summary>
+    public bool TryGetBytes(StunAttributeType type, int maxLength, [NotNullWhen(true)] out byte[]? value)
+    {
+        value = TryGet(type, out var bytes) && bytes.Length <= maxLength ? bytes.ToArray() : null;
+        return value is not null;
+    }
+
     /// <summary>Reads ERROR-CODE (RFC 8489 §14.8).</summary>
     public bool TryGetErrorCode(out StunErrorCode code)
     {
@@ -172,22 +180,30 @@ internal readonly ref struct StunMessage
     }
 
     /// <summary>Reads XOR-MAPPED-ADDRESS (RFC 8489 §14.2).</summary>
-    public bool TryGetXorMappedAddress(out TransportAddress address)
+    public bool TryGetXorMappedAddress(out TransportAddress address) => TryGetXorAddress(StunAttributeType.XorMappedAddress, out address);
+
+    /// <summary>Reads an attribute with the format of XOR-MAPPED-ADDRESS.</summary>
+    public bool TryGetXorAddress(StunAttributeType type, out TransportAddress address) => TryGetAddress(type, isMasked: true, out address);
+
+    /// <summary>Reads an attribute with the format of MAPPED-ADDRESS (RFC 8489 §14.1).</summary>
+    public bool TryGetAddress(StunAttributeType type, out TransportAddress address) => TryGetAddress(type, isMasked: false, out address);
+
+    private bool TryGetAddress(StunAttributeType type, bool isMasked, out TransportAddress address)
     {
         address = default;
-        if (!TryGet(StunAttributeType.XorMappedAddress, out var value) || value.Length < 8)
+        if (!TryGet(type, out var value) || value.Length < 8)
             return false;
-        var port = BinaryPrimitives.ReadUInt16BigEndian(value[2..]) ^ (StunFormat.MagicCookie >> 16);
+        var port = BinaryPrimitives.ReadUInt16BigEndian(value[2..]) ^ (isMasked ? StunFormat.MagicCookie >> 16 : 0);
         Span<byte> bytes = stackalloc byte[16];
         switch (value[1], value.Length)
         {
             case (StunFormat.FamilyIPv4, 8):
                 bytes.Clear();
                 bytes[10] = bytes[11] = 0xFF;   // IPv4-mapped
-                Unmask(value[4..], bytes[12..]);
+                CopyAddress(value[4..], isMasked, bytes[12..]);
                 break;
             case (StunFormat.FamilyIPv6, 20):
-                Unmask(value[4..], bytes);
+                CopyAddress(value[4..], isMasked, bytes);
                 break;
             default:
                 return false;
@@ -198,10 +214,10 @@ internal readonly ref struct StunMessage
     }
 
     /// <summary>The mask of an address is the magic cookie followed by the transaction id.</summary>
-    private void Unmask(ReadOnlySpan<byte> masked, Span<byte> address)
+    private void CopyAddress(ReadOnlySpan<byte> value, bool isMasked, Span<byte> address)
     {
         for (var i = 0; i < address.Length; i++)
-            address[i] = (byte)(masked[i] ^ message[4 + i]);
+            address[i] = isMasked ? (byte)(value[i] ^ message[4 + i]) : value[i];
     }
 
     public AttributeEnumerator GetEnumerator() => new(message[StunFormat.HeaderLength..attributesEnd]);

@@ -38,7 +38,10 @@ internal ref struct StunWriter
         Encoding.UTF8.GetBytes(text, Begin(type, Encoding.UTF8.GetByteCount(text)));
 
     /// <summary>Writes XOR-MAPPED-ADDRESS (RFC 8489 §14.2).</summary>
-    public void WriteXorMappedAddress(TransportAddress address)
+    public void WriteXorMappedAddress(TransportAddress address) => WriteXorAddress(StunAttributeType.XorMappedAddress, address);
+
+    /// <summary>Writes an attribute with the format of XOR-MAPPED-ADDRESS.</summary>
+    public void WriteXorAddress(StunAttributeType type, TransportAddress address)
     {
         Span<byte> bytes = stackalloc byte[16];
         BinaryPrimitives.WriteUInt64BigEndian(bytes, address.High);
@@ -46,7 +49,7 @@ internal ref struct StunWriter
         if (address.IsIPv4)
             bytes = bytes[12..];
 
-        var value = Begin(StunAttributeType.XorMappedAddress, 4 + bytes.Length);
+        var value = Begin(type, 4 + bytes.Length);
         value[0] = 0;
         value[1] = address.IsIPv4 ? StunFormat.FamilyIPv4 : StunFormat.FamilyIPv6;
         BinaryPrimitives.WriteUInt16BigEndian(value[2..], (ushort)(address.Port ^ (StunFormat.MagicCookie >> 16)));

@@ -1,6 +1,7 @@
 using Akka.Event;
 using Registry.Actors.Tests.Tubes;
 using Registry.Messages;
+using Registry.WebRtc;
 using Xunit.Abstractions;
 
 namespace Registry.Actors.Tests.Relay;
@@ -170,5 +171,36 @@ public sealed class RelaySpecs(ITestOutputHelper output, CredentialsEndpoint end
         logged.ShouldNotBeEmpty();
         logged.ShouldAllBe(line => !line.Contains("hush", StringComparison.Ordinal) && !line.Contains("u-1700000000", StringComparison.Ordinal) && !line.Contains("topsecret", StringComparison.Ordinal));
         Peers.Connections[0].Configuration!.ToString().ShouldNotContain("hush");
+    }
+}
+
+/// <summary>Servers of the settings; there is no endpoint.</summary>
+public sealed class ConfiguredServersSpecs(ITestOutputHelper output) : RegistrySpec(output, """
+    registry.ice {
+      servers = ["stun:stun.example", "turn:turn.example"]
+      shared-secret = hush-hush
+      transport-policy = relay
+      gathering-timeout = 3s
+    }
+    """)
+{
+    [Fact]
+    public async Task Each_tube_gets_the_servers_with_credentials_that_hold_for_a_while_and_fresh_ones_later()
+    {
+        await CreatedAsync(Create("a"));
+
+        var configuration = Peers.Connections[0].Configuration!;
+        configuration.IceTransportPolicy.ShouldBe(IceTransportPolicy.Relay);
+        configuration.GatheringTimeout.ShouldBe(TimeSpan.FromSeconds(3));
+        var server = configuration.IceServers.Single();
+        server.Urls.ShouldBe(["stun:stun.example", "turn:turn.example"]);
+        server.Validate().ShouldBeNull();
+        server.Expires.ShouldNotBeNull();
+        server.Username.ShouldBe($"{server.Expires.Value.ToUnixTimeSeconds()}:tube");
+        Clock.Advance(TimeSpan.FromMinutes(30));
+        var fresh = (await configuration.IceServerProvider!.GetServersAsync()).Single();
+        (fresh.Expires - server.Expires).ShouldBe(TimeSpan.FromMinutes(30));
+        fresh.Credential.ShouldNotBe(server.Credential);
+        configuration.ToString().ShouldNotContain("hush");
     }
 }

@@ -12,7 +12,9 @@ const commands = ['channel', 'offer', 'answer', 'remote', 'candidate', 'send', '
 const browser = await chromium.launch({ // with an empty profile of its own
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    // The relay of the tests has a certificate of its own.
+    '--ignore-certificate-errors'],
 });
 const page = await browser.newPage();
 page.on('pageerror', error => console.error(error));
@@ -29,10 +31,10 @@ const emitters = new Map();
 await page.exposeFunction('emit', (pc, event, fields) => emitters.get(pc)(event, fields));
 await page.goto(`${origin}/`);
 await page.evaluate(async () => {
-  const { W3cConnection } = await import('/w3c.mjs');
+  const { W3cConnection, configurationOf } = await import('/w3c.mjs');
   const connections = new Map();
   window.create = (pc, options) => {
-    connections.set(pc, new W3cConnection(new RTCPeerConnection({ iceServers: [] }), (event, fields) => { void window.emit(pc, event, fields); }, options));
+    connections.set(pc, new W3cConnection(new RTCPeerConnection(configurationOf(options)), (event, fields) => { void window.emit(pc, event, fields); }, options));
   };
   window.run = async (pc, command, options) => { await connections.get(pc)[command](options); };
 });

@@ -3,12 +3,23 @@ import datachannel from 'node-datachannel';
 import { serve } from './protocol.mjs';
 import { PeerChannel } from './channel.mjs';
 
+/** A TURN server in the binding's own terms. */
+function relayOf({ urls: [url], username, credential }) {
+  const [, scheme, hostname, port, transport] = /^(turns?):([^:]+):(\d+)\?transport=(udp|tcp)$/.exec(url);
+  const relayType = scheme === 'turns' ? 'TurnTls' : transport === 'tcp' ? 'TurnTcp' : 'TurnUdp';
+  return { hostname, port: Number(port), username, password: credential, relayType };
+}
+
 class LibdatachannelConnection {
   #pc; #channels = new Map();
 
-  constructor(name, emit, { trickle = true }) {
+  constructor(name, emit, { trickle = true, iceServers = [], relayOnly = false }) {
     this.emit = emit;
-    this.#pc = new datachannel.PeerConnection(name, { iceServers: [], disableAutoNegotiation: true });
+    this.#pc = new datachannel.PeerConnection(name, {
+      iceServers: iceServers.map(relayOf),
+      iceTransportPolicy: relayOnly ? 'relay' : 'all',
+      disableAutoNegotiation: true,
+    });
     this.#pc.onDataChannel(dc => this.#adopt(dc, {}));
     this.#pc.onStateChange(state => emit('state', { state }));
     if (trickle) {

@@ -2,6 +2,9 @@
 // Runs in Node.js and in the browser.
 import { PeerChannel } from './channel.mjs';
 
+/** The W3C configuration of a `create`. */
+export const configurationOf = ({ iceServers = [], relayOnly = false }) => ({ iceServers, iceTransportPolicy: relayOnly ? 'relay' : 'all' });
+
 export class W3cConnection {
   #pc; #emit; #trickle; #channels = new Map();
 

@@ -1,7 +1,7 @@
 // werift, a stack in TypeScript.
 import { RTCPeerConnection } from 'werift';
 import { serve } from './protocol.mjs';
-import { W3cConnection } from './w3c.mjs';
+import { W3cConnection, configurationOf } from './w3c.mjs';
 
 // With no server configured werift asks a public STUN server. Nothing may leave the machine, and there is no option for "none",
 // so the server is taken out of the ICE agent before it gathers.
@@ -12,4 +12,4 @@ class LocalPeerConnection extends RTCPeerConnection {
   }
 }
 
-serve((_, emit, options) => new W3cConnection(new LocalPeerConnection({ iceServers: [] }), emit, options));
+serve((_, emit, options) => new W3cConnection(new LocalPeerConnection(configurationOf(options)), emit, options));

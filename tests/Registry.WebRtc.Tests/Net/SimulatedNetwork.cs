@@ -83,8 +83,8 @@ internal sealed class SimulatedNetwork(int seed, NetworkConditions conditions)
     /// <summary>Sends what an endpoint has to say after the test called it.</summary>
     public void Flush()
     {
-        foreach (var (address, endpoint) in endpoints)
-            Flush(address, endpoint);
+        for (var i = 0; i < endpoints.Count; i++)
+            Flush(endpoints[i].Address, endpoints[i].Endpoint);
     }
 
     private TimeSpan NextEvent()
@@ -118,8 +118,10 @@ internal sealed class SimulatedNetwork(int seed, NetworkConditions conditions)
 
     private void Deliver(in Datagram datagram)
     {
-        foreach (var (address, endpoint) in endpoints)
+        // A relay attaches an endpoint while it handles a datagram.
+        for (var i = 0; i < endpoints.Count; i++)
         {
+            var (address, endpoint) = endpoints[i];
             if (address != datagram.Destination)
                 continue;
             Delivered++;

@@ -1,0 +1,83 @@
+using System.Buffers.Binary;
+using Registry.WebRtc.Stun;
+
+namespace Registry.WebRtc.Turn;
+
+/// <summary>
+/// Cuts the byte stream of TCP or TLS into STUN and ChannelData messages (RFC 8656 §3.1, §12.5). A message longer than the buffer,
+/// which somebody may have sent to the relayed address, is skipped; what is neither kind of message breaks the stream.
+/// </summary>
+internal sealed class TurnFrameReader
+{
+    /// <summary>Longest message that is handed on, as over UDP.</summary>
+    public const int MaxMessage = 4096;
+
+    private readonly byte[] buffer = new byte[MaxMessage];
+    private int start;
+    private int end;
+    private int toSkip;
+
+    /// <summary>Whether the stream holds something that is not TURN; nothing is read from it any more.</summary>
+    public bool IsBroken { get; private set; }
+
+    /// <summary>Where to put what is read from the stream next; never empty. Every message must have been taken.</summary>
+    public Memory<byte> Free
+    {
+        get
+        {
+            if (start > 0)
+            {
+                buffer.AsSpan(start, end - start).CopyTo(buffer);
+                (start, end) = (0, end - start);
+            }
+            return buffer.AsMemory(end);
+        }
+    }
+
+    /// <summary>That many bytes were put there.</summary>
+    public void Advance(int count) => end += count;
+
+    /// <summary>Takes the next message; call until false. It is valid until the next use of <see cref="Free"/>.</summary>
+    public bool TryRead(out ReadOnlySpan<byte> message)
+    {
+        message = default;
+        while (!IsBroken)
+        {
+            var skipped = Math.Min(toSkip, end - start);
+            start += skipped;
+            toSkip -= skipped;
+            var available = buffer.AsSpan(start, end - start);
+            if (toSkip > 0 || available.Length < ChannelData.HeaderLength)
+                return false;
+            var length = LengthOf(available);
+            if (length < 0)
+            {
+                IsBroken = true;
+            }
+            else if (length > MaxMessage)
+            {
+                toSkip = length;
+            }
+            else if (length > available.Length)
+            {
+                return false;
+            }
+            else
+            {
+                message = available[..length];
+                start += length;
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// <summary>Length of the message that begins here, its padding included; -1 when none does.</summary>
+    private static int LengthOf(ReadOnlySpan<byte> header)
+    {
+        int first = BinaryPrimitives.ReadUInt16BigEndian(header), length = BinaryPrimitives.ReadUInt16BigEndian(header[2..]);
+        if (first < ChannelData.FirstChannel)
+            return length % 4 == 0 ? StunFormat.HeaderLength + length : -1;
+        return ChannelData.IsChannelNumber(first) ? StunFormat.Padded(ChannelData.HeaderLength + length) : -1;
+    }
+}
