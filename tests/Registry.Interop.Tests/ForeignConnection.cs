@@ -35,6 +35,13 @@ internal sealed class ForeignConnection(ForeignPeer peer, int number) : IAsyncDi
         return new SessionDescription(type, (await NextAsync("description")).Sdp!);
     }
 
+    /// <summary>Lets the peer restart ICE: creates and applies the offer.</summary>
+    public async Task<SessionDescription> RestartAsync()
+    {
+        await CommandAsync("restart", []);
+        return new SessionDescription(SdpType.Offer, (await NextAsync("description")).Sdp!);
+    }
+
     public Task SetRemoteDescriptionAsync(SessionDescription description) =>
         CommandAsync("remote", new() { ["type"] = description.Type == SdpType.Offer ? "offer" : "answer", ["sdp"] = description.Sdp });
 

@@ -59,6 +59,31 @@ internal sealed class InteropSession : IAsyncDisposable
         }
     }
 
+    /// <summary>Restarts ICE from either side, and waits until both have each other's candidates.</summary>
+    public async Task RestartAsync(Offerer restarter)
+    {
+        if (restarter == Offerer.We)
+        {
+            await Theirs.SetRemoteDescriptionAsync(await OfferRestartAsync());
+            var sending = SendCandidatesAsync();
+            await Ours.SetRemoteDescriptionAsync(await Theirs.DescribeAsync(SdpType.Answer));
+            await Task.WhenAll(sending, ReceiveCandidatesAsync());
+        }
+        else
+        {
+            await Ours.SetRemoteDescriptionAsync(await Theirs.RestartAsync());
+            await Theirs.SetRemoteDescriptionAsync(await DescribeAsync(await Ours.CreateAnswerAsync()));
+            await Task.WhenAll(SendCandidatesAsync(), ReceiveCandidatesAsync());
+        }
+    }
+
+    /// <summary>Our offer that restarts ICE, applied on our side.</summary>
+    public async Task<SessionDescription> OfferRestartAsync()
+    {
+        Ours.RestartIce();
+        return await DescribeAsync(await Ours.CreateOfferAsync());
+    }
+
     /// <summary>Opens a channel from our side and waits until it is open on both.</summary>
     public async Task<(IDataChannel Channel, PeerEvent Opened)> OpenChannelAsync(string label, DataChannelOptions? options = null)
     {

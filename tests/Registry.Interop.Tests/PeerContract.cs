@@ -66,6 +66,32 @@ public abstract class PeerContract(PeerFixture fixture)
     }
 
     [PeerTheory]
+    [InlineData(Offerer.We, Offerer.We)]
+    [InlineData(Offerer.We, Offerer.ThePeer)]
+    [InlineData(Offerer.ThePeer, Offerer.We)]
+    [InlineData(Offerer.ThePeer, Offerer.ThePeer)]
+    public async Task A_transfer_goes_on_over_an_ICE_restart(Offerer offerer, Offerer restarter)
+    {
+        const int Count = 40, Size = 16 * 1024, RoundsAfter = 3;
+        await using var session = await fixture.ConnectAsync(offerer);
+        var before = session.Ours.LocalDescription!.Sdp;
+        await session.Theirs.EchoAsync(session.First.Label);
+
+        // What cannot restart gives no answer.
+        Task restart = Profile.RestartsIce ? session.RestartAsync(restarter) : session.OfferRestartAsync();
+        for (var after = 0; after < RoundsAfter;)
+        {
+            await Task.WhenAll(SendManyAsync(session.First, Count, Size), CheckManyAsync(session, session.First, Count, Size));
+            if (restart.IsCompleted)
+                after++;
+        }
+        await restart;
+
+        session.Ours.ConnectionState.ShouldBe(PeerConnectionState.Connected);
+        session.Ours.LocalDescription!.Sdp.ShouldNotBe(before);
+    }
+
+    [PeerTheory]
     [InlineData(Offerer.We)]
     [InlineData(Offerer.ThePeer)]
     public async Task Channel_closed_by_us_delivers_what_was_sent_and_closes_at_the_peer(Offerer offerer)

@@ -16,6 +16,7 @@ public sealed record PeerProfile(string Name, string Package, int MaxMessageSize
     // library or the binding drops them was not looked into.
     public static readonly PeerProfile Libdatachannel = new("libdatachannel", "node-datachannel", 256 * 1024)
     {
+        RestartsIce = false, // its libjuice has no restart
         TellsChannelOptions = false,
         KeepsMessagesOfClosedChannel = false,
         KeepsToRelays = false,
@@ -49,6 +50,9 @@ public sealed record PeerProfile(string Name, string Package, int MaxMessageSize
 
     /// <summary>Every stack.</summary>
     public static IReadOnlyList<PeerProfile> All { get; } = [Chromium, Libdatachannel, Libwebrtc, Werift];
+
+    /// <summary>Whether the peer can restart ICE.</summary>
+    public bool RestartsIce { get; private init; } = true;
 
     /// <summary>Ways to a relay that the peer cannot take, and why.</summary>
     public IReadOnlyDictionary<IceServerKind, string> NoRelayOver { get; private init; } = new Dictionary<IceServerKind, string>();

@@ -7,7 +7,7 @@ import { serve } from './protocol.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const origin = 'http://localhost'; // never contacted: every request is answered below
-const commands = ['channel', 'offer', 'answer', 'remote', 'candidate', 'send', 'echo', 'closeChannel', 'close'];
+const commands = ['channel', 'offer', 'restart', 'answer', 'remote', 'candidate', 'send', 'echo', 'closeChannel', 'close'];
 
 const browser = await chromium.launch({ // with an empty profile of its own
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',

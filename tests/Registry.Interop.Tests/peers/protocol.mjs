@@ -1,7 +1,7 @@
 // JSON lines on stdin (commands) and stdout (events); everything else a peer has to say goes to stderr.
 //
 // Commands carry `id`, `pc` (number of the connection) and `cmd`:
-//   create {trickle, iceServers: [{urls, username, credential}], relayOnly}   channel {channel, ordered, maxRetransmits, protocol}   offer   answer   remote {type, sdp}
+//   create {trickle, iceServers: [{urls, username, credential}], relayOnly}   channel {channel, ordered, maxRetransmits, protocol}   offer   restart   answer   remote {type, sdp}
 //   candidate {candidate, mid}   send {channel, count, size, first, type}   echo {channel, on}   closeChannel {channel}   close
 //   exit (no pc)
 // Each is answered with {event: 'done', id} or {event: 'failed', id, message}; commands of one connection run one after the other.

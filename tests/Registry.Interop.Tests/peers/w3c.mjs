@@ -66,6 +66,8 @@ export class W3cConnection {
 
   async offer() { await this.#describe(await this.#pc.createOffer()); }
 
+  async restart() { await this.#describe(await this.#pc.createOffer({ iceRestart: true })); }
+
   async answer() { await this.#describe(await this.#pc.createAnswer()); }
 
   async remote({ type, sdp }) { await this.#pc.setRemoteDescription({ type, sdp }); }
