@@ -285,7 +285,8 @@ internal sealed partial class PeerConnection
 
     private void ReleaseRelays()
     {
-        gatheringStop.Cancel();
+        // Off the lock: what is cancelled may be the application's.
+        _ = gatheringStop.CancelAsync();
         gatherer.Release();
         RelayFarewell.Begin(gatherer, [.. relays.Values], factory);
         relays.Clear();
