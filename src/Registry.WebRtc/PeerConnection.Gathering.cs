@@ -112,6 +112,8 @@ internal sealed partial class PeerConnection
         IPAddress[] addresses = alternate != default ? [alternate.Address]
             : IPAddress.TryParse(url.Host, out var literal) ? [literal]
             : await Dns.GetHostAddressesAsync(url.Host, gatheringStop.Token).ConfigureAwait(false);
+        if (addresses.Length == 0)
+            throw new SocketException((int)SocketError.HostNotFound);
         // A relayed address is IPv4 unless asked otherwise, and so the server's should be.
         addresses = [.. addresses.OrderBy(address => address.AddressFamily == AddressFamily.InterNetworkV6)];
         if (!url.IsTurn)
