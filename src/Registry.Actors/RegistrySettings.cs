@@ -54,10 +54,6 @@ public sealed record RegistrySettings
     public Uri? IceCredentialsUrl { get; internal init; }
     /// <summary>Limit on the endpoint's answer.</summary>
     public TimeSpan IceCredentialsTimeout { get; private init; }
-    /// <summary>Failures in a row after which the endpoint is left alone.</summary>
-    public int IceBreakerFailures { get; private init; }
-    /// <summary>How long it is left alone.</summary>
-    public TimeSpan IceBreakerReset { get; private init; }
     /// <summary>STUN and TURN servers.</summary>
     public IReadOnlyList<string> IceServerUrls { get; private init; } = [];
     /// <summary>User name for the TURN servers; null for none.</summary>
@@ -76,6 +72,10 @@ public sealed record RegistrySettings
     public string? IceRelayCaFile { get; private init; }
     /// <summary>Which of the machine's addresses tubes offer.</summary>
     public NetworkFilter IceNetworks { get; private init; } = NetworkFilter.None;
+    /// <summary>Failures in a row after which the endpoint is left alone.</summary>
+    public int IceBreakerFailures { get; private init; }
+    /// <summary>How long it is left alone.</summary>
+    public TimeSpan IceBreakerReset { get; private init; }
     /// <summary>TCP connections of one channel.</summary>
     public int MaxConnections { get; private init; }
     /// <summary>Limit on connecting to a target.</summary>
@@ -127,8 +127,6 @@ public sealed record RegistrySettings
             ReconcilerInterval = reader.Duration("reconciler.interval"),
             IceCredentialsUrl = reader.Url("ice.credentials-url"),
             IceCredentialsTimeout = reader.Duration("ice.credentials-timeout"),
-            IceBreakerFailures = reader.Integer("ice.breaker-failures", 1),
-            IceBreakerReset = reader.Duration("ice.breaker-reset"),
             IceServerUrls = reader.Texts("ice.servers"),
             IceUsername = reader.TextOrOff("ice.username"),
             IceCredential = reader.TextOrOff("ice.credential"),
@@ -138,6 +136,8 @@ public sealed record RegistrySettings
             IceGatheringTimeout = reader.Duration("ice.gathering-timeout"),
             IceRelayCaFile = reader.TextOrOff("ice.relay-ca-file"),
             IceNetworks = ReadNetworks(reader),
+            IceBreakerFailures = reader.Integer("ice.breaker-failures", 1),
+            IceBreakerReset = reader.Duration("ice.breaker-reset"),
             MaxConnections = reader.Integer("channels.max-connections", 1),
             DialTimeout = reader.Duration("channels.dial-timeout"),
             OpenTimeout = reader.Duration("channels.open-timeout"),
