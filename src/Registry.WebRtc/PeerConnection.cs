@@ -34,6 +34,9 @@ internal sealed partial class PeerConnection : IPeerConnection
         this.logger = logger;
         this.transport = transport;
         this.ownsTransport = ownsTransport;
+        servers = ReadServers(configuration.IceServers);
+        gatherer = new IceGatherer(
+            new IceGatheringOptions { Timeout = configuration.GatheringTimeout, RelayOnly = IsRelayOnly }, [.. servers.Select(s => s.Url)], RandomNumberGenerator.Fill);
         ice = new IceAgent(
             new IceOptions
             {
@@ -45,9 +48,6 @@ internal sealed partial class PeerConnection : IPeerConnection
             IceCredentials.Create(),
             BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
             RandomNumberGenerator.Fill);
-        servers = ReadServers(configuration.IceServers);
-        gatherer = new IceGatherer(
-            new IceGatheringOptions { Timeout = configuration.GatheringTimeout, RelayOnly = IsRelayOnly }, [.. servers.Select(s => s.Url)], RandomNumberGenerator.Fill);
         timer = factory.Time.CreateTimer(static self => ((PeerConnection)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         factory.Demultiplexer.AddFragment(ice.LocalCredentials.UsernameFragment, this);
     }
