@@ -58,6 +58,10 @@ public sealed record RegistrySettings
     public int EventBuffer { get; private init; }
     /// <summary>Time between the reconciler's rounds.</summary>
     public TimeSpan ReconcilerInterval { get; private init; }
+    /// <summary>Where credentials for the relay are fetched; null for nowhere.</summary>
+    public Uri? IceCredentialsUrl { get; internal init; }
+    /// <summary>Limit on the endpoint's answer.</summary>
+    public TimeSpan IceCredentialsTimeout { get; private init; }
     /// <summary>STUN and TURN servers.</summary>
     public IReadOnlyList<string> IceServerUrls { get; private init; } = [];
     /// <summary>User name for the TURN servers; null for none.</summary>
@@ -76,10 +80,6 @@ public sealed record RegistrySettings
     public string? IceRelayCaFile { get; private init; }
     /// <summary>Which of the machine's addresses tubes offer.</summary>
     public NetworkFilter IceNetworks { get; private init; } = NetworkFilter.None;
-    /// <summary>Where credentials for the relay are fetched; null for nowhere.</summary>
-    public Uri? IceCredentialsUrl { get; internal init; }
-    /// <summary>Limit on the endpoint's answer.</summary>
-    public TimeSpan IceCredentialsTimeout { get; private init; }
     /// <summary>Failures in a row after which the endpoint is left alone.</summary>
     public int IceBreakerFailures { get; private init; }
     /// <summary>How long it is left alone.</summary>
@@ -137,17 +137,17 @@ public sealed record RegistrySettings
             ClosedKeptFor = reader.Duration("tube.closed-kept-for"),
             EventBuffer = reader.Integer("events.buffer", 16),
             ReconcilerInterval = reader.Duration("reconciler.interval"),
+            IceCredentialsUrl = reader.Url("ice.credentials-url"),
+            IceCredentialsTimeout = reader.Duration("ice.credentials-timeout"),
             IceServerUrls = reader.Texts("ice.servers"),
             IceUsername = reader.TextOrOff("ice.username"),
             IceCredential = reader.TextOrOff("ice.credential"),
             IceSharedSecret = reader.TextOrOff("ice.shared-secret"),
             IceSharedSecretLifetime = reader.Duration("ice.shared-secret-lifetime"),
-            IceTransportPolicy = reader.Choice<IceTransportPolicy>("ice.transport-policy"),
+            IceTransportPolicy = reader.Choice("ice.transport-policy", ("all", IceTransportPolicy.All), ("relay", IceTransportPolicy.Relay)),
             IceGatheringTimeout = reader.Duration("ice.gathering-timeout"),
             IceRelayCaFile = reader.TextOrOff("ice.relay-ca-file"),
             IceNetworks = ReadNetworks(reader),
-            IceCredentialsUrl = reader.Url("ice.credentials-url"),
-            IceCredentialsTimeout = reader.Duration("ice.credentials-timeout"),
             IceBreakerFailures = reader.Integer("ice.breaker-failures", 1),
             IceBreakerReset = reader.Duration("ice.breaker-reset"),
             MaxConnections = reader.Integer("channels.max-connections", 1),

@@ -47,11 +47,11 @@ internal sealed class SettingReader(Config config)
         Read(key, $"a size such as 1 MiB, at least {least} bytes", path =>
             config.GetByteSize(path, null) is { } value && value >= least && value <= int.MaxValue ? (int)value : (int?)null);
 
-    public T Choice<T>(string key) where T : struct, Enum =>
-        Read(key, $"one of {string.Join(", ", Enum.GetNames<T>()).ToLowerInvariant()}", path =>
-            Enum.GetNames<T>().Any(name => name.Equals(config.GetString(path), StringComparison.OrdinalIgnoreCase)) ? Enum.Parse<T>(config.GetString(path), ignoreCase: true) : (T?)null);
-
     public bool Boolean(string key) => Read(key, "on or off", path => (bool?)config.GetBoolean(path));
+
+    public T Choice<T>(string key, params (string Text, T Value)[] choices) where T : struct =>
+        Read(key, string.Join(" or ", choices.Select(choice => choice.Text)), path =>
+            choices.Where(choice => choice.Text == config.GetString(path)).Select(choice => (T?)choice.Value).FirstOrDefault());
 
     public IReadOnlyList<string> Texts(string key)
     {

@@ -26,6 +26,9 @@ public sealed class NetworkFilter
     /// <summary>Whether the filter changes nothing.</summary>
     public bool IsEmpty => include.Length == 0 && exclude.Length == 0;
 
+    /// <summary>Whether only what is named is taken, which may be an interface of loopback.</summary>
+    internal bool TakesOnlyNamed => include.Length > 0;
+
     /// <summary>Whether the address of an interface becomes a candidate.</summary>
     public bool Allows(string interfaceName, IPAddress address)
     {

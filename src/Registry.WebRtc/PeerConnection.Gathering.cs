@@ -119,6 +119,8 @@ internal sealed partial class PeerConnection
         IPAddress[] addresses = alternate != default ? [alternate.Address]
             : IPAddress.TryParse(url.Host, out var literal) ? [literal]
             : await Dns.GetHostAddressesAsync(url.Host, gatheringStop.Token).ConfigureAwait(false);
+        if (addresses.Length == 0)
+            throw new SocketException((int)SocketError.HostNotFound);
         // A relayed address is IPv4 unless asked otherwise, and so the server's should be.
         addresses = [.. addresses.OrderBy(address => address.AddressFamily == AddressFamily.InterNetworkV6)];
         if (!url.IsTurn)
@@ -292,7 +294,8 @@ internal sealed partial class PeerConnection
 
     private void ReleaseRelays()
     {
-        gatheringStop.Cancel();
+        // Off the lock: what is cancelled may be the application's.
+        _ = gatheringStop.CancelAsync();
         gatherer.Release();
         RelayFarewell.Begin(gatherer, [.. relays.Values], factory);
         relays.Clear();

@@ -35,10 +35,10 @@ internal sealed partial class PeerConnection : IPeerConnection
         this.logger = logger;
         this.transport = transport;
         this.ownsTransport = ownsTransport;
-        ice = CreateIceAgent(IceCredentials.Create());
         servers = ReadServers(configuration.IceServers);
         gatherer = new IceGatherer(
             new IceGatheringOptions { Timeout = configuration.GatheringTimeout, RelayOnly = IsRelayOnly }, [.. servers.Select(s => s.Url)], RandomNumberGenerator.Fill);
+        ice = CreateIceAgent(IceCredentials.Create());
         timer = factory.Time.CreateTimer(static self => ((PeerConnection)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 

@@ -62,15 +62,11 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     /// <inheritdoc/>
     public IPeerConnection CreatePeerConnection(PeerConnectionConfiguration? configuration = null)
     {
+        if (configuration?.IceServers.Select(server => server.Validate()).FirstOrDefault(error => error is not null) is { } wrong)
+            throw new ArgumentException(wrong, nameof(configuration));
         ObjectDisposedException.ThrowIf(disposed, this);
-        configuration ??= PeerConnectionConfiguration.Default;
-        foreach (var server in configuration.IceServers)
-        {
-            if (server.Validate() is { } error)
-                throw new ArgumentException(error, nameof(configuration));
-        }
         var own = shared is null ? CreateSocket(options.UdpPort) : null;
-        var connection = new PeerConnection(this, configuration, own ?? shared!, ownsTransport: own is not null, logger);
+        var connection = new PeerConnection(this, configuration ?? PeerConnectionConfiguration.Default, own ?? shared!, ownsTransport: own is not null, logger);
         connections.TryAdd(connection, 0);
         if (disposed)
         {

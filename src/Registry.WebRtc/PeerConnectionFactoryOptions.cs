@@ -20,14 +20,14 @@ public sealed record PeerConnectionFactoryOptions
     /// </summary>
     public bool SocketPerConnection { get; init; }
 
-    /// <summary>Addresses offered as host candidates; null for those of every interface that is up, and loopback when there is none.</summary>
-    public IReadOnlyList<IPAddress>? HostAddresses { get; init; }
-
     /// <summary>Which of the machine's addresses become host candidates; does not apply to <see cref="HostAddresses"/>.</summary>
     public NetworkFilter NetworkFilter { get; init; } = NetworkFilter.None;
 
     /// <summary>Authorities that may sign the certificates of <c>turns:</c> servers, instead of the machine's; null for the machine's.</summary>
     public X509Certificate2Collection? RelayAuthorities { get; init; }
+
+    /// <summary>Addresses offered as host candidates; null for those of every interface that is up, and loopback when there is none.</summary>
+    public IReadOnlyList<IPAddress>? HostAddresses { get; init; }
 
     /// <summary>The clock and the timers.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;

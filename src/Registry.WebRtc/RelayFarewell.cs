@@ -1,5 +1,6 @@
 using Registry.WebRtc.Ice;
 using Registry.WebRtc.Net;
+using Registry.WebRtc.Stun;
 
 namespace Registry.WebRtc;
 
@@ -76,7 +77,7 @@ internal sealed class RelayFarewell
     private void Advance()
     {
         var now = factory.Now;
-        var buffer = BufferPool.Rent(Stun.StunFormat.MaximumLength);
+        var buffer = BufferPool.Rent(StunFormat.MaximumLength);
         while (gatherer.TryWriteDatagram(now, buffer, out var length, out var remote))
             Array.Find(relays, relay => relay.Number == remote.Relay)?.Link.Send(buffer.AsSpan(0, length));
         BufferPool.Return(buffer);

@@ -54,7 +54,6 @@ public sealed class RegistrySettingsSpecs
             registry.tube.max-age = 8h
             registry.drain.deadline = 1h
             registry.drain.stop-deadline = off
-            registry.ice.credentials-url = "https://turn.example/credentials?key=k"
             registry.ice.servers = ["stun:stun.example", "turn:turn.example?transport=tcp", "turns:turn.example"]
             registry.ice.shared-secret = "hush"
             registry.ice.shared-secret-lifetime = 2h
@@ -62,6 +61,7 @@ public sealed class RegistrySettingsSpecs
             registry.ice.gathering-timeout = 3s
             registry.ice.include-networks = ["eth*", "10.0.0.0/8"]
             registry.ice.exclude-networks = ["10.9.0.0/16"]
+            registry.ice.credentials-url = "https://turn.example/credentials?key=k"
             registry.targets.allow = ["10.0.0.0/8:22", "*"]
             """));
 

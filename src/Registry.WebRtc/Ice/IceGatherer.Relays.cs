@@ -155,7 +155,7 @@ internal sealed partial class IceGatherer
         Advance(TimeSpan.Zero);
     }
 
-    private void ApplyRelayEvents(TimeSpan now)
+    private void ApplyRelayEvents()
     {
         foreach (var relay in relays.Values)
         {

@@ -115,7 +115,7 @@ internal sealed partial class IceGatherer(IceGatheringOptions options, IReadOnly
     private void Advance(TimeSpan now)
     {
         RetransmitQueries(now);
-        ApplyRelayEvents(now);
+        ApplyRelayEvents();
         if (!IsComplete && (pending.Count == 0 || now >= deadline))
             Complete();
         ComputeNextTimeout();

@@ -1,3 +1,4 @@
+using Registry.WebRtc.Net;
 using Registry.WebRtc.Turn;
 
 namespace Registry.WebRtc.Ice;
@@ -52,5 +53,5 @@ internal readonly record struct IceGatheringEvent(IceGatheringEventKind Kind, us
     /// <summary>Index of the server in the list.</summary>
     public int ServerIndex { get; init; }
 
-    public Net.TransportAddress Server { get; init; }
+    public TransportAddress Server { get; init; }
 }

@@ -43,7 +43,7 @@ internal sealed class HostAddresses(IReadOnlyList<IPAddress>? configured, Networ
     private IPAddress[] List()
     {
         var addresses = NetworkInterface.GetAllNetworkInterfaces()
-            .Where(i => i.OperationalStatus == OperationalStatus.Up || i.NetworkInterfaceType == NetworkInterfaceType.Loopback)
+            .Where(i => i.NetworkInterfaceType == NetworkInterfaceType.Loopback ? filter.TakesOnlyNamed : i.OperationalStatus == OperationalStatus.Up)
             .SelectMany(i => i.GetIPProperties().UnicastAddresses, (i, a) => (i.Name, a.Address))
             .Where(a => IsUsable(a.Address) && filter.Allows(a.Name, a.Address))
             .Select(a => a.Address)

@@ -64,7 +64,7 @@ internal sealed partial class TurnClient
                 OnAllocated(now, message);
                 break;
             case StunMethod.Refresh:
-                OnRefreshed(now, message);
+                OnRefreshed(now, transaction, message);
                 break;
             case StunMethod.ChannelBind:
                 OnChannelBound(transaction);
@@ -80,6 +80,9 @@ internal sealed partial class TurnClient
         {
             case StunMethod.Refresh when transaction.Lifetime == 0:
                 Close();
+                break;
+            case StunMethod.Refresh when !IsOfPresentCredentials(transaction):
+                refreshAt = now;   // the present ones have not been tried
                 break;
             case StunMethod.Refresh when previousCredentials is { } previous:
                 // The server keeps to what the allocation was made with.
@@ -127,6 +130,9 @@ internal sealed partial class TurnClient
         transactions.Add(transaction);
         return true;
     }
+
+    /// <summary>Credentials may change while a request is under way.</summary>
+    private bool IsOfPresentCredentials(TurnTransaction transaction) => transaction.Key.AsSpan().SequenceEqual(key);
 
     private void ComputeKey()
     {

@@ -143,9 +143,10 @@ internal sealed partial class TurnClient(TurnOptions options, TurnCredentials cr
         events.Enqueue(new(TurnEventKind.Allocated));
     }
 
-    private void OnRefreshed(TimeSpan now, StunMessage message)
+    private void OnRefreshed(TimeSpan now, TurnTransaction transaction, StunMessage message)
     {
-        previousCredentials = null;
+        if (IsOfPresentCredentials(transaction))
+            previousCredentials = null;
         if (State == TurnState.Releasing)
             Close();
         else

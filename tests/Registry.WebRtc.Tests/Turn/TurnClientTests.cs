@@ -200,6 +200,22 @@ public sealed class TurnClientTests
     }
 
     [Fact]
+    public void Fresh_credentials_that_come_during_a_refresh_do_not_cost_the_allocation()
+    {
+        server.TiesAllocationsToUsers = true;
+        var client = Allocated();
+        var sent = client.Sent;
+        network.RunUntil(() => client.Sent > sent, TimeSpan.FromMinutes(10)).ShouldBeTrue();
+
+        client.Turn.SetCredentials(network.Now, Good with { Username = "fresh" });
+        network.Flush();
+        network.RunFor(TimeSpan.FromMinutes(25));
+
+        client.Turn.State.ShouldBe(TurnState.Allocated);
+        server.Refused.ShouldBe(1);
+    }
+
+    [Fact]
     public void Lost_messages_are_sent_again_and_cost_no_more_than_time()
     {
         // Every seed is a run of its own that comes out the same each time.
