@@ -89,6 +89,7 @@ internal sealed partial class SctpAssociation
         // The window was the limit when one more packet would not have fitted.
         if (summary.Bytes > 0 && !inFastRecovery && flightBefore + options.MaxPacketSize > congestion.Window)
             congestion.OnAcknowledged(now, summary.Bytes, rto.SmoothedRtt);
+        sendQueue.IsPathWide = congestion.Window > options.SendBufferSize;
         inFlight.AdvanceAckPoint();
         if (summary.CumulativeAdvanced)
         {

@@ -26,7 +26,7 @@ internal sealed partial class SctpAssociation
     private InitParameters LocalInit => new()
     {
         InitiateTag = localTag,
-        ReceiveWindow = (uint)receiveCapacity,
+        ReceiveWindow = (uint)receiveWindow.Capacity,
         OutboundStreams = MaxStreams,
         InboundStreams = MaxStreams,
         InitialTsn = localInitialTsn,

@@ -173,7 +173,7 @@ internal sealed partial class SctpAssociation
     /// <summary>The message to go on with if the peer's window takes it; a closed window is probed with one packet (RFC 9260 §6.1 A).</summary>
     private OutboundMessage? CanSendNew(long now)
     {
-        if (inFlight.IsFull || sendQueue.Peek(now) is not { } message)
+        if (inFlight.IsFull || inFlight.UnacknowledgedBytes >= options.MaxBytesInFlight || sendQueue.Peek(now) is not { } message)
             return null;
         var length = Math.Min(message.Length - message.Sent, options.MaxPacketSize - SctpPacketWriter.HeaderLength - DataChunk.HeaderLength);
         return length <= peerWindow || inFlight.IsEmpty ? message : null;

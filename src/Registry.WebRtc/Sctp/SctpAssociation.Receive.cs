@@ -6,18 +6,18 @@ namespace Registry.WebRtc.Sctp;
 internal sealed partial class SctpAssociation
 {
     private const int SackFixedLength = 12;
-    private readonly long receiveCapacity;
+    private readonly ReceiveWindow receiveWindow;
     private long announcedWindow;
     private bool packetHasData;
     private bool sackDue;
     private int unacknowledgedPackets;
 
     /// <summary>The window to announce; below one packet it counts as closed (RFC 9260 §6.2, silly window).</summary>
-    private long ReceiveWindow
+    private long OpenWindow
     {
         get
         {
-            var room = receiveCapacity - reassembly.HeldBytes;
+            var room = receiveWindow.Capacity - reassembly.HeldBytes;
             return room < options.MaxPacketSize ? 0 : room;
         }
     }
@@ -48,6 +48,7 @@ internal sealed partial class SctpAssociation
             sackDue = true;
             return true;
         }
+        receiveWindow.OnArrival(now, chunk.Payload.Length, rto.SmoothedRtt, reassembly.DeliveredBytes);
         var before = tracker.Cumulative;
         tracker.Add(chunk.Tsn);
         if (chunk.StreamId < MaxStreams)
@@ -67,8 +68,8 @@ internal sealed partial class SctpAssociation
     {
         var length = chunk.Payload.Length + Reassembly.MessageOverhead;
         if (chunk.Tsn == tracker.Cumulative + 1)
-            return reassembly.DeliveredBytes < receiveCapacity && reassembly.HeldBytes + length <= 2 * receiveCapacity;
-        return chunk.Tsn - tracker.Cumulative <= ReceiveTracker.MaxAhead && reassembly.HeldBytes + length <= receiveCapacity;
+            return reassembly.DeliveredBytes < receiveWindow.Capacity && reassembly.HeldBytes + length <= 2 * receiveWindow.Capacity;
+        return chunk.Tsn - tracker.Cumulative <= ReceiveTracker.MaxAhead && reassembly.HeldBytes + length <= receiveWindow.Capacity;
     }
 
     private void OnCumulativeAdvanced(uint before)
@@ -130,7 +131,7 @@ internal sealed partial class SctpAssociation
         var duplicates = tracker.WriteDuplicates(blocks.Slice(4 * gaps, duplicateRoom));
         var items = 4 * (gaps + duplicates);
         var value = writer.AddChunk(SctpChunkType.Sack, 0, SackFixedLength + items);
-        announcedWindow = ReceiveWindow;
+        announcedWindow = OpenWindow;
         BinaryPrimitives.WriteUInt32BigEndian(value, tracker.Cumulative);
         BinaryPrimitives.WriteUInt32BigEndian(value[4..], (uint)announcedWindow);
         BinaryPrimitives.WriteUInt16BigEndian(value[8..], (ushort)gaps);

@@ -19,6 +19,7 @@ internal sealed partial class SctpAssociation
     private ulong heartbeatNonce;
     private bool heartbeatDue;
     private bool heartbeatInFlight;
+    private uint cumulativeAtHeartbeat;
 
     /// <summary>When <see cref="HandleTimeout"/> is to be called next; <see cref="TimeSpan.MaxValue"/> for never.</summary>
     public TimeSpan NextTimeout
@@ -81,6 +82,9 @@ internal sealed partial class SctpAssociation
         // While data is in flight T3 watches the path.
         heartbeatDue = inFlight.IsEmpty;
         heartbeatInFlight = false;
+        if (tracker.Cumulative == cumulativeAtHeartbeat)
+            receiveWindow.Shrink();
+        cumulativeAtHeartbeat = tracker.Cumulative;
         heartbeatDeadline = now + options.HeartbeatInterval.Ticks;
     }
 

@@ -45,13 +45,13 @@ internal sealed partial class SctpAssociation
         congestion = options.CongestionController(options);
         stateCookie = new StateCookie(options.NextRandom);
         // A window smaller than a message could never take it.
-        receiveCapacity = Math.Max(options.ReceiveBufferSize, options.MaxMessageSize + Reassembly.MessageOverhead);
+        receiveWindow = new ReceiveWindow(Math.Max(options.ReceiveBufferSize, options.MaxMessageSize + Reassembly.MessageOverhead), options.MaxReceiveBufferSize);
         do
             localTag = options.NextRandom();
         while (localTag == 0);
         localInitialTsn = options.NextRandom();
         inFlight.Start(localInitialTsn);
-        announcedWindow = receiveCapacity;
+        announcedWindow = receiveWindow.Capacity;
     }
 
     public SctpAssociationState State { get; private set; }
@@ -113,7 +113,7 @@ internal sealed partial class SctpAssociation
     public bool Release(int messages, long bytes)
     {
         reassembly.Release(messages, bytes);
-        if (sackDue || !CanReceiveData || ReceiveWindow - announcedWindow < Math.Max(receiveCapacity / 4, 2 * options.MaxPacketSize))
+        if (sackDue || !CanReceiveData || OpenWindow - announcedWindow < Math.Max(receiveWindow.Capacity / 4, 2 * options.MaxPacketSize))
             return false;
         sackDue = true;
         return true;

@@ -17,8 +17,14 @@ internal sealed record SctpOptions
     /// <summary>Bytes that may wait in the send buffer, all streams together, before sending is refused.</summary>
     public int SendBufferSize { get; init; } = 1024 * 1024;
 
-    /// <summary>Receive window: bytes received and not yet taken by the application, all streams together.</summary>
+    /// <summary>Receive window at first: bytes received and not yet taken by the application, all streams together.</summary>
     public int ReceiveBufferSize { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>What the receive window may grow to where rate and round trip ask for it; at or below <see cref="ReceiveBufferSize"/> it stays as it is.</summary>
+    public int MaxReceiveBufferSize { get; init; }
+
+    /// <summary>Most user bytes in flight, whatever the congestion window and the peer's receive window allow.</summary>
+    public int MaxBytesInFlight { get; init; } = 16 * 1024 * 1024;
 
     /// <summary>Largest message accepted from the peer.</summary>
     public int MaxMessageSize { get; init; } = 256 * 1024;

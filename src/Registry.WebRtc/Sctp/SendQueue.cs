@@ -18,6 +18,7 @@ internal sealed class SendQueue(int capacity)
     private OutboundStream? current;
     private OutboundStream? lastUsed;
     private long chargedBytes;
+    private long waitingBytes;
     private bool refused;
 
     /// <summary>User bytes accepted and not yet acknowledged.</summary>
@@ -32,10 +33,18 @@ internal sealed class SendQueue(int capacity)
 
     public bool IsEmpty => BufferedMessages == 0;
 
+    /// <summary>
+    /// Set while the path takes more than the buffer holds: what is in flight, which the windows bound, does not count then, or the
+    /// buffer and not the path would set the pace.
+    /// </summary>
+    public bool IsPathWide { get; set; }
+
+    private long OccupiedBytes => IsPathWide ? waitingBytes : chargedBytes;
+
     /// <summary>True once after sending was refused and the buffer has since drained to half.</summary>
     public bool TakeBufferLow()
     {
-        if (!refused || chargedBytes > capacity / 2)
+        if (!refused || OccupiedBytes > capacity / 2)
             return false;
         refused = false;
         return true;
@@ -67,7 +76,7 @@ internal sealed class SendQueue(int capacity)
     /// <summary>Copies a message into the buffer; false when there is no room. An empty buffer takes a message of any size.</summary>
     public bool TryEnqueue(long now, OutboundStream stream, uint ppid, ReadOnlySpan<byte> payload, in SendParameters parameters, bool control)
     {
-        if (!control && chargedBytes > 0 && chargedBytes + payload.Length + MessageOverhead > capacity)
+        if (!control && OccupiedBytes > 0 && OccupiedBytes + payload.Length + MessageOverhead > capacity)
         {
             refused = true;
             return false;
@@ -82,6 +91,7 @@ internal sealed class SendQueue(int capacity)
         message.MaxRetransmits = parameters.MaxRetransmits ?? -1;
         message.Expires = parameters.Lifetime is { } lifetime ? now + lifetime.Ticks : long.MaxValue;
         Charge(message, 1, payload.Length);
+        waitingBytes += payload.Length + MessageOverhead;
         if (stream.First is null && stream != current)
             waiting.Enqueue(stream);
         stream.Append(message);
@@ -99,6 +109,7 @@ internal sealed class SendQueue(int capacity)
             if (message.IsStarted || now < message.Expires)
                 return message;
             MessagesAbandoned++;
+            waitingBytes -= message.Length;
             FinishCurrent();
             Release(message, message.Length);
         }
@@ -110,6 +121,7 @@ internal sealed class SendQueue(int capacity)
         if (!message.IsStarted && !message.Unordered)
             message.Ssn = message.Stream.NextSsn++;
         message.Sent += bytes;
+        waitingBytes -= bytes;
         if (message.Sent == message.Length)
             FinishCurrent();
     }
@@ -120,6 +132,7 @@ internal sealed class SendQueue(int capacity)
         var unsent = message.Length - message.Sent;
         message.Length = message.Sent;
         ReleaseBytes(message.Stream, unsent);
+        waitingBytes -= unsent;
         FinishCurrent();
     }
 
@@ -162,6 +175,7 @@ internal sealed class SendQueue(int capacity)
     private void FinishCurrent()
     {
         var stream = current!;
+        waitingBytes -= MessageOverhead;
         stream.RemoveFirst();
         if (stream.First is not null)
             waiting.Enqueue(stream);
