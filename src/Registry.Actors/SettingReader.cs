@@ -49,6 +49,10 @@ internal sealed class SettingReader(Config config)
 
     public bool Boolean(string key) => Read(key, "on or off", path => (bool?)config.GetBoolean(path));
 
+    public T Choice<T>(string key, params (string Text, T Value)[] choices) where T : struct =>
+        Read(key, string.Join(" or ", choices.Select(choice => choice.Text)), path =>
+            choices.Where(choice => choice.Text == config.GetString(path)).Select(choice => (T?)choice.Value).FirstOrDefault());
+
     public IReadOnlyList<string> Texts(string key)
     {
         var path = $"registry.{key}";

@@ -131,6 +131,7 @@ internal sealed partial class PeerConnection : IDataChannelOwner
             SendBufferSize = configuration.SendBufferSize,
             ReceiveBufferSize = FirstReceiveWindow,
             MaxReceiveBufferSize = configuration.ReceiveBufferSize,
+            CongestionControl = configuration.CongestionControl,
         };
         association = new DataChannelAssociation(options, isDtlsClient: dtlsRole == DtlsRole.Client);
         var now = Now;

@@ -29,4 +29,7 @@ public sealed record PeerConnectionConfiguration
 
     /// <summary>Largest receive window: bytes of user data that may wait to be taken, all channels together. It starts at 1 MiB and grows where rate and round trip ask for it.</summary>
     public int ReceiveBufferSize { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>How SCTP decides how much it sends.</summary>
+    public CongestionControl CongestionControl { get; init; } = CongestionControl.Bbr;
 }

@@ -1,4 +1,5 @@
 using Akka.Configuration;
+using Registry.WebRtc;
 
 namespace Registry.Actors.Tests;
 
@@ -23,6 +24,7 @@ public sealed class RegistrySettingsSpecs
         settings.ClosedKeptFor.ShouldBe(TimeSpan.FromMinutes(15));
         settings.EventBuffer.ShouldBe(4096);
         settings.ReconcilerInterval.ShouldBe(TimeSpan.FromSeconds(30));
+        settings.CongestionControl.ShouldBe(CongestionControl.Bbr);
         settings.IceCredentialsUrl.ShouldBeNull();
         settings.IceCredentialsTimeout.ShouldBe(TimeSpan.FromSeconds(5));
         settings.IceBreakerFailures.ShouldBe(5);
@@ -54,8 +56,10 @@ public sealed class RegistrySettingsSpecs
             registry.drain.stop-deadline = off
             registry.ice.credentials-url = "https://turn.example/credentials?key=k"
             registry.targets.allow = ["10.0.0.0/8:22", "*"]
+            registry.webrtc.congestion-control = cubic
             """));
 
+        settings.CongestionControl.ShouldBe(CongestionControl.Cubic);
         settings.MaxTubes.ShouldBe(7);
         settings.ClosingTimeout.ShouldBe(TimeSpan.FromMilliseconds(250));
         settings.IdleTimeout.ShouldBe(TimeSpan.FromMinutes(30));
@@ -70,6 +74,7 @@ public sealed class RegistrySettingsSpecs
     [Theory]
     [InlineData("registry.admission.max-concurrent-creates = 0")]
     [InlineData("registry.admission.max-tubes = many")]
+    [InlineData("registry.webrtc.congestion-control = reno")]
     [InlineData("registry.tube.connecting-timeout = soon")]
     [InlineData("registry.tube.connecting-timeout = 0s")]
     [InlineData("registry.tube.max-channels = 65536")]

@@ -16,8 +16,13 @@ internal sealed class CubicCongestionController(int packetSize, int initialPacke
 
     public long Window => (long)window;
 
-    public void OnAcknowledged(long now, long bytes, long smoothedRtt)
+    public double PacingRate => 0;
+
+    public void OnAcknowledged(in PathSample sample)
     {
+        if (!sample.IsWindowLimited || sample.IsInRecovery)
+            return;
+        var (now, bytes) = (sample.Now, sample.AcknowledgedBytes);
         if (window < slowStartThreshold)
         {
             window += bytes;
@@ -26,7 +31,7 @@ internal sealed class CubicCongestionController(int packetSize, int initialPacke
         if (epochStart < 0)
             StartEpoch(now);
         renoWindow += RenoAlpha * bytes * packetSize / window;
-        var target = Math.Clamp(CubicWindow(now - epochStart + smoothedRtt), window, 1.5 * window);
+        var target = Math.Clamp(CubicWindow(now - epochStart + sample.SmoothedRoundTrip), window, 1.5 * window);
         var grown = window + (target - window) * bytes / window;
         window = Math.Max(grown, renoWindow);
     }

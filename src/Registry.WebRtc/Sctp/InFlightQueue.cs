@@ -28,6 +28,8 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
     /// <summary>Last TSN that FORWARD TSN may skip to (RFC 3758 §3.5).</summary>
     public uint AdvancedAckPoint { get; private set; }
 
+    public DeliveryRate DeliveryRate { get; } = new();
+
     /// <summary>Bytes on the path, chunk headers included.</summary>
     public long FlightBytes { get; private set; }
 
@@ -241,6 +243,7 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
         chunk.State = ChunkState.Outstanding;
         chunk.SentAt = now;
         chunk.Order = ++transmissions;
+        chunk.Delivery = DeliveryRate.OnSent(now, FlightBytes == 0);
         FlightBytes += chunk.FlightBytes;
         outstanding.Append(this, tsn);
     }
@@ -273,6 +276,7 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
         {
             summary.NewestOrder = chunk.Order;
             summary.NewestSentAt = chunk.SentAt;
+            summary.NewestDelivery = chunk.Delivery;
             summary.NewestIsUnambiguous = chunk.Transmissions == 1;
         }
         if (SerialNumber.IsAfter(tsn, highestAcknowledged))

@@ -15,6 +15,7 @@ internal sealed partial class SctpAssociation
     private uint recoveryPoint;
     private bool hasRecoveryPoint;
     private bool inFastRecovery;
+    private long bytesLost;
     private long retransmissions;
     private long timeouts;
 
@@ -75,20 +76,21 @@ internal sealed partial class SctpAssociation
 
     private void AfterAcknowledgement(long now, long flightBefore, in AcknowledgementSummary summary)
     {
+        var deliveryRate = 0.0;
         if (summary.Bytes > 0)
         {
             errorCount = 0;
             probeInFlight = false;
             MeasureRoundTrip(now, in summary);
+            deliveryRate = inFlight.DeliveryRate.OnAcknowledged(now, in summary, rto.MinimumRtt);
         }
         if (inFlight.HasReneged)
             inFlight.MarkAllLost(now);
         if (hasRecoveryPoint && !SerialNumber.IsAfter(recoveryPoint, inFlight.CumulativeTsn))
             hasRecoveryPoint = inFastRecovery = false;
         DetectLosses(now);
-        // The window was the limit when one more packet would not have fitted.
-        if (summary.Bytes > 0 && !inFastRecovery && flightBefore + options.MaxPacketSize > congestion.Window)
-            congestion.OnAcknowledged(now, summary.Bytes, rto.SmoothedRtt);
+        if (summary.Bytes > 0)
+            congestion.OnAcknowledged(Sample(now, flightBefore, deliveryRate, in summary));
         sendQueue.IsPathWide = congestion.Window > options.SendBufferSize;
         inFlight.AdvanceAckPoint();
         if (summary.CumulativeAdvanced)
@@ -99,6 +101,29 @@ internal sealed partial class SctpAssociation
         }
         ArmRetransmission(now);
         ArmProbe(now);
+    }
+
+    private PathSample Sample(long now, long flightBefore, double deliveryRate, in AcknowledgementSummary summary)
+    {
+        var lost = bytesLost;
+        bytesLost = 0;
+        return new()
+        {
+            Now = now,
+            AcknowledgedBytes = summary.Bytes,
+            LostBytes = lost,
+            FlightBefore = flightBefore,
+            Flight = inFlight.FlightBytes,
+            Delivered = inFlight.DeliveryRate.Delivered,
+            DeliveredBefore = summary.NewestDelivery.Delivered,
+            DeliveryRate = deliveryRate,
+            IsApplicationLimited = summary.NewestDelivery.IsApplicationLimited,
+            // One more packet would not have fitted.
+            IsWindowLimited = flightBefore + options.MaxPacketSize > congestion.Window,
+            IsInRecovery = inFastRecovery,
+            RoundTrip = summary is { NewestOrder: > 0, NewestIsUnambiguous: true } ? now - summary.NewestSentAt : 0,
+            SmoothedRoundTrip = rto.SmoothedRtt,
+        };
     }
 
     private void MeasureRoundTrip(long now, in AcknowledgementSummary summary)
@@ -138,6 +163,7 @@ internal sealed partial class SctpAssociation
                 reorderDeadline = due;
                 break;
             }
+            bytesLost += chunk.FlightBytes;
             congested |= !hasRecoveryPoint || SerialNumber.IsAfter(tsn, recoveryPoint);
             inFlight.MarkLost(tsn, now);
         }

@@ -165,9 +165,15 @@ internal sealed partial class SctpAssociation
     {
         if (probeDue)
             return true;
+        pacer.Clear();
         if (inFlight.FlightBytes >= congestion.Window)
             return false;
-        return inFlight.HasLost || CanSendNew(now) is not null;
+        if (!inFlight.HasLost && CanSendNew(now) is null)
+        {
+            inFlight.DeliveryRate.OnApplicationLimited(inFlight.FlightBytes);
+            return false;
+        }
+        return pacer.MaySend(now, congestion.PacingRate);
     }
 
     /// <summary>The message to go on with if the peer's window takes it; a closed window is probed with one packet (RFC 9260 §6.1 A).</summary>
@@ -183,13 +189,30 @@ internal sealed partial class SctpAssociation
     {
         if (probeDue)
             WriteProbe(now, ref writer);
+        var room = writer.Remaining;
+        if (TryWriteLost(now, ref writer))
+            WriteNew(now, ref writer);
+        pacer.OnSent(room - writer.Remaining);
+        ArmRetransmission(now);
+        if (probeDeadline == long.MaxValue)
+            ArmProbe(now);
+    }
+
+    /// <summary>False when one that is to be sent again does not fit any more.</summary>
+    private bool TryWriteLost(long now, ref SctpPacketWriter writer)
+    {
         while (inFlight.HasLost && inFlight.FlightBytes < congestion.Window)
         {
             var tsn = inFlight.FirstLost;
             if (!Fits(in inFlight[tsn], in writer))
-                return;
+                return false;
             WriteRetransmission(tsn, now, ref writer, 0);
         }
+        return true;
+    }
+
+    private void WriteNew(long now, ref SctpPacketWriter writer)
+    {
         while (inFlight.FlightBytes < congestion.Window && CanSendNew(now) is { } message)
         {
             if (message.IsStarted && message.Expires <= now && inFlight.PeerSupportsForwardTsn)
@@ -197,9 +220,6 @@ internal sealed partial class SctpAssociation
             else if (!TryWriteFragment(message, now, ref writer))
                 break;
         }
-        ArmRetransmission(now);
-        if (probeDeadline == long.MaxValue)
-            ArmProbe(now);
     }
 
     private static bool Fits(in InFlightChunk chunk, in SctpPacketWriter writer) => ((chunk.Length + DataChunk.HeaderLength + 3) & ~3) <= writer.Remaining;

@@ -30,7 +30,7 @@ internal sealed partial class SctpAssociation
                 return TimeSpan.MaxValue;
             var next = Math.Min(Math.Min(initDeadline, shutdownDeadline), Math.Min(retransmissionDeadline, probeDeadline));
             next = Math.Min(Math.Min(next, reorderDeadline), Math.Min(sackDeadline, heartbeatDeadline));
-            return TimeSpan.FromTicks(Math.Min(next, streamReset.Deadline));
+            return TimeSpan.FromTicks(Math.Min(Math.Min(next, pacer.Deadline), streamReset.Deadline));
         }
     }
 
@@ -52,6 +52,9 @@ internal sealed partial class SctpAssociation
             OnResetTimeout();
         if (now >= heartbeatDeadline && !hasEnded)
             OnHeartbeatTimeout(now);
+        // Writing packets, which follows, goes on where the pace stopped it.
+        if (now >= pacer.Deadline)
+            pacer.Clear();
         if (now >= sackDeadline)
         {
             sackDeadline = long.MaxValue;

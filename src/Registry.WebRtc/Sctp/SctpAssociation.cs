@@ -22,6 +22,7 @@ internal sealed partial class SctpAssociation
     private readonly StreamReset streamReset;
     private readonly RtoEstimator rto;
     private readonly ICongestionController congestion;
+    private readonly Pacer pacer;
     private readonly StateCookie stateCookie;
     private readonly uint localTag;
     private readonly uint localInitialTsn;
@@ -42,7 +43,10 @@ internal sealed partial class SctpAssociation
         reassembly = new Reassembly(options.MaxMessageSize, sink);
         streamReset = new StreamReset(sendQueue, reassembly, sink);
         rto = new RtoEstimator(options);
-        congestion = options.CongestionController(options);
+        congestion = options.CongestionControl == CongestionControl.Bbr
+            ? new BbrCongestionController(options.MaxPacketSize, options.InitialWindowPackets)
+            : new CubicCongestionController(options.MaxPacketSize, options.InitialWindowPackets);
+        pacer = new Pacer(options.MaxPacketSize);
         stateCookie = new StateCookie(options.NextRandom);
         // A window smaller than a message could never take it.
         receiveWindow = new ReceiveWindow(Math.Max(options.ReceiveBufferSize, options.MaxMessageSize + Reassembly.MessageOverhead), options.MaxReceiveBufferSize);

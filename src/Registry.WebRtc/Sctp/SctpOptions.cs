@@ -59,9 +59,8 @@ internal sealed record SctpOptions
     /// <summary>Initial congestion window in packets (RFC 6928).</summary>
     public int InitialWindowPackets { get; init; } = 10;
 
-    /// <summary>Makes the congestion controller of an association.</summary>
-    public Func<SctpOptions, ICongestionController> CongestionController { get; init; } =
-        options => new CubicCongestionController(options.MaxPacketSize, options.InitialWindowPackets);
+    /// <summary>The congestion controller.</summary>
+    public CongestionControl CongestionControl { get; init; } = CongestionControl.Bbr;
 
     /// <summary>Source of tags, initial TSN and cookie secret; unpredictable in production, seeded in tests.</summary>
     public Func<uint> NextRandom { get; init; } = SecureRandom;
