@@ -35,7 +35,6 @@ internal sealed class BbrCongestionController : ICongestionController
     private static readonly double[] cycle = [1.25, 0.75, 1, 1, 1, 1, 1, 1];
 
     private readonly double[] bandwidths = new double[BandwidthRounds];
-    private readonly int packetSize;
     private readonly long initialWindow;
     private Mode mode = Mode.Startup;
     private long window;
@@ -63,7 +62,7 @@ internal sealed class BbrCongestionController : ICongestionController
     /// <param name="initialPackets">Packets that may go out before anything is known.</param>
     public BbrCongestionController(int packetSize, int initialPackets)
     {
-        this.packetSize = packetSize;
+        PacketSize = packetSize;
         window = initialWindow = (long)initialPackets * packetSize;
     }
 
@@ -74,6 +73,8 @@ internal sealed class BbrCongestionController : ICongestionController
         ProbeBandwidth,
         ProbeRtt,
     }
+
+    public int PacketSize { private get; set; }
 
     public long Window => mode switch
     {
@@ -91,7 +92,7 @@ internal sealed class BbrCongestionController : ICongestionController
         _ => pacingGain * bandwidth,
     };
 
-    private long Minimum => (long)MinimumPackets * packetSize;
+    private long Minimum => (long)MinimumPackets * PacketSize;
 
     public void OnAcknowledged(in PathSample sample)
     {
@@ -117,7 +118,7 @@ internal sealed class BbrCongestionController : ICongestionController
     public void OnTimeout(long now, bool repeated)
     {
         // Nothing is known to be on the path; the window grows back with each acknowledgement.
-        window = packetSize;
+        window = PacketSize;
     }
 
     private void StartRound(in PathSample sample)
@@ -125,7 +126,7 @@ internal sealed class BbrCongestionController : ICongestionController
         roundEnd = sample.Delivered;
         round++;
         bandwidths[round % BandwidthRounds] = 0;
-        if (lostInRound > LossThreshold * (lostInRound + ackedInRound) && lostInRound >= LeastLostPackets * packetSize)
+        if (lostInRound > LossThreshold * (lostInRound + ackedInRound) && lostInRound >= LeastLostPackets * PacketSize)
             OnCongestion();
         (lostInRound, ackedInRound, peakInRound) = (0, 0, sample.Flight);
     }
@@ -219,7 +220,7 @@ internal sealed class BbrCongestionController : ICongestionController
 
     private void RaiseLimit()
     {
-        inflightLimit += Math.Max(inflightLimit / 8, packetSize);
+        inflightLimit += Math.Max(inflightLimit / 8, PacketSize);
         if (inflightLimit > 2 * Product(WindowGain))
             inflightLimit = long.MaxValue;
     }
@@ -252,11 +253,11 @@ internal sealed class BbrCongestionController : ICongestionController
             window = Math.Min(window + sample.AcknowledgedBytes, target);
         else if (window < target || sample.Delivered < initialWindow)
             window += sample.AcknowledgedBytes;
-        window = Math.Max(window, mode == Mode.Startup ? packetSize : Minimum);
+        window = Math.Max(window, mode == Mode.Startup ? PacketSize : Minimum);
     }
 
     /// <summary>What the pacer lets go in one burst at both ends, so that the model's window is not spent on it.</summary>
-    private long Slack => (long)(bandwidth * 0.003) + 2 * packetSize;
+    private long Slack => (long)(bandwidth * 0.003) + 2 * PacketSize;
 
     /// <summary>Bandwidth times round trip times gain; the initial window as long as nothing was measured.</summary>
     private long Product(double gain)

@@ -33,6 +33,9 @@ internal interface ICongestionController
     /// <summary>The congestion window in bytes.</summary>
     long Window { get; }
 
+    /// <summary>Bytes of a packet.</summary>
+    int PacketSize { set; }
+
     /// <summary>Bytes a second to send at; 0 when the window alone decides.</summary>
     double PacingRate { get; }
 

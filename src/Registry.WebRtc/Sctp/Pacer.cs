@@ -4,6 +4,7 @@ namespace Registry.WebRtc.Sctp;
 /// Spreads what a window allows over time. Credit grows with time and is spent by sending, so a sender that is woken late sends what
 /// it might have sent meanwhile: the rate does not depend on how fine timers are. Times are in ticks.
 /// </summary>
+/// <param name="packetSize">Bytes of a packet at first.</param>
 internal sealed class Pacer(int packetSize)
 {
     /// <summary>Time whose credit is kept: what one wake-up may send at once.</summary>
@@ -17,6 +18,8 @@ internal sealed class Pacer(int packetSize)
     private double credit = LeastBurst * packetSize;
     private long updated;
 
+    public int PacketSize { private get; set; } = packetSize;
+
     /// <summary>When sending may go on; <see cref="long.MaxValue"/> while nothing waits for that.</summary>
     public long Deadline { get; private set; } = long.MaxValue;
 
@@ -28,11 +31,11 @@ internal sealed class Pacer(int packetSize)
         Deadline = long.MaxValue;
         if (rate <= 0)
             return true;
-        credit = Math.Min(Math.Max(LeastBurst * packetSize, rate * LongestBurst), credit + rate * Math.Max(0, now - updated) / TimeSpan.TicksPerSecond);
+        credit = Math.Min(Math.Max(LeastBurst * PacketSize, rate * LongestBurst), credit + rate * Math.Max(0, now - updated) / TimeSpan.TicksPerSecond);
         updated = now;
         if (credit > 0)
             return true;
-        var missing = Math.Max(LeastWake * packetSize, rate * Interval) - credit;
+        var missing = Math.Max(LeastWake * PacketSize, rate * Interval) - credit;
         Deadline = now + 1 + (long)(missing / rate * TimeSpan.TicksPerSecond);
         return false;
     }

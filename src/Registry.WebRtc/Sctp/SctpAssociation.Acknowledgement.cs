@@ -80,6 +80,7 @@ internal sealed partial class SctpAssociation
         if (summary.Bytes > 0)
         {
             errorCount = 0;
+            pathMtu.OnAcknowledged();
             probeInFlight = false;
             MeasureRoundTrip(now, in summary);
             deliveryRate = inFlight.DeliveryRate.OnAcknowledged(now, in summary, rto.MinimumRtt);
@@ -119,7 +120,7 @@ internal sealed partial class SctpAssociation
             DeliveryRate = deliveryRate,
             IsApplicationLimited = summary.NewestDelivery.IsApplicationLimited,
             // One more packet would not have fitted.
-            IsWindowLimited = flightBefore + options.MaxPacketSize > congestion.Window,
+            IsWindowLimited = flightBefore + pathMtu.PacketSize > congestion.Window,
             IsInRecovery = inFastRecovery,
             RoundTrip = summary is { NewestOrder: > 0, NewestIsUnambiguous: true } ? now - summary.NewestSentAt : 0,
             SmoothedRoundTrip = rto.SmoothedRtt,
@@ -224,6 +225,8 @@ internal sealed partial class SctpAssociation
             return;
         }
         rto.BackOff();
+        if (pathMtu.OnTimeout(now))
+            UsePacketSize();
         probeInFlight = false;
         if (!isProbingWindow)
         {

@@ -59,7 +59,7 @@ internal sealed partial class SctpAssociation
             return;
         peerInit = init;
         peerTag = init.InitiateTag;
-        if (cookie.Length == 0 || cookie.Length > options.MaxPacketSize - SctpPacketWriter.HeaderLength - TlvReader.HeaderLength)
+        if (cookie.Length == 0 || cookie.Length > options.BasePacketSize - SctpPacketWriter.HeaderLength - TlvReader.HeaderLength)
         {
             AbortWith(SctpErrorCause.MissingMandatoryParameter, SctpCloseCause.ProtocolViolation, "The peer's INIT ACK has no usable state cookie.");
             return;

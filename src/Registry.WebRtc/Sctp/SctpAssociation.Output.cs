@@ -16,17 +16,31 @@ internal sealed partial class SctpAssociation
 
     /// <summary>Writes the next packet to send; false when there is none now.</summary>
     /// <param name="now">The time.</param>
-    /// <param name="destination">At least <see cref="SctpOptions.MaxPacketSize"/> bytes.</param>
+    /// <param name="destination">As many bytes as the larger of <see cref="SctpOptions.BasePacketSize"/> and <see cref="SctpOptions.MaxPacketSize"/>.</param>
     /// <param name="written">The packet's length.</param>
     public bool TryWritePacket(TimeSpan now, Span<byte> destination, out int written)
     {
-        if (destination.Length < options.MaxPacketSize)
-            throw new ArgumentException($"A packet needs {options.MaxPacketSize} bytes.", nameof(destination));
-        destination = destination[..options.MaxPacketSize];
-        if (!TryWriteAlone(now.Ticks, destination, out written) && !TryWriteBundle(now.Ticks, destination, out written))
+        if (destination.Length < LargestPacket)
+            throw new ArgumentException($"A packet needs {LargestPacket} bytes.", nameof(destination));
+        if (!TryWriteAlone(now.Ticks, destination, out written) && !TryWriteBundle(now.Ticks, destination[..PacketLimit], out written) && !TryWritePathProbe(now.Ticks, destination, out written))
             return false;
         packetsSent++;
         return true;
+    }
+
+    /// <summary>
+    /// What a packet may have now. A chunk keeps its TSN and so its size (RFC 9260 §6.9): one that was made for a larger packet goes out
+    /// again in such a one.
+    /// </summary>
+    private int PacketLimit
+    {
+        get
+        {
+            var size = pathMtu.PacketSize;
+            if (size != LargestPacket && CanSendData && !inFlight.IsEmpty)
+                size = Math.Max(size, SctpPacketWriter.HeaderLength + DataChunk.HeaderLength + ((inFlight.LargestResend(probeDue) + 3) & ~3));
+            return size;
+        }
     }
 
     /// <summary>Chunks that are never bundled.</summary>
@@ -129,10 +143,10 @@ internal sealed partial class SctpAssociation
     private void WriteForwardTsn(ref SctpPacketWriter writer)
     {
         forwardTsnDue = false;
-        var room = (writer.Remaining - TlvReader.HeaderLength - 4) / 4;
+        var room = (Math.Min(writer.Remaining, options.BasePacketSize) - TlvReader.HeaderLength - 4) / 4;
         if (!inFlight.MustForward || room < 1)
             return;
-        Span<ushort> streamIds = stackalloc ushort[options.MaxPacketSize / 4];
+        Span<ushort> streamIds = stackalloc ushort[options.BasePacketSize / 4];
         var (count, tsn) = (0, inFlight.CumulativeTsn);
         forwardMark++;
         for (; tsn != inFlight.AdvancedAckPoint; tsn++)
@@ -181,7 +195,7 @@ internal sealed partial class SctpAssociation
     {
         if (inFlight.IsFull || inFlight.UnacknowledgedBytes >= options.MaxBytesInFlight || sendQueue.Peek(now) is not { } message)
             return null;
-        var length = Math.Min(message.Length - message.Sent, options.MaxPacketSize - SctpPacketWriter.HeaderLength - DataChunk.HeaderLength);
+        var length = Math.Min(message.Length - message.Sent, pathMtu.PacketSize - SctpPacketWriter.HeaderLength - DataChunk.HeaderLength);
         return length <= peerWindow || inFlight.IsEmpty ? message : null;
     }
 
@@ -254,7 +268,7 @@ internal sealed partial class SctpAssociation
     {
         var room = writer.Remaining - DataChunk.HeaderLength;
         var rest = message.Length - message.Sent;
-        var full = options.MaxPacketSize - SctpPacketWriter.HeaderLength - DataChunk.HeaderLength;
+        var full = pathMtu.PacketSize - SctpPacketWriter.HeaderLength - DataChunk.HeaderLength;
         // A message that fits into a packet of its own is not cut, and nothing is cut into slivers.
         if (room < rest && (rest <= full || room < MinimumFragment))
             return false;

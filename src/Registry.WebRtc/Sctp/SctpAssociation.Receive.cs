@@ -18,7 +18,7 @@ internal sealed partial class SctpAssociation
         get
         {
             var room = receiveWindow.Capacity - reassembly.HeldBytes;
-            return room < options.MaxPacketSize ? 0 : room;
+            return room < options.BasePacketSize ? 0 : room;
         }
     }
 
@@ -124,8 +124,8 @@ internal sealed partial class SctpAssociation
 
     private void WriteSack(ref SctpPacketWriter writer)
     {
-        Span<byte> blocks = stackalloc byte[options.MaxPacketSize];
-        var room = writer.Remaining - TlvReader.HeaderLength - SackFixedLength;
+        Span<byte> blocks = stackalloc byte[options.BasePacketSize];
+        var room = Math.Min(writer.Remaining, options.BasePacketSize) - TlvReader.HeaderLength - SackFixedLength;
         var duplicateRoom = Math.Min(4 * tracker.DuplicateCount, room / 2);
         var gaps = tracker.HasGaps ? tracker.WriteGapBlocks(blocks[..(room - duplicateRoom)]) : 0;
         var duplicates = tracker.WriteDuplicates(blocks.Slice(4 * gaps, duplicateRoom));

@@ -30,7 +30,7 @@ internal sealed partial class SctpAssociation
                 return TimeSpan.MaxValue;
             var next = Math.Min(Math.Min(initDeadline, shutdownDeadline), Math.Min(retransmissionDeadline, probeDeadline));
             next = Math.Min(Math.Min(next, reorderDeadline), Math.Min(sackDeadline, heartbeatDeadline));
-            return TimeSpan.FromTicks(Math.Min(Math.Min(next, pacer.Deadline), streamReset.Deadline));
+            return TimeSpan.FromTicks(Math.Min(Math.Min(next, pacer.Deadline), Math.Min(streamReset.Deadline, pathMtu.Deadline)));
         }
     }
 
@@ -55,6 +55,8 @@ internal sealed partial class SctpAssociation
         // Writing packets, which follows, goes on where the pace stopped it.
         if (now >= pacer.Deadline)
             pacer.Clear();
+        if (now >= pathMtu.Deadline)
+            pathMtu.OnProbeLost(now);
         if (now >= sackDeadline)
         {
             sackDeadline = long.MaxValue;
@@ -105,16 +107,25 @@ internal sealed partial class SctpAssociation
         heartbeatInFlight = true;
         heartbeatNonce = (ulong)options.NextRandom() << 32 | options.NextRandom();
         heartbeatDeadline = now + rto.Rto;
-        var value = writer.AddChunk(SctpChunkType.Heartbeat, 0, HeartbeatLength);
+        WriteHeartbeatInformation(writer.AddChunk(SctpChunkType.Heartbeat, 0, HeartbeatLength), now, heartbeatNonce);
+    }
+
+    private static void WriteHeartbeatInformation(Span<byte> value, long now, ulong nonce)
+    {
         BinaryPrimitives.WriteUInt16BigEndian(value, HeartbeatInformation);
         BinaryPrimitives.WriteUInt16BigEndian(value[2..], HeartbeatLength);
         BinaryPrimitives.WriteInt64BigEndian(value[4..], now);
-        BinaryPrimitives.WriteUInt64BigEndian(value[12..], heartbeatNonce);
+        BinaryPrimitives.WriteUInt64BigEndian(value[12..], nonce);
     }
 
     private void HandleHeartbeatAck(long now, ReadOnlySpan<byte> value)
     {
-        if (!heartbeatInFlight || value.Length != HeartbeatLength || BinaryPrimitives.ReadUInt64BigEndian(value[12..]) != heartbeatNonce)
+        if (value.Length != HeartbeatLength)
+            return;
+        var nonce = BinaryPrimitives.ReadUInt64BigEndian(value[12..]);
+        if (pathMtu.ProbeSize != 0 && nonce == pathProbeNonce && nonce != 0)
+            HandlePathProbeAck();
+        if (!heartbeatInFlight || nonce != heartbeatNonce)
             return;
         heartbeatInFlight = false;
         errorCount = 0;

@@ -23,6 +23,7 @@ internal sealed partial class SctpAssociation
     private readonly RtoEstimator rto;
     private readonly ICongestionController congestion;
     private readonly Pacer pacer;
+    private readonly PathMtu pathMtu;
     private readonly StateCookie stateCookie;
     private readonly uint localTag;
     private readonly uint localInitialTsn;
@@ -44,9 +45,10 @@ internal sealed partial class SctpAssociation
         streamReset = new StreamReset(sendQueue, reassembly, sink);
         rto = new RtoEstimator(options);
         congestion = options.CongestionControl == CongestionControl.Bbr
-            ? new BbrCongestionController(options.MaxPacketSize, options.InitialWindowPackets)
-            : new CubicCongestionController(options.MaxPacketSize, options.InitialWindowPackets);
-        pacer = new Pacer(options.MaxPacketSize);
+            ? new BbrCongestionController(options.BasePacketSize, options.InitialWindowPackets)
+            : new CubicCongestionController(options.BasePacketSize, options.InitialWindowPackets);
+        pacer = new Pacer(options.BasePacketSize);
+        pathMtu = new PathMtu(options.BasePacketSize, options.MaxPacketSize);
         stateCookie = new StateCookie(options.NextRandom);
         // A window smaller than a message could never take it.
         receiveWindow = new ReceiveWindow(Math.Max(options.ReceiveBufferSize, options.MaxMessageSize + Reassembly.MessageOverhead), options.MaxReceiveBufferSize);
@@ -74,10 +76,14 @@ internal sealed partial class SctpAssociation
         RoundTripTime = rto.HasSample ? TimeSpan.FromTicks(rto.SmoothedRtt) : null,
         CongestionWindow = congestion.Window,
         PeerReceiveWindow = peerWindow,
+        PacketSize = pathMtu.PacketSize,
         BytesInFlight = inFlight.UnacknowledgedBytes,
         ReceiveBufferUsed = reassembly.HeldBytes,
         SendBufferUsed = sendQueue.BufferedBytes,
     };
+
+    /// <summary>Bytes that the destination of <see cref="TryWritePacket"/> must have.</summary>
+    private int LargestPacket => Math.Max(options.BasePacketSize, options.MaxPacketSize);
 
     private bool CanReceiveData => State is SctpAssociationState.Established or SctpAssociationState.ShutdownPending
         or SctpAssociationState.ShutdownSent;
@@ -117,7 +123,7 @@ internal sealed partial class SctpAssociation
     public bool Release(int messages, long bytes)
     {
         reassembly.Release(messages, bytes);
-        if (sackDue || !CanReceiveData || OpenWindow - announcedWindow < Math.Max(receiveWindow.Capacity / 4, 2 * options.MaxPacketSize))
+        if (sackDue || !CanReceiveData || OpenWindow - announcedWindow < Math.Max(receiveWindow.Capacity / 4, 2 * options.BasePacketSize))
             return false;
         sackDue = true;
         return true;
@@ -261,7 +267,7 @@ internal sealed partial class SctpAssociation
     private void Reply(SctpChunkType type, ReadOnlySpan<byte> value)
     {
         var length = TlvReader.HeaderLength + value.Length;
-        if (replies.Count >= MaxQueuedReplies || length > options.MaxPacketSize - SctpPacketWriter.HeaderLength)
+        if (replies.Count >= MaxQueuedReplies || length > options.BasePacketSize - SctpPacketWriter.HeaderLength)
             return;
         var chunk = new byte[length];
         chunk[0] = (byte)type;

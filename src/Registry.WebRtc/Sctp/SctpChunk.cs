@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Registry.WebRtc.Sctp;
 
-/// <summary>Chunk types (RFC 9260 §3.2, RFC 6525 §3, RFC 3758 §3.2).</summary>
+/// <summary>Chunk types (RFC 9260 §3.2, RFC 6525 §3, RFC 3758 §3.2, RFC 4820 §3).</summary>
 internal enum SctpChunkType : byte
 {
     Data = 0,
@@ -19,6 +19,8 @@ internal enum SctpChunkType : byte
     CookieAck = 11,
     ShutdownComplete = 14,
     Reconfig = 130,
+    /// <summary>RFC 4820.</summary>
+    Pad = 132,
     ForwardTsn = 192,
 }
 

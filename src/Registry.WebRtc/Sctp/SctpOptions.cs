@@ -11,7 +11,10 @@ internal sealed record SctpOptions
     /// <summary>SCTP port of both sides (a=sctp-port).</summary>
     public ushort Port { get; init; } = 5000;
 
-    /// <summary>Largest SCTP packet in bytes, a multiple of four: with DTLS (37), UDP (8) and IPv6 (40) it fits into 1,280 bytes, the least MTU of IPv6.</summary>
+    /// <summary>SCTP packets in bytes at first, a multiple of four: with DTLS (37), UDP (8) and IPv6 (40) it fits into 1,280 bytes, the least MTU of IPv6.</summary>
+    public int BasePacketSize { get; init; } = 1192;
+
+    /// <summary>Largest SCTP packet to try on the path, a multiple of four; at or below <see cref="BasePacketSize"/> none is tried.</summary>
     public int MaxPacketSize { get; init; } = 1192;
 
     /// <summary>Bytes that may wait in the send buffer, all streams together, before sending is refused.</summary>
