@@ -10,6 +10,10 @@ internal readonly record struct InitParameters
     private const ushort ForwardTsnSupported = 0xC000;
     /// <summary>RFC 5061 §4.2.7.</summary>
     private const ushort SupportedExtensions = 0x8008;
+    /// <summary>RFC 9653 §4.</summary>
+    private const ushort ZeroChecksumAcceptable = 0x8001;
+    /// <summary>The error detection method "SCTP over DTLS" (RFC 9653 §4).</summary>
+    private const uint DetectionByDtls = 1;
     private const ushort StateCookieParameter = 7;
     private const ushort UnrecognizedParameter = 8;
     private const int MaxReported = 256;
@@ -17,6 +21,7 @@ internal readonly record struct InitParameters
     [
         ForwardTsnSupported >> 8, ForwardTsnSupported & 0xFF, 0, 4,
         SupportedExtensions >> 8, SupportedExtensions & 0xFF, 0, 6, (byte)SctpChunkType.Reconfig, (byte)SctpChunkType.ForwardTsn, 0, 0,
+        ZeroChecksumAcceptable >> 8, ZeroChecksumAcceptable & 0xFF, 0, 8, 0, 0, 0, (byte)DetectionByDtls,
     ];
 
     public uint InitiateTag { get; init; }
@@ -26,6 +31,8 @@ internal readonly record struct InitParameters
     public uint InitialTsn { get; init; }
     public bool SupportsForwardTsn { get; init; }
     public bool SupportsReconfig { get; init; }
+    /// <summary>Whether packets need no checksum, as DTLS protects them.</summary>
+    public bool AcceptsZeroChecksum { get; init; }
 
     /// <summary>Reads the value of an INIT or INIT ACK chunk.</summary>
     /// <param name="value">The chunk without its header.</param>
@@ -39,7 +46,7 @@ internal readonly record struct InitParameters
         unrecognized = null;
         if (value.Length < FixedLength)
             return false;
-        var (forwardTsn, reconfig) = (false, false);
+        var (forwardTsn, reconfig, zeroChecksum) = (false, false, false);
         var reader = new TlvReader(value[FixedLength..]);
         while (reader.TryRead())
         {
@@ -52,20 +59,23 @@ internal readonly record struct InitParameters
                     forwardTsn |= reader.Value.Contains((byte)SctpChunkType.ForwardTsn);
                     reconfig |= reader.Value.Contains((byte)SctpChunkType.Reconfig);
                     break;
+                case ZeroChecksumAcceptable:
+                    zeroChecksum = reader.Value.Length == 4 && BinaryPrimitives.ReadUInt32BigEndian(reader.Value) == DetectionByDtls;
+                    break;
                 case StateCookieParameter:
                     cookie = reader.Value;
                     break;
-                case UnrecognizedParameter or < StateCookieParameter or 9 or 11 or 12 or 0x8000 or 0x8001:
-                    break; // addresses, cookie preservative, ECN, zero checksum: known, and of no use over DTLS
+                case UnrecognizedParameter or < StateCookieParameter or 9 or 11 or 12 or 0x8000:
+                    break; // addresses, cookie preservative, ECN: known, and of no use over DTLS
                 default:
                     if ((reader.Tag & 0x4000) != 0)
                         unrecognized = Report(unrecognized, reader.Item);
                     if ((reader.Tag & 0x8000) == 0)
-                        return Finish(value, forwardTsn, reconfig, out init);
+                        return Finish(value, forwardTsn, reconfig, zeroChecksum, out init);
                     break;
             }
         }
-        return Finish(value, forwardTsn, reconfig, out init);
+        return Finish(value, forwardTsn, reconfig, zeroChecksum, out init);
     }
 
     /// <summary>Bytes that <see cref="Write"/> needs.</summary>
@@ -92,7 +102,7 @@ internal readonly record struct InitParameters
         unrecognized?.CopyTo(rest[extensions.Length..]);
     }
 
-    private static bool Finish(ReadOnlySpan<byte> value, bool forwardTsn, bool reconfig, out InitParameters init)
+    private static bool Finish(ReadOnlySpan<byte> value, bool forwardTsn, bool reconfig, bool zeroChecksum, out InitParameters init)
     {
         init = new InitParameters
         {
@@ -103,6 +113,7 @@ internal readonly record struct InitParameters
             InitialTsn = BinaryPrimitives.ReadUInt32BigEndian(value[12..]),
             SupportsForwardTsn = forwardTsn,
             SupportsReconfig = reconfig,
+            AcceptsZeroChecksum = zeroChecksum,
         };
         // A tag of 0 or no stream in a direction makes the chunk invalid (RFC 9260 §3.3.2).
         return init is { InitiateTag: not 0, OutboundStreams: not 0, InboundStreams: not 0 };

@@ -135,6 +135,7 @@ internal sealed partial class SctpAssociation
         errorCount = 0;
         rto.ResetBackOff();
         tracker.Start(peerInit.InitialTsn);
+        omitsChecksum = peerInit.AcceptsZeroChecksum;
         inFlight.PeerSupportsForwardTsn = peerInit.SupportsForwardTsn;
         streamReset.Start(localInitialTsn, peerInit.InitialTsn, peerInit.SupportsReconfig);
         peerWindow = peerInit.ReceiveWindow;

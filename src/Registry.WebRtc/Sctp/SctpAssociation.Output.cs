@@ -92,7 +92,7 @@ internal sealed partial class SctpAssociation
         }
         if (writer.IsEmpty)
             return false;
-        written = writer.Complete();
+        written = writer.Complete(omitsChecksum);
         return true;
     }
 

@@ -19,7 +19,7 @@ internal sealed partial class SctpAssociation
         pathProbeNonce = (ulong)options.NextRandom() << 32 | options.NextRandom();
         WriteHeartbeatInformation(writer.AddChunk(SctpChunkType.Heartbeat, 0, HeartbeatLength), now, pathProbeNonce);
         writer.AddChunk(SctpChunkType.Pad, 0, writer.Remaining - TlvReader.HeaderLength).Clear();
-        written = writer.Complete();
+        written = writer.Complete(omitsChecksum);
         pathMtu.OnProbeSent(now, Math.Max(shortestProbe, 3 * rto.SmoothedRtt));
         return true;
     }

@@ -30,6 +30,7 @@ internal sealed partial class SctpAssociation
     private readonly Queue<byte[]> replies = new();
     private uint peerTag;
     private bool hasEnded;
+    private bool omitsChecksum;
     private int errorCount;
     private long packetsSent;
     private long packetsReceived;
@@ -136,7 +137,7 @@ internal sealed partial class SctpAssociation
         if (hasEnded || packet.Length < SctpPacketWriter.HeaderLength + TlvReader.HeaderLength
             || BinaryPrimitives.ReadUInt16BigEndian(packet) != options.Port
             || BinaryPrimitives.ReadUInt16BigEndian(packet[2..]) != options.Port
-            || !Crc32c.VerifyPacket(packet))
+            || !IsIntact(packet))
         {
             packetsDiscarded++;
             return;
@@ -158,6 +159,15 @@ internal sealed partial class SctpAssociation
         if (packetHasData && !hasEnded)
             AfterDataPacket(now.Ticks);
         AfterProgress();
+    }
+
+    /// <summary>This side always accepts packets without a checksum, except those that a peer sends before it can know that (RFC 9653 §5.3).</summary>
+    private static bool IsIntact(ReadOnlySpan<byte> packet)
+    {
+        if (BinaryPrimitives.ReadUInt32LittleEndian(packet[8..]) == 0
+            && (SctpChunkType)packet[SctpPacketWriter.HeaderLength] is not (SctpChunkType.Init or SctpChunkType.CookieEcho))
+            return true;
+        return Crc32c.VerifyPacket(packet);
     }
 
     /// <summary>Follows the send buffer after it may have shrunk.</summary>

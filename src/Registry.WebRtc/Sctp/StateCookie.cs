@@ -10,6 +10,7 @@ internal sealed class StateCookie
     private const int ContentLength = 32;
     private const byte ForwardTsnFlag = 1;
     private const byte ReconfigFlag = 2;
+    private const byte ZeroChecksumFlag = 4;
     private readonly byte[] secret = new byte[32];
 
     public StateCookie(Func<uint> nextRandom)
@@ -27,7 +28,8 @@ internal sealed class StateCookie
         BinaryPrimitives.WriteUInt32BigEndian(cookie[20..], peer.ReceiveWindow);
         BinaryPrimitives.WriteUInt16BigEndian(cookie[24..], peer.OutboundStreams);
         BinaryPrimitives.WriteUInt16BigEndian(cookie[26..], peer.InboundStreams);
-        BinaryPrimitives.WriteUInt32BigEndian(cookie[28..], (peer.SupportsForwardTsn ? ForwardTsnFlag : 0u) | (peer.SupportsReconfig ? ReconfigFlag : 0u));
+        var flags = (peer.SupportsForwardTsn ? ForwardTsnFlag : 0u) | (peer.SupportsReconfig ? ReconfigFlag : 0u) | (peer.AcceptsZeroChecksum ? ZeroChecksumFlag : 0u);
+        BinaryPrimitives.WriteUInt32BigEndian(cookie[28..], flags);
         HMACSHA256.HashData(secret, cookie[..ContentLength], cookie[ContentLength..]);
     }
 
@@ -55,6 +57,7 @@ internal sealed class StateCookie
             InboundStreams = BinaryPrimitives.ReadUInt16BigEndian(cookie[26..]),
             SupportsForwardTsn = (flags & ForwardTsnFlag) != 0,
             SupportsReconfig = (flags & ReconfigFlag) != 0,
+            AcceptsZeroChecksum = (flags & ZeroChecksumFlag) != 0,
         };
         return true;
     }
