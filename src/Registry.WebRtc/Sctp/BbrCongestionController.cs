@@ -57,6 +57,8 @@ internal sealed class BbrCongestionController : ICongestionController
     private long ackedInRound;
     private long peakInRound;
     private long lastCutRound = -2;
+    private long windowBefore;
+    private long limitBefore;
 
     /// <param name="packetSize">Bytes of a packet.</param>
     /// <param name="initialPackets">Packets that may go out before anything is known.</param>
@@ -113,12 +115,21 @@ internal sealed class BbrCongestionController : ICongestionController
     public void OnLoss(long now)
     {
         // What counts is how much of a round is lost.
+        (windowBefore, limitBefore) = (window, inflightLimit);
     }
 
     public void OnTimeout(long now, bool repeated)
     {
         // Nothing is known to be on the path; the window grows back with each acknowledgement.
-        window = PacketSize;
+        if (!repeated)
+            (windowBefore, limitBefore) = (window, inflightLimit);
+        window = PacketSize / 2; // lets one packet out: what is acknowledged next shows whether the timer was early (RFC 5682)
+    }
+
+    public void Undo()
+    {
+        window = Math.Max(window, windowBefore);
+        inflightLimit = Math.Max(inflightLimit, limitBefore);
     }
 
     private void StartRound(in PathSample sample)

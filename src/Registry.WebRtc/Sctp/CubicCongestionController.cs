@@ -12,6 +12,7 @@ internal sealed class CubicCongestionController(int packetSize, int initialPacke
     private double renoWindow;
     private double k;
     private long epochStart = -1;
+    private (double Window, double Threshold, double Max) before;
 
     public int PacketSize { private get; set; } = packetSize;
 
@@ -39,6 +40,7 @@ internal sealed class CubicCongestionController(int packetSize, int initialPacke
 
     public void OnLoss(long now)
     {
+        before = (window, slowStartThreshold, windowMax);
         ReduceThreshold();
         window = slowStartThreshold;
     }
@@ -47,8 +49,20 @@ internal sealed class CubicCongestionController(int packetSize, int initialPacke
     {
         // A repeated timeout says nothing new about the path's capacity (RFC 9260 §7.2.3 would shrink the threshold to its floor).
         if (!repeated)
+        {
+            before = (window, slowStartThreshold, windowMax);
             ReduceThreshold();
-        window = PacketSize;
+        }
+        // Lets one packet out: what is acknowledged next shows whether the timer was early (RFC 5682).
+        window = PacketSize / 2.0;
+    }
+
+    public void Undo()
+    {
+        if (before.Window <= window)
+            return;
+        (window, slowStartThreshold, windowMax) = before;
+        epochStart = -1;
     }
 
     private void ReduceThreshold()

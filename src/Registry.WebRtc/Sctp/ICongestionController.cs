@@ -47,4 +47,7 @@ internal interface ICongestionController
 
     /// <summary>The retransmission timer expired; called for the first expiration of an episode and for the repeated ones.</summary>
     void OnTimeout(long now, bool repeated);
+
+    /// <summary>Everything that was counted as lost since the last <see cref="OnLoss"/> or first <see cref="OnTimeout"/> had arrived: takes back what that did.</summary>
+    void Undo();
 }

@@ -47,6 +47,8 @@ internal struct AcknowledgementSummary
     public bool NewestIsUnambiguous;
     /// <summary>The state of delivery when that one was sent.</summary>
     public DeliverySnapshot NewestDelivery;
+    /// <summary>Chunks that arrived although they had been counted as lost and were not sent again.</summary>
+    public int FoundAlive;
     /// <summary>A chunk that was sent once was acknowledged after a later one: the path reorders.</summary>
     public bool ReorderingSeen;
 }

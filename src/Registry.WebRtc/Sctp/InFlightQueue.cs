@@ -43,6 +43,8 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
 
     public bool IsFull => NextTsn - CumulativeTsn > MaxChunks;
 
+    public int OutstandingCount => outstanding.Count;
+
     public bool HasOutstanding => outstanding.Count > 0;
 
     public bool HasLost => lost.Count > 0;
@@ -161,6 +163,25 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
         }
     }
 
+    /// <summary>Takes back that chunks are lost which were sent once only: a timeout was wrong.</summary>
+    public void RestoreLost()
+    {
+        // They were sent before everything that is outstanding, and stand in the order of their transmissions.
+        for (var (count, tsn) = (lost.Count, lost.Tail); count > 0; count--)
+        {
+            ref var chunk = ref this[tsn];
+            var previous = chunk.Previous;
+            if (chunk.Transmissions == 1)
+            {
+                lost.Remove(this, tsn);
+                chunk.State = ChunkState.Outstanding;
+                FlightBytes += chunk.FlightBytes;
+                outstanding.Prepend(this, tsn);
+            }
+            tsn = previous;
+        }
+    }
+
     /// <summary>Counts an outstanding chunk as lost, or abandons its message when its reliability says so.</summary>
     public void MarkLost(uint tsn, long now)
     {
@@ -268,6 +289,8 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
     {
         if (chunk.State is ChunkState.Acknowledged or ChunkState.Abandoned)
             return;
+        if (chunk is { State: ChunkState.Lost, Transmissions: 1 } && state == ChunkState.Acknowledged)
+            summary.FoundAlive++;
         Unlink(ref chunk, tsn);
         UnacknowledgedBytes -= chunk.Length;
         chunk.State = state;

@@ -16,6 +16,9 @@ internal sealed partial class SctpAssociation
     private bool hasRecoveryPoint;
     private bool inFastRecovery;
     private long bytesLost;
+    private int lostInEpisode;
+    private int aliveInEpisode;
+    private uint probeTsn;
     private long retransmissions;
     private long timeouts;
 
@@ -43,9 +46,44 @@ internal sealed partial class SctpAssociation
                 inFlight.AcknowledgeGap(first, last, ref summary);
         }
         if (duplicates > 0 && retransmissions > 0)
+        {
             reorderingSteps = Math.Min(reorderingSteps + 1, MaxReorderingSteps);
+            CountDuplicates(value, duplicates);
+        }
         UpdatePeerWindow(now, window);
         AfterAcknowledgement(now, flightBefore, in summary);
+    }
+
+    /// <summary>A TSN that arrived twice was not lost (the D-SACK of RFC 3708); the probe of a tail is not meant to repair a loss.</summary>
+    private void CountDuplicates(ReadOnlySpan<byte> sack, int count)
+    {
+        var tail = sack[Math.Min(sack.Length, SackFixedLength + 4 * BinaryPrimitives.ReadUInt16BigEndian(sack[8..]))..];
+        for (; count > 0 && tail.Length >= 4; count--, tail = tail[4..])
+        {
+            if (BinaryPrimitives.ReadUInt32BigEndian(tail) != probeTsn)
+                aliveInEpisode++;
+        }
+    }
+
+    /// <summary>Takes back what an episode of losses did once all of it is known to have arrived: the path only reordered or was slow.</summary>
+    private void UndoSpuriousLoss(in AcknowledgementSummary summary)
+    {
+        aliveInEpisode += summary.FoundAlive;
+        if (lostInEpisode == 0)
+        {
+            aliveInEpisode = 0;
+            return;
+        }
+        // After a timeout the first packet that arrives without having been sent again shows that the timer was early (RFC 5682).
+        var isTimeout = hasRecoveryPoint && !inFastRecovery;
+        if (isTimeout ? summary.FoundAlive == 0 : aliveInEpisode < lostInEpisode)
+            return;
+        if (isTimeout)
+            inFlight.RestoreLost();
+        lostInEpisode = aliveInEpisode = 0;
+        hasRecoveryPoint = inFastRecovery = false;
+        rto.ResetBackOff();
+        congestion.Undo();
     }
 
     /// <summary>Takes the cumulative TSN that comes with SHUTDOWN.</summary>
@@ -87,6 +125,7 @@ internal sealed partial class SctpAssociation
         }
         if (inFlight.HasReneged)
             inFlight.MarkAllLost(now);
+        UndoSpuriousLoss(in summary);
         if (hasRecoveryPoint && !SerialNumber.IsAfter(recoveryPoint, inFlight.CumulativeTsn))
             hasRecoveryPoint = inFastRecovery = false;
         DetectLosses(now);
@@ -134,7 +173,7 @@ internal sealed partial class SctpAssociation
         var rtt = now - summary.NewestSentAt;
         if (summary.NewestIsUnambiguous)
             rto.AddSample(now, rtt);
-        else if (rtt < rto.MinimumRtt)
+        else if (rtt < rto.MinimumRtt || summary.FoundAlive > 0)
             return; // it answers the first transmission, not the repeated one
         reorderingSeen |= summary.ReorderingSeen;
         if (summary.NewestOrder <= rackOrder)
@@ -152,6 +191,7 @@ internal sealed partial class SctpAssociation
         reorderDeadline = long.MaxValue;
         var allowance = rackRtt + ReorderingWindow;
         var congested = false;
+        var lostNow = 0;
         while (inFlight.HasOutstanding)
         {
             var tsn = inFlight.OldestOutstanding;
@@ -165,11 +205,14 @@ internal sealed partial class SctpAssociation
                 break;
             }
             bytesLost += chunk.FlightBytes;
+            lostInEpisode++;
+            lostNow++;
             congested |= !hasRecoveryPoint || SerialNumber.IsAfter(tsn, recoveryPoint);
             inFlight.MarkLost(tsn, now);
         }
         if (!congested)
             return;
+        (lostInEpisode, aliveInEpisode) = (lostNow, 0);
         congestion.OnLoss(now);
         reorderingSteps = Math.Max(1, reorderingSteps - 1);
         EnterRecovery();
@@ -230,7 +273,10 @@ internal sealed partial class SctpAssociation
         probeInFlight = false;
         if (!isProbingWindow)
         {
-            congestion.OnTimeout(now, repeated: hasRecoveryPoint && !inFastRecovery);
+            var repeated = hasRecoveryPoint && !inFastRecovery;
+            if (!repeated)
+                (lostInEpisode, aliveInEpisode) = (inFlight.OutstandingCount, 0);
+            congestion.OnTimeout(now, repeated);
             EnterRecovery();
             inFastRecovery = false;
         }

@@ -250,6 +250,7 @@ internal sealed partial class SctpAssociation
             return;
         probeDue = false;
         probeInFlight = true;
+        probeTsn = tsn;
         WriteRetransmission(tsn, now, ref writer, DataChunk.ImmediateFlag);
         retransmissionDeadline = now + rto.Rto;
     }

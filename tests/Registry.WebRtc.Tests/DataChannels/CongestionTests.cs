@@ -58,6 +58,42 @@ public sealed class CongestionTests
         shares.Min().ShouldBeGreaterThan(leastShare, $"{first} has {shares[0]:P0}, {second} has {shares[1]:P0}");
     }
 
+    [Theory]
+    [InlineData(CongestionControl.Bbr)]
+    [InlineData(CongestionControl.Cubic)]
+    public void A_path_that_becomes_slow_at_once_costs_neither_window_nor_bandwidth(CongestionControl control)
+    {
+        var pair = Pair(new() { Delay = oneWay }, control);
+        var sender = new Sender(pair, limit: 20);
+        sender.Run(TimeSpan.FromSeconds(2));
+        var (window, again) = (pair.Client.Association.Statistics.CongestionWindow, pair.Client.Association.Statistics.Retransmissions);
+        pair.Settle(seconds: 1);
+        pair.Network.Conditions = new() { Delay = TimeSpan.FromMilliseconds(300) };
+        sender.Run(TimeSpan.FromMilliseconds(700));
+        pair.Client.Association.Statistics.Timeouts.ShouldBeGreaterThan(0);
+        pair.Client.Association.Statistics.CongestionWindow.ShouldBeGreaterThanOrEqualTo(window);
+        (pair.Client.Association.Statistics.Retransmissions - again).ShouldBeLessThan(8);
+    }
+
+    [Fact]
+    public void A_packet_that_was_late_and_not_lost_does_not_shrink_the_window()
+    {
+        var pair = Pair(new() { Delay = oneWay }, CongestionControl.Cubic);
+        var sender = new Sender(pair, limit: 100);
+        sender.Run(TimeSpan.FromSeconds(1));
+        var (window, again) = (pair.Client.Association.Statistics.CongestionWindow, pair.Client.Association.Statistics.Retransmissions);
+        pair.Network.Conditions = new() { Delay = TimeSpan.FromMilliseconds(85) };
+        pair.Network.Drop = (_, source, packet) =>
+        {
+            if (DataChannelPair.IsFromClient(source) && packet.Length > 1000)
+                pair.Network.Conditions = new() { Delay = oneWay };
+            return false;
+        };
+        sender.Run(TimeSpan.FromSeconds(1));
+        pair.Client.Association.Statistics.Retransmissions.ShouldBeGreaterThan(again, "the packet was taken for lost");
+        pair.Client.Association.Statistics.CongestionWindow.ShouldBeGreaterThanOrEqualTo(window);
+    }
+
     private static Sender Join(SimulatedNetwork network, int number, CongestionControl control)
     {
         var pair = new DataChannelPair(network, number, seed: number, Options(control));
@@ -92,11 +128,16 @@ public sealed class CongestionTests
     {
         private readonly DataChannelPair pair;
         private readonly ushort id;
+        private readonly int limit;
+        private long sent;
         private readonly byte[] message = new byte[16 * 1024];
 
-        public Sender(DataChannelPair pair)
+        /// <param name="pair">The association.</param>
+        /// <param name="limit">Messages it may have under way.</param>
+        public Sender(DataChannelPair pair, int limit = int.MaxValue)
         {
             this.pair = pair;
+            this.limit = limit;
             id = pair.Open();
             pair.Server.MessageHandler = (_, arrived) =>
             {
@@ -110,12 +151,13 @@ public sealed class CongestionTests
 
         public void Pump()
         {
-            while (pair.Client.Association.TrySend(pair.Now, id, message, DataChannelMessageType.Binary))
-                ;
+            while (sent - Received < (long)limit * message.Length && pair.Client.Association.TrySend(pair.Now, id, message, DataChannelMessageType.Binary))
+                sent += message.Length;
         }
 
         public void Run(TimeSpan time)
         {
+            Pump();
             pair.Network.RunUntil(() =>
             {
                 Pump();
