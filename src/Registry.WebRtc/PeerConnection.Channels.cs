@@ -132,6 +132,7 @@ internal sealed partial class PeerConnection : IDataChannelOwner
             ReceiveBufferSize = FirstReceiveWindow,
             MaxReceiveBufferSize = configuration.ReceiveBufferSize,
             CongestionControl = configuration.CongestionControl,
+            Interleaving = true,
         };
         association = new DataChannelAssociation(options, isDtlsClient: dtlsRole == DtlsRole.Client);
         var now = Now;

@@ -23,6 +23,8 @@ internal struct InFlightChunk
     /// <summary>The state of delivery when it was sent.</summary>
     public DeliverySnapshot Delivery;
     public int Offset;
+    /// <summary>Number of the fragment in its message.</summary>
+    public uint Fragment;
     public uint Previous;
     public uint Next;
     public ushort Length;

@@ -226,6 +226,8 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
         for (var tsn = first; !SerialNumber.IsAfter(tsn, message.LastTsn); tsn++)
         {
             ref var chunk = ref this[tsn];
+            if (chunk.Message != message)
+                continue; // interleaved
             if (chunk.State == ChunkState.Acknowledged)
             {
                 chunk.State = ChunkState.Abandoned;
@@ -255,6 +257,7 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
         chunk = default;
         chunk.Message = message;
         chunk.Offset = message.Sent;
+        chunk.Fragment = message.Fragments++;
         chunk.Length = (ushort)length;
         chunk.Flags = flags;
         if ((flags & DataChunk.BeginFlag) != 0)

@@ -17,10 +17,13 @@ internal readonly record struct InitParameters
     private const ushort StateCookieParameter = 7;
     private const ushort UnrecognizedParameter = 8;
     private const int MaxReported = 256;
+    /// <summary>Where the list of extensions names what interleaving needs; without it another one is named again.</summary>
+    private const int InterleavingOffset = 10;
     private static readonly byte[] extensions =
     [
         ForwardTsnSupported >> 8, ForwardTsnSupported & 0xFF, 0, 4,
-        SupportedExtensions >> 8, SupportedExtensions & 0xFF, 0, 6, (byte)SctpChunkType.Reconfig, (byte)SctpChunkType.ForwardTsn, 0, 0,
+        SupportedExtensions >> 8, SupportedExtensions & 0xFF, 0, 8,
+        (byte)SctpChunkType.Reconfig, (byte)SctpChunkType.ForwardTsn, (byte)SctpChunkType.InterleavedData, (byte)SctpChunkType.InterleavedForwardTsn,
         ZeroChecksumAcceptable >> 8, ZeroChecksumAcceptable & 0xFF, 0, 8, 0, 0, 0, (byte)DetectionByDtls,
     ];
 
@@ -31,6 +34,8 @@ internal readonly record struct InitParameters
     public uint InitialTsn { get; init; }
     public bool SupportsForwardTsn { get; init; }
     public bool SupportsReconfig { get; init; }
+    /// <summary>Whether messages may be interleaved (RFC 8260).</summary>
+    public bool SupportsInterleaving { get; init; }
     /// <summary>Whether packets need no checksum, as DTLS protects them.</summary>
     public bool AcceptsZeroChecksum { get; init; }
 
@@ -46,21 +51,26 @@ internal readonly record struct InitParameters
         unrecognized = null;
         if (value.Length < FixedLength)
             return false;
-        var (forwardTsn, reconfig, zeroChecksum) = (false, false, false);
+        var features = default(InitParameters);
         var reader = new TlvReader(value[FixedLength..]);
         while (reader.TryRead())
         {
             switch (reader.Tag)
             {
                 case ForwardTsnSupported:
-                    forwardTsn = true;
+                    features = features with { SupportsForwardTsn = true };
                     break;
                 case SupportedExtensions:
-                    forwardTsn |= reader.Value.Contains((byte)SctpChunkType.ForwardTsn);
-                    reconfig |= reader.Value.Contains((byte)SctpChunkType.Reconfig);
+                    features = features with
+                    {
+                        SupportsForwardTsn = features.SupportsForwardTsn || reader.Value.Contains((byte)SctpChunkType.ForwardTsn),
+                        SupportsReconfig = reader.Value.Contains((byte)SctpChunkType.Reconfig),
+                        SupportsInterleaving = reader.Value.Contains((byte)SctpChunkType.InterleavedData)
+                            && reader.Value.Contains((byte)SctpChunkType.InterleavedForwardTsn),
+                    };
                     break;
                 case ZeroChecksumAcceptable:
-                    zeroChecksum = reader.Value.Length == 4 && BinaryPrimitives.ReadUInt32BigEndian(reader.Value) == DetectionByDtls;
+                    features = features with { AcceptsZeroChecksum = reader.Value.Length == 4 && BinaryPrimitives.ReadUInt32BigEndian(reader.Value) == DetectionByDtls };
                     break;
                 case StateCookieParameter:
                     cookie = reader.Value;
@@ -71,11 +81,11 @@ internal readonly record struct InitParameters
                     if ((reader.Tag & 0x4000) != 0)
                         unrecognized = Report(unrecognized, reader.Item);
                     if ((reader.Tag & 0x8000) == 0)
-                        return Finish(value, forwardTsn, reconfig, zeroChecksum, out init);
+                        return Finish(value, in features, out init);
                     break;
             }
         }
-        return Finish(value, forwardTsn, reconfig, zeroChecksum, out init);
+        return Finish(value, in features, out init);
     }
 
     /// <summary>Bytes that <see cref="Write"/> needs.</summary>
@@ -99,21 +109,20 @@ internal readonly record struct InitParameters
             rest = rest[(TlvReader.HeaderLength + cookie.Length)..];
         }
         extensions.CopyTo(rest);
+        if (!SupportsInterleaving)
+            rest.Slice(InterleavingOffset, 2).Fill((byte)SctpChunkType.Reconfig);
         unrecognized?.CopyTo(rest[extensions.Length..]);
     }
 
-    private static bool Finish(ReadOnlySpan<byte> value, bool forwardTsn, bool reconfig, bool zeroChecksum, out InitParameters init)
+    private static bool Finish(ReadOnlySpan<byte> value, in InitParameters features, out InitParameters init)
     {
-        init = new InitParameters
+        init = features with
         {
             InitiateTag = BinaryPrimitives.ReadUInt32BigEndian(value),
             ReceiveWindow = BinaryPrimitives.ReadUInt32BigEndian(value[4..]),
             OutboundStreams = BinaryPrimitives.ReadUInt16BigEndian(value[8..]),
             InboundStreams = BinaryPrimitives.ReadUInt16BigEndian(value[10..]),
             InitialTsn = BinaryPrimitives.ReadUInt32BigEndian(value[12..]),
-            SupportsForwardTsn = forwardTsn,
-            SupportsReconfig = reconfig,
-            AcceptsZeroChecksum = zeroChecksum,
         };
         // A tag of 0 or no stream in a direction makes the chunk invalid (RFC 9260 §3.3.2).
         return init is { InitiateTag: not 0, OutboundStreams: not 0, InboundStreams: not 0 };

@@ -30,6 +30,7 @@ internal sealed partial class SctpAssociation
         OutboundStreams = MaxStreams,
         InboundStreams = MaxStreams,
         InitialTsn = localInitialTsn,
+        SupportsInterleaving = options.Interleaving,
     };
 
     private void HandleInit(long now, ReadOnlySpan<byte> value)
@@ -136,8 +137,13 @@ internal sealed partial class SctpAssociation
         rto.ResetBackOff();
         tracker.Start(peerInit.InitialTsn);
         omitsChecksum = peerInit.AcceptsZeroChecksum;
+        if (options.Interleaving && peerInit.SupportsInterleaving)
+        {
+            interleaves = sendQueue.Interleaves = true;
+            reassembly = new InterleavedReassembly(options.MaxMessageSize, sink);
+        }
         inFlight.PeerSupportsForwardTsn = peerInit.SupportsForwardTsn;
-        streamReset.Start(localInitialTsn, peerInit.InitialTsn, peerInit.SupportsReconfig);
+        streamReset.Start(localInitialTsn, peerInit.InitialTsn, peerInit.SupportsReconfig, reassembly);
         peerWindow = peerInit.ReceiveWindow;
         OutboundStreamCount = Math.Min(MaxStreams, peerInit.InboundStreams);
         heartbeatDeadline = now + options.HeartbeatInterval.Ticks;

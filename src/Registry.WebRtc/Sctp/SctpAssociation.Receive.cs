@@ -22,13 +22,18 @@ internal sealed partial class SctpAssociation
         }
     }
 
-    private bool HandleData(long now, byte flags, ReadOnlySpan<byte> value)
+    private bool HandleData(long now, byte flags, ReadOnlySpan<byte> value, bool interleaved)
     {
         // The peer only sends DATA once it is established, so its COOKIE ACK was lost or overtaken.
         if (State == SctpAssociationState.CookieEchoed)
             Establish(now);
-        if (!CanReceiveData || !DataChunk.TryParse(flags, value, out var chunk))
+        if (!CanReceiveData || !DataChunk.TryParse(flags, value, interleaved, out var chunk))
             return false;
+        if (interleaved != interleaves)
+        {
+            AbortWith(SctpErrorCause.ProtocolViolation, SctpCloseCause.ProtocolViolation, "The peer mixed DATA with I-DATA.");
+            return false;
+        }
         packetHasData = true;
         if (chunk.Payload.IsEmpty)
         {
@@ -102,9 +107,9 @@ internal sealed partial class SctpAssociation
         }
     }
 
-    private void HandleForwardTsn(long now, ReadOnlySpan<byte> value)
+    private void HandleForwardTsn(ReadOnlySpan<byte> value, bool interleaved)
     {
-        if (!CanReceiveData || value.Length < 4)
+        if (!CanReceiveData || value.Length < 4 || interleaved != interleaves)
             return;
         sackDue = true;
         var tsn = BinaryPrimitives.ReadUInt32BigEndian(value);
@@ -113,11 +118,17 @@ internal sealed partial class SctpAssociation
         var before = tracker.Cumulative;
         reassembly.Skip(before, tracker.Highest, tsn);
         tracker.SkipTo(tsn);
-        for (var skipped = value[4..]; skipped.Length >= 4; skipped = skipped[4..])
+        var size = interleaved ? 8 : 4;
+        for (var skipped = value[4..]; skipped.Length >= size; skipped = skipped[size..])
         {
             var streamId = BinaryPrimitives.ReadUInt16BigEndian(skipped);
-            if (streamId < MaxStreams)
-                reassembly.SkipStream(streamId, BinaryPrimitives.ReadUInt16BigEndian(skipped[2..]));
+            var last = BinaryPrimitives.ReadUInt16BigEndian(skipped[2..]);
+            if (streamId >= MaxStreams)
+                continue;
+            if (interleaved)
+                reassembly.SkipStream(streamId, unordered: (last & 1) != 0, BinaryPrimitives.ReadUInt32BigEndian(skipped[4..]));
+            else
+                reassembly.SkipStream(streamId, unordered: false, last);
         }
         OnCumulativeAdvanced(tsn);
     }

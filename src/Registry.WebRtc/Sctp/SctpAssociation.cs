@@ -18,7 +18,7 @@ internal sealed partial class SctpAssociation
     private readonly SendQueue sendQueue;
     private readonly InFlightQueue inFlight;
     private readonly ReceiveTracker tracker = new();
-    private readonly Reassembly reassembly;
+    private Reassembly reassembly;
     private readonly StreamReset streamReset;
     private readonly RtoEstimator rto;
     private readonly ICongestionController congestion;
@@ -31,6 +31,7 @@ internal sealed partial class SctpAssociation
     private uint peerTag;
     private bool hasEnded;
     private bool omitsChecksum;
+    private bool interleaves;
     private int errorCount;
     private long packetsSent;
     private long packetsReceived;
@@ -42,8 +43,8 @@ internal sealed partial class SctpAssociation
         this.sink = sink;
         sendQueue = new SendQueue(options.SendBufferSize);
         inFlight = new InFlightQueue(sendQueue);
-        reassembly = new Reassembly(options.MaxMessageSize, sink);
-        streamReset = new StreamReset(sendQueue, reassembly, sink);
+        reassembly = new SequentialReassembly(options.MaxMessageSize, sink);
+        streamReset = new StreamReset(sendQueue, sink);
         rto = new RtoEstimator(options);
         congestion = options.CongestionControl == CongestionControl.Bbr
             ? new BbrCongestionController(options.BasePacketSize, options.InitialWindowPackets)
@@ -62,6 +63,9 @@ internal sealed partial class SctpAssociation
     }
 
     public SctpAssociationState State { get; private set; }
+
+    /// <summary>Whether messages are interleaved; before the end of the handshake, whether they may be.</summary>
+    private bool CanBeInterleaved => interleaves || State == SctpAssociationState.CookieEchoed && options.Interleaving && peerInit.SupportsInterleaving;
 
     /// <summary>Outgoing streams the peer accepts; known once established.</summary>
     public ushort OutboundStreamCount { get; private set; } = MaxStreams;
@@ -195,7 +199,9 @@ internal sealed partial class SctpAssociation
         switch (chunk.ChunkType)
         {
             case SctpChunkType.Data:
-                return HandleData(now, chunk.ChunkFlags, chunk.Value);
+                return HandleData(now, chunk.ChunkFlags, chunk.Value, interleaved: false);
+            case SctpChunkType.InterleavedData when CanBeInterleaved:
+                return HandleData(now, chunk.ChunkFlags, chunk.Value, interleaved: true);
             case SctpChunkType.Sack:
                 HandleSack(now, chunk.Value);
                 return true;
@@ -217,7 +223,10 @@ internal sealed partial class SctpAssociation
                 HandleHeartbeatAck(now, chunk.Value);
                 return true;
             case SctpChunkType.ForwardTsn:
-                HandleForwardTsn(now, chunk.Value);
+                HandleForwardTsn(chunk.Value, interleaved: false);
+                return true;
+            case SctpChunkType.InterleavedForwardTsn when CanBeInterleaved:
+                HandleForwardTsn(chunk.Value, interleaved: true);
                 return true;
             case SctpChunkType.Reconfig:
                 if (CanReceiveData || State == SctpAssociationState.ShutdownReceived)

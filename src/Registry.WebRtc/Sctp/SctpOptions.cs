@@ -62,6 +62,9 @@ internal sealed record SctpOptions
     /// <summary>Initial congestion window in packets (RFC 6928).</summary>
     public int InitialWindowPackets { get; init; } = 10;
 
+    /// <summary>Whether messages of different streams may be interleaved, if the peer agrees (RFC 8260).</summary>
+    public bool Interleaving { get; init; }
+
     /// <summary>The congestion controller.</summary>
     public CongestionControl CongestionControl { get; init; } = CongestionControl.Bbr;
 

@@ -11,6 +11,7 @@ internal sealed class StateCookie
     private const byte ForwardTsnFlag = 1;
     private const byte ReconfigFlag = 2;
     private const byte ZeroChecksumFlag = 4;
+    private const byte InterleavingFlag = 8;
     private readonly byte[] secret = new byte[32];
 
     public StateCookie(Func<uint> nextRandom)
@@ -28,7 +29,8 @@ internal sealed class StateCookie
         BinaryPrimitives.WriteUInt32BigEndian(cookie[20..], peer.ReceiveWindow);
         BinaryPrimitives.WriteUInt16BigEndian(cookie[24..], peer.OutboundStreams);
         BinaryPrimitives.WriteUInt16BigEndian(cookie[26..], peer.InboundStreams);
-        var flags = (peer.SupportsForwardTsn ? ForwardTsnFlag : 0u) | (peer.SupportsReconfig ? ReconfigFlag : 0u) | (peer.AcceptsZeroChecksum ? ZeroChecksumFlag : 0u);
+        var flags = (peer.SupportsForwardTsn ? ForwardTsnFlag : 0u) | (peer.SupportsReconfig ? ReconfigFlag : 0u) | (peer.AcceptsZeroChecksum ? ZeroChecksumFlag : 0u)
+            | (peer.SupportsInterleaving ? InterleavingFlag : 0u);
         BinaryPrimitives.WriteUInt32BigEndian(cookie[28..], flags);
         HMACSHA256.HashData(secret, cookie[..ContentLength], cookie[ContentLength..]);
     }
@@ -58,6 +60,7 @@ internal sealed class StateCookie
             SupportsForwardTsn = (flags & ForwardTsnFlag) != 0,
             SupportsReconfig = (flags & ReconfigFlag) != 0,
             AcceptsZeroChecksum = (flags & ZeroChecksumFlag) != 0,
+            SupportsInterleaving = (flags & InterleavingFlag) != 0,
         };
         return true;
     }

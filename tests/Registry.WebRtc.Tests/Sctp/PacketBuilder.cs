@@ -20,6 +20,10 @@ internal sealed class PacketBuilder(uint tag)
     public PacketBuilder Data(uint tsn, ushort stream, ushort ssn, byte flags, uint ppid, params byte[] payload) =>
         Chunk(0, flags, [.. U32(tsn), .. U16(stream), .. U16(ssn), .. U32(ppid), .. payload]);
 
+    /// <summary>I-DATA; the number is the protocol of a first fragment and else the fragment's.</summary>
+    public PacketBuilder InterleavedData(uint tsn, ushort stream, uint message, byte flags, uint number, params byte[] payload) =>
+        Chunk(64, flags, [.. U32(tsn), .. U16(stream), 0, 0, .. U32(message), .. U32(number), .. payload]);
+
     public byte[] Build()
     {
         var packet = bytes.ToArray();
@@ -75,10 +79,13 @@ internal sealed class ScriptedPeer
     /// <summary>Forward TSN and reconfiguration, as browsers announce them.</summary>
     public static readonly byte[] Extensions = [0xC0, 0, 0, 4, 0x80, 8, 0, 6, 130, 192, 0, 0];
 
-    public static ScriptedPeer Established(SctpOptions? options = null, bool isDtlsClient = true)
+    /// <summary>The same with interleaving.</summary>
+    public static readonly byte[] Interleaving = [0xC0, 0, 0, 4, 0x80, 8, 0, 8, 130, 192, 64, 194];
+
+    public static ScriptedPeer Established(SctpOptions? options = null, bool isDtlsClient = true, byte[]? extensions = null)
     {
         var peer = new ScriptedPeer(options, isDtlsClient);
-        peer.Send(new PacketBuilder(peer.LocalTag).Chunk(2, 0, InitValue(PeerTag, [0, 7, 0, 8, 1, 2, 3, 4, .. Extensions])));
+        peer.Send(new PacketBuilder(peer.LocalTag).Chunk(2, 0, InitValue(PeerTag, [0, 7, 0, 8, 1, 2, 3, 4, .. extensions ?? Extensions])));
         peer.ReadPacket()[12].ShouldBe((byte)SctpChunkType.CookieEcho);
         peer.Send(new PacketBuilder(peer.LocalTag).Chunk(11, 0));
         peer.Association.TryReadEvent(out var e).ShouldBeTrue();
