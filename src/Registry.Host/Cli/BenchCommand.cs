@@ -6,7 +6,7 @@ using Registry.WebRtc;
 
 namespace Registry.Host.Cli;
 
-/// <summary><c>bench TEST</c>: the same tests, options and JSON keys as the programs in <c>peers/</c>, and <c>cycles</c> and <c>admission</c>, which are the registry's own.</summary>
+/// <summary><c>bench TEST</c>: the same tests, options and JSON keys as the programs in <c>peers/</c>, and <c>fairness</c>, <c>cycles</c> and <c>admission</c>, which are the registry's own.</summary>
 internal static class BenchCommand
 {
     private static readonly JsonSerializerOptions Figures = new()
@@ -17,8 +17,8 @@ internal static class BenchCommand
 
     public static Command Create()
     {
-        var test = new Argument<string>("test") { Description = "connect, bulk, tput, latency, footprint, cycles or admission." };
-        test.AcceptOnlyFromAmong("connect", "bulk", "tput", "latency", "footprint", "cycles", "admission");
+        var test = new Argument<string>("test") { Description = "connect, bulk, tput, fairness, latency, footprint, cycles or admission." };
+        test.AcceptOnlyFromAmong("connect", "bulk", "tput", "fairness", "latency", "footprint", "cycles", "admission");
         var count = new Option<int?>("--n", "-n") { Description = "Pairs, rounds of the ping-pong, cycles, or creates at once." };
         var size = new Option<int>("--size") { Description = "Message size in bytes.", DefaultValueFactory = _ => 16384 };
         var mebibytes = new Option<int>("--mb") { Description = "MiB to send.", DefaultValueFactory = _ => 512 };
@@ -36,6 +36,7 @@ internal static class BenchCommand
                 "connect" => await Benchmarks.ConnectAsync(n ?? 20),
                 "bulk" => await Benchmarks.BulkAsync(n ?? 50),
                 "tput" => await Benchmarks.ThroughputAsync(result.GetValue(size), result.GetValue(mebibytes), TimeSpan.FromSeconds(result.GetValue(seconds)), ReadRelay(result.GetValue(relay)), result.GetValue(control)),
+                "fairness" => await FairnessBenchmark.RunAsync(n ?? 200, result.GetValue(size), TimeSpan.FromSeconds(result.GetValue(seconds)), result.GetValue(control)),
                 "latency" => await Benchmarks.LatencyAsync(n ?? 10000, 100),
                 "cycles" => await CycleBenchmark.RunAsync(n ?? 10000),
                 "admission" => await AdmissionBenchmark.RunAsync(n ?? 200),

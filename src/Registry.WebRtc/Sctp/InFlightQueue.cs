@@ -322,6 +322,15 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
         word = value ? word | bit : word & ~bit;
     }
 
+    /// <summary>Gives memory back while nothing is in flight.</summary>
+    public void Trim()
+    {
+        if (!IsEmpty || chunks.Length == InitialCapacity)
+            return;
+        chunks = new InFlightChunk[InitialCapacity];
+        settled = new ulong[InitialCapacity / 64];
+    }
+
     private void Grow()
     {
         var old = chunks;

@@ -14,16 +14,23 @@ internal readonly record struct InitParameters
     private const ushort ZeroChecksumAcceptable = 0x8001;
     /// <summary>The error detection method "SCTP over DTLS" (RFC 9653 §4).</summary>
     private const uint DetectionByDtls = 1;
+    /// <summary>
+    /// Private: the largest packet this side takes. One that does not know it skips it in silence, as the two highest bits ask. Other stacks
+    /// read datagrams into buffers of 1.5 to 4 KiB, some end the DTLS connection when one is cut short, and some fail on a PAD chunk.
+    /// </summary>
+    private const ushort LargestPacketTaken = 0x9F70;
     private const ushort StateCookieParameter = 7;
     private const ushort UnrecognizedParameter = 8;
     private const int MaxReported = 256;
     /// <summary>Where the list of extensions names what interleaving needs; without it another one is named again.</summary>
     private const int InterleavingOffset = 10;
+    private const int LargestPacketOffset = 16;
     private static readonly byte[] extensions =
     [
         ForwardTsnSupported >> 8, ForwardTsnSupported & 0xFF, 0, 4,
         SupportedExtensions >> 8, SupportedExtensions & 0xFF, 0, 8,
         (byte)SctpChunkType.Reconfig, (byte)SctpChunkType.ForwardTsn, (byte)SctpChunkType.InterleavedData, (byte)SctpChunkType.InterleavedForwardTsn,
+        LargestPacketTaken >> 8, LargestPacketTaken & 0xFF, 0, 8, 0, 0, 0, 0,
         ZeroChecksumAcceptable >> 8, ZeroChecksumAcceptable & 0xFF, 0, 8, 0, 0, 0, (byte)DetectionByDtls,
     ];
 
@@ -34,6 +41,8 @@ internal readonly record struct InitParameters
     public uint InitialTsn { get; init; }
     public bool SupportsForwardTsn { get; init; }
     public bool SupportsReconfig { get; init; }
+    /// <summary>Bytes of the largest packet it takes; 0 when it does not say.</summary>
+    public uint LargestPacket { get; init; }
     /// <summary>Whether messages may be interleaved (RFC 8260).</summary>
     public bool SupportsInterleaving { get; init; }
     /// <summary>Whether packets need no checksum, as DTLS protects them.</summary>
@@ -68,6 +77,9 @@ internal readonly record struct InitParameters
                         SupportsInterleaving = reader.Value.Contains((byte)SctpChunkType.InterleavedData)
                             && reader.Value.Contains((byte)SctpChunkType.InterleavedForwardTsn),
                     };
+                    break;
+                case LargestPacketTaken when reader.Value.Length == 4:
+                    features = features with { LargestPacket = BinaryPrimitives.ReadUInt32BigEndian(reader.Value) };
                     break;
                 case ZeroChecksumAcceptable:
                     features = features with { AcceptsZeroChecksum = reader.Value.Length == 4 && BinaryPrimitives.ReadUInt32BigEndian(reader.Value) == DetectionByDtls };
@@ -109,6 +121,7 @@ internal readonly record struct InitParameters
             rest = rest[(TlvReader.HeaderLength + cookie.Length)..];
         }
         extensions.CopyTo(rest);
+        BinaryPrimitives.WriteUInt32BigEndian(rest[LargestPacketOffset..], LargestPacket);
         if (!SupportsInterleaving)
             rest.Slice(InterleavingOffset, 2).Fill((byte)SctpChunkType.Reconfig);
         unrecognized?.CopyTo(rest[extensions.Length..]);

@@ -7,6 +7,7 @@ internal sealed class InterleavedReassembly(int maxMessageSize, IReassemblySink 
 {
     private readonly IReassemblySink sink = sink;
     private readonly Dictionary<(ushort Id, bool Unordered), InterleavedStream> streams = [];
+    private InterleavedStream? lastUsed;
 
     public override void Add(in DataChunk chunk, uint cumulative)
     {
@@ -65,6 +66,7 @@ internal sealed class InterleavedReassembly(int maxMessageSize, IReassemblySink 
     {
         if (!streams.Remove(key, out var stream))
             return;
+        lastUsed = null;
         foreach (var (sequence, message) in stream.Messages.ToArray())
             Discard(stream, sequence, message);
     }
@@ -90,9 +92,11 @@ internal sealed class InterleavedReassembly(int maxMessageSize, IReassemblySink 
 
     private InterleavedStream GetStream(ushort id, bool unordered)
     {
+        if (lastUsed is { } last && last.Id == id && last.Unordered == unordered)
+            return last;
         if (!streams.TryGetValue((id, unordered), out var stream))
             streams[(id, unordered)] = stream = new InterleavedStream(id, unordered);
-        return stream;
+        return lastUsed = stream;
     }
 }
 

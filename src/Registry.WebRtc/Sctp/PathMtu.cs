@@ -13,8 +13,12 @@ internal sealed class PathMtu(int baseSize, int maximum)
     /// <summary>Data packets lost by timeout in a row after which a size counts as carried no more (RFC 8899 §4.3).</summary>
     private const int BlackHoleTimeouts = 2;
 
-    /// <summary>How long the end of a search is believed (RFC 8899 §5.1.1, PMTU_RAISE_TIMER).</summary>
+    /// <summary>
+    /// How long the end of a search is believed at last (RFC 8899 §5.1.1, PMTU_RAISE_TIMER). At first it is much less: an overloaded host
+    /// loses probes too.
+    /// </summary>
     private static readonly long raiseAfter = TimeSpan.FromMinutes(10).Ticks;
+    private static readonly long firstPause = TimeSpan.FromSeconds(5).Ticks;
 
     /// <summary>How long a path that swallowed a size is left alone.</summary>
     private static readonly long avoidFor = TimeSpan.FromMinutes(1).Ticks;
@@ -23,6 +27,9 @@ internal sealed class PathMtu(int baseSize, int maximum)
     private static readonly int[] common = [1412, 1432, 2008, 4056, 8152];
 
     private readonly int baseSize = baseSize;
+    private readonly int maximum = maximum;
+    private int limit;
+    private int failures;
     private int probes;
     private int timeouts;
     private long probeDeadline = long.MaxValue;
@@ -37,6 +44,9 @@ internal sealed class PathMtu(int baseSize, int maximum)
 
     /// <summary>When the probe under way counts as lost.</summary>
     public long Deadline => probeDeadline;
+
+    /// <summary>Bounds the search by what the peer says it takes; one that says nothing may not survive a probe, so there is none.</summary>
+    public void LimitTo(uint peerTakes) => limit = (int)Math.Min(maximum, peerTakes);
 
     /// <summary>Whether a probe is to be sent now.</summary>
     public bool IsProbeDue(long now)
@@ -64,6 +74,7 @@ internal sealed class PathMtu(int baseSize, int maximum)
     public void OnProbeAcknowledged()
     {
         PacketSize = Math.Max(PacketSize, ProbeSize);
+        failures = 0;
         ProbeSize = 0;
         probeDeadline = long.MaxValue;
     }
@@ -73,7 +84,7 @@ internal sealed class PathMtu(int baseSize, int maximum)
     {
         probeDeadline = long.MaxValue;
         if (probes >= MaxProbes)
-            EndSearch(now, raiseAfter);
+            EndSearch(now, Math.Min(raiseAfter, firstPause << Math.Min(failures++, 7)));
     }
 
     /// <summary>Data was acknowledged.</summary>
@@ -94,7 +105,7 @@ internal sealed class PathMtu(int baseSize, int maximum)
     {
         foreach (var size in common)
         {
-            if (size > PacketSize && size <= maximum)
+            if (size > PacketSize && size <= limit)
                 return size;
         }
         return 0;

@@ -31,6 +31,7 @@ internal sealed partial class SctpAssociation
         InboundStreams = MaxStreams,
         InitialTsn = localInitialTsn,
         SupportsInterleaving = options.Interleaving,
+        LargestPacket = (uint)LargestPacket,
     };
 
     private void HandleInit(long now, ReadOnlySpan<byte> value)
@@ -137,6 +138,7 @@ internal sealed partial class SctpAssociation
         rto.ResetBackOff();
         tracker.Start(peerInit.InitialTsn);
         omitsChecksum = peerInit.AcceptsZeroChecksum;
+        pathMtu.LimitTo(peerInit.LargestPacket);
         if (options.Interleaving && peerInit.SupportsInterleaving)
         {
             interleaves = sendQueue.Interleaves = true;

@@ -7,7 +7,7 @@ internal sealed partial class SctpAssociation
 {
     /// <summary>Only an association that has much to send is worth a probe.</summary>
     private const int ProbingFlight = 4;
-    private static readonly long shortestProbe = TimeSpan.FromMilliseconds(100).Ticks;
+    private static readonly long shortestProbe = TimeSpan.FromMilliseconds(300).Ticks;
     private ulong pathProbeNonce;
 
     private bool TryWritePathProbe(long now, Span<byte> destination, out int written)

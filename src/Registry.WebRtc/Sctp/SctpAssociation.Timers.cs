@@ -86,6 +86,7 @@ internal sealed partial class SctpAssociation
         }
         // While data is in flight T3 watches the path.
         heartbeatDue = inFlight.IsEmpty;
+        inFlight.Trim();
         heartbeatInFlight = false;
         if (tracker.Cumulative == cumulativeAtHeartbeat)
             receiveWindow.Shrink();

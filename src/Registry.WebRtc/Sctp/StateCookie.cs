@@ -7,7 +7,7 @@ namespace Registry.WebRtc.Sctp;
 internal sealed class StateCookie
 {
     public const int Length = ContentLength + HMACSHA256.HashSizeInBytes;
-    private const int ContentLength = 32;
+    private const int ContentLength = 36;
     private const byte ForwardTsnFlag = 1;
     private const byte ReconfigFlag = 2;
     private const byte ZeroChecksumFlag = 4;
@@ -32,6 +32,7 @@ internal sealed class StateCookie
         var flags = (peer.SupportsForwardTsn ? ForwardTsnFlag : 0u) | (peer.SupportsReconfig ? ReconfigFlag : 0u) | (peer.AcceptsZeroChecksum ? ZeroChecksumFlag : 0u)
             | (peer.SupportsInterleaving ? InterleavingFlag : 0u);
         BinaryPrimitives.WriteUInt32BigEndian(cookie[28..], flags);
+        BinaryPrimitives.WriteUInt32BigEndian(cookie[32..], peer.LargestPacket);
         HMACSHA256.HashData(secret, cookie[..ContentLength], cookie[ContentLength..]);
     }
 
@@ -57,6 +58,7 @@ internal sealed class StateCookie
             ReceiveWindow = BinaryPrimitives.ReadUInt32BigEndian(cookie[20..]),
             OutboundStreams = BinaryPrimitives.ReadUInt16BigEndian(cookie[24..]),
             InboundStreams = BinaryPrimitives.ReadUInt16BigEndian(cookie[26..]),
+            LargestPacket = BinaryPrimitives.ReadUInt32BigEndian(cookie[32..]),
             SupportsForwardTsn = (flags & ForwardTsnFlag) != 0,
             SupportsReconfig = (flags & ReconfigFlag) != 0,
             AcceptsZeroChecksum = (flags & ZeroChecksumFlag) != 0,

@@ -1,6 +1,7 @@
 using Registry.WebRtc.DataChannels;
 using Registry.WebRtc.Sctp;
 using Registry.WebRtc.Tests.Net;
+using Registry.WebRtc.Tests.Sctp;
 
 namespace Registry.WebRtc.Tests.DataChannels;
 
@@ -46,15 +47,25 @@ public sealed class PathMtuTests
     }
 
     [Fact]
-    public void A_peer_that_is_not_to_search_gets_and_sends_packets_of_the_base_size()
+    public void A_peer_that_takes_no_larger_packets_gets_none()
     {
         var pair = DataChannelPair.Connected(clientOptions: searching, serverOptions: SctpOptions.Default);
         var id = pair.Open();
         Send(pair, id, messages: 40);
         pair.Server.Association.TrySend(pair.Now, id, new byte[100_000], DataChannelMessageType.Binary).ShouldBeTrue();
         pair.RunUntil(() => pair.Server.Messages.Count == 40 && pair.Client.Messages.Count == 1);
-        pair.Client.Association.Statistics.PacketSize.ShouldBe(8152);
+        pair.Client.Association.Statistics.PacketSize.ShouldBe(Base);
         pair.Server.Association.Statistics.PacketSize.ShouldBe(Base);
+    }
+
+    [Fact]
+    public void A_peer_that_does_not_say_what_it_takes_gets_no_probe()
+    {
+        var peer = ScriptedPeer.Established(searching);
+        var id = peer.Association.OpenChannel(default, "n", new DataChannelOptions { Negotiated = true, Id = 4 });
+        peer.Association.TrySend(default, id, new byte[50_000], DataChannelMessageType.Binary).ShouldBeTrue();
+        peer.Association.Statistics.PacketSize.ShouldBe(Base);
+        peer.ReadChunks().ShouldAllBe(chunk => chunk[0] == (byte)SctpChunkType.Data);
     }
 
     [Fact]

@@ -51,7 +51,7 @@ internal sealed class ScriptedPeer
 {
     public const uint PeerTag = 0xCAFE;
     public const uint PeerInitialTsn = 1000;
-    private readonly byte[] buffer = new byte[1200];
+    private readonly byte[] buffer = new byte[8192];
 
     public ScriptedPeer(SctpOptions? options = null, bool isDtlsClient = true)
     {
