@@ -58,6 +58,8 @@ public sealed record RegistrySettings
     public int EventBuffer { get; private init; }
     /// <summary>Time between the reconciler's rounds.</summary>
     public TimeSpan ReconcilerInterval { get; private init; }
+    /// <summary>How SCTP associations decide how much they send.</summary>
+    public CongestionControl CongestionControl { get; private init; }
     /// <summary>Where credentials for the relay are fetched; null for nowhere.</summary>
     public Uri? IceCredentialsUrl { get; internal init; }
     /// <summary>Limit on the endpoint's answer.</summary>
@@ -137,6 +139,7 @@ public sealed record RegistrySettings
             ClosedKeptFor = reader.Duration("tube.closed-kept-for"),
             EventBuffer = reader.Integer("events.buffer", 16),
             ReconcilerInterval = reader.Duration("reconciler.interval"),
+            CongestionControl = reader.Choice("webrtc.congestion-control", ("bbr", CongestionControl.Bbr), ("cubic", CongestionControl.Cubic)),
             IceCredentialsUrl = reader.Url("ice.credentials-url"),
             IceCredentialsTimeout = reader.Duration("ice.credentials-timeout"),
             IceServerUrls = reader.Texts("ice.servers"),

@@ -9,6 +9,8 @@ namespace Registry.WebRtc;
 /// <summary>The data channels of a connection.</summary>
 internal sealed partial class PeerConnection : IDataChannelOwner
 {
+    private const int InitialReceiveWindow = 1024 * 1024;
+
     private readonly List<DataChannel> waitingChannels = [];
     private readonly Dictionary<ushort, DataChannel> channels = [];
     private TaskCompletionSource? sendSpace;
@@ -75,7 +77,7 @@ internal sealed partial class PeerConnection : IDataChannelOwner
     void IDataChannelOwner.MessageConsumed(int bytes)
     {
         // Told to SCTP in portions: the window need not open by every message, and the lock stays free.
-        if (Interlocked.Add(ref consumedBytes, bytes) + (long)Interlocked.Increment(ref consumedMessages) * Reassembly.MessageOverhead >= configuration.ReceiveBufferSize / 8)
+        if (Interlocked.Add(ref consumedBytes, bytes) + (long)Interlocked.Increment(ref consumedMessages) * Reassembly.MessageOverhead >= FirstReceiveWindow / 8)
             Schedule();
     }
 
@@ -117,6 +119,8 @@ internal sealed partial class PeerConnection : IDataChannelOwner
             throw new ArgumentException("Id must be 0 to 65,534.", nameof(options));
     }
 
+    private int FirstReceiveWindow => Math.Min(configuration.ReceiveBufferSize, InitialReceiveWindow);
+
     private void StartAssociation()
     {
         var options = new SctpOptions
@@ -125,7 +129,10 @@ internal sealed partial class PeerConnection : IDataChannelOwner
             MaxPacketSize = SctpPacketSize,
             MaxMessageSize = configuration.MaxMessageSize,
             SendBufferSize = configuration.SendBufferSize,
-            ReceiveBufferSize = configuration.ReceiveBufferSize,
+            ReceiveBufferSize = FirstReceiveWindow,
+            MaxReceiveBufferSize = configuration.ReceiveBufferSize,
+            CongestionControl = configuration.CongestionControl,
+            Interleaving = true,
         };
         association = new DataChannelAssociation(options, isDtlsClient: dtlsRole == DtlsRole.Client);
         var now = Now;

@@ -11,16 +11,16 @@ namespace Registry.WebRtc;
 internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport, IThreadPoolWorkItem
 {
     private const int InboxCapacity = 2048;
-    private const int MaxDatagramToSend = 2048;
+    private const int MaxDatagramToSend = 8192;
 
-    // No protocol here sends more than an Ethernet frame carries; what is larger would only fill the inbox.
-    private const int MaxDatagramToReceive = 4096;
+    // What our own stack sends at most, on paths that carry it; what is larger would only fill the inbox.
+    private const int MaxDatagramToReceive = 8192;
 
     // Datagrams between two acknowledgements at most, however fast they come.
     private const int MaxBatch = 64;
 
-    // With the DTLS record, UDP and IPv6 around it a packet fits into 1,280 bytes, which every IPv6 path carries (RFC 8831 §5).
-    private const int SctpPacketSize = 1192;
+    // The largest packet tried on a path; with the DTLS record around it a datagram has 8 KiB at most, and four bytes are the unit.
+    private const int SctpPacketSize = (MaxDatagramToSend - DtlsSession.RecordOverhead) & ~3;
 
     // More than the agent has pairs and early checks; it tells which of them it forgets.
     private const int MaxLearnedAddresses = 128;

@@ -30,9 +30,15 @@ public sealed record PeerConnectionConfiguration
     /// <summary>Time without any answer after which consent has expired and the connection fails (RFC 7675 §5.1: at most 30 s).</summary>
     public TimeSpan FailedTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Bytes of user data that may wait in the send buffer before <see cref="IDataChannel.SendAsync"/> waits.</summary>
+    /// <summary>
+    /// Bytes of user data that may wait in the send buffer before <see cref="IDataChannel.SendAsync"/> waits. What is in flight counts,
+    /// except where the path takes more than this at once; then that is bounded by the windows, at most 16 MiB.
+    /// </summary>
     public int SendBufferSize { get; init; } = 1024 * 1024;
 
-    /// <summary>Receive window: bytes of user data that may wait to be taken, all channels together.</summary>
-    public int ReceiveBufferSize { get; init; } = 4 * 1024 * 1024;
+    /// <summary>Largest receive window: bytes of user data that may wait to be taken, all channels together. It starts at 1 MiB and grows where rate and round trip ask for it.</summary>
+    public int ReceiveBufferSize { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>How SCTP decides how much it sends.</summary>
+    public CongestionControl CongestionControl { get; init; } = CongestionControl.Bbr;
 }

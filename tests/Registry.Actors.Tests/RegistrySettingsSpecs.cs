@@ -25,6 +25,7 @@ public sealed class RegistrySettingsSpecs
         settings.ClosedKeptFor.ShouldBe(TimeSpan.FromMinutes(15));
         settings.EventBuffer.ShouldBe(4096);
         settings.ReconcilerInterval.ShouldBe(TimeSpan.FromSeconds(30));
+        settings.CongestionControl.ShouldBe(CongestionControl.Bbr);
         settings.IceCredentialsUrl.ShouldBeNull();
         settings.IceCredentialsTimeout.ShouldBe(TimeSpan.FromSeconds(5));
         settings.IceBreakerFailures.ShouldBe(5);
@@ -63,8 +64,10 @@ public sealed class RegistrySettingsSpecs
             registry.ice.exclude-networks = ["10.9.0.0/16"]
             registry.ice.credentials-url = "https://turn.example/credentials?key=k"
             registry.targets.allow = ["10.0.0.0/8:22", "*"]
+            registry.webrtc.congestion-control = cubic
             """));
 
+        settings.CongestionControl.ShouldBe(CongestionControl.Cubic);
         settings.MaxTubes.ShouldBe(7);
         settings.ClosingTimeout.ShouldBe(TimeSpan.FromMilliseconds(250));
         settings.IdleTimeout.ShouldBe(TimeSpan.FromMinutes(30));
@@ -90,6 +93,7 @@ public sealed class RegistrySettingsSpecs
     [Theory]
     [InlineData("registry.admission.max-concurrent-creates = 0")]
     [InlineData("registry.admission.max-tubes = many")]
+    [InlineData("registry.webrtc.congestion-control = reno")]
     [InlineData("registry.tube.connecting-timeout = soon")]
     [InlineData("registry.tube.connecting-timeout = 0s")]
     [InlineData("registry.tube.max-channels = 65536")]

@@ -84,7 +84,12 @@ internal sealed class TubeRegistryNode : IExtension
         new(channels),
         options.PeerConnections ?? fromContainer
             ?? throw new InvalidOperationException($"The registry needs an {nameof(IPeerConnectionFactory)}: set {nameof(TubeRegistryOptions)}.{nameof(options.PeerConnections)} or add one to the service container."),
-        options.PeerConnectionConfiguration ?? PeerConnectionConfiguration.Default with { IceTransportPolicy = Settings.IceTransportPolicy, GatheringTimeout = Settings.IceGatheringTimeout },
+        options.PeerConnectionConfiguration ?? PeerConnectionConfiguration.Default with
+        {
+            IceTransportPolicy = Settings.IceTransportPolicy,
+            GatheringTimeout = Settings.IceGatheringTimeout,
+            CongestionControl = Settings.CongestionControl,
+        },
         iceServers);
 
     public sealed class Provider : ExtensionIdProvider<TubeRegistryNode>

@@ -10,7 +10,7 @@ public sealed class TubeRegistryOptions
     /// <summary>Makes the peer connections; null takes the <see cref="IPeerConnectionFactory"/> of the service container. The registry does not dispose it.</summary>
     public IPeerConnectionFactory? PeerConnections { get; set; }
 
-    /// <summary>How peer connections gather and connect; null for the stack's defaults.</summary>
+    /// <summary>How peer connections gather and connect; null for the stack's defaults and the settings under <c>registry.webrtc</c>.</summary>
     public PeerConnectionConfiguration? PeerConnectionConfiguration { get; set; }
 
     /// <summary>The node's name in replies and snapshots; null for the announced <c>host:port</c> of a node in a cluster, and the machine's name otherwise.</summary>

@@ -2,10 +2,11 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Registry.Host.Cli.Bench;
+using Registry.WebRtc;
 
 namespace Registry.Host.Cli;
 
-/// <summary><c>bench TEST</c>: the same tests, options and JSON keys as the programs in <c>peers/</c>, and <c>cycles</c> and <c>admission</c>, which are the registry's own.</summary>
+/// <summary><c>bench TEST</c>: the same tests, options and JSON keys as the programs in <c>peers/</c>, and <c>fairness</c>, <c>cycles</c> and <c>admission</c>, which are the registry's own.</summary>
 internal static class BenchCommand
 {
     private static readonly JsonSerializerOptions Figures = new()
@@ -16,15 +17,16 @@ internal static class BenchCommand
 
     public static Command Create()
     {
-        var test = new Argument<string>("test") { Description = "connect, bulk, tput, latency, footprint, cycles or admission." };
-        test.AcceptOnlyFromAmong("connect", "bulk", "tput", "latency", "footprint", "cycles", "admission");
+        var test = new Argument<string>("test") { Description = "connect, bulk, tput, fairness, latency, footprint, cycles or admission." };
+        test.AcceptOnlyFromAmong("connect", "bulk", "tput", "fairness", "latency", "footprint", "cycles", "admission");
         var count = new Option<int?>("--n", "-n") { Description = "Pairs, rounds of the ping-pong, cycles, or creates at once." };
         var size = new Option<int>("--size") { Description = "Message size in bytes.", DefaultValueFactory = _ => 16384 };
         var mebibytes = new Option<int>("--mb") { Description = "MiB to send.", DefaultValueFactory = _ => 512 };
         var seconds = new Option<double>("--secs") { Description = "Longest time to send, in seconds.", DefaultValueFactory = _ => 20 };
         var relay = new Option<string?>("--relay") { Description = "The two ports of a userspace relay between the ends.", HelpName = "PA,PB" };
+        var control = new Option<CongestionControl>("--congestion-control") { Description = "How SCTP decides how much it sends." };
         var idle = new Option<double>("--idle") { Description = "Seconds to measure idle connections.", DefaultValueFactory = _ => 20 };
-        var command = new Command("bench", "Measure the WebRTC stack, or registries over it (cycles, admission), with both ends in this process; prints one line of JSON.") { test, count, size, mebibytes, seconds, relay, idle };
+        var command = new Command("bench", "Measure the WebRTC stack, or registries over it (cycles, admission), with both ends in this process; prints one line of JSON.") { test, count, size, mebibytes, seconds, relay, control, idle };
         command.SetAction((result, _) => CommandLine.RunAsync(result, async _ =>
         {
             var name = result.GetRequiredValue(test);
@@ -33,7 +35,8 @@ internal static class BenchCommand
             {
                 "connect" => await Benchmarks.ConnectAsync(n ?? 20),
                 "bulk" => await Benchmarks.BulkAsync(n ?? 50),
-                "tput" => await Benchmarks.ThroughputAsync(result.GetValue(size), result.GetValue(mebibytes), TimeSpan.FromSeconds(result.GetValue(seconds)), ReadRelay(result.GetValue(relay))),
+                "tput" => await Benchmarks.ThroughputAsync(result.GetValue(size), result.GetValue(mebibytes), TimeSpan.FromSeconds(result.GetValue(seconds)), ReadRelay(result.GetValue(relay)), result.GetValue(control)),
+                "fairness" => await FairnessBenchmark.RunAsync(n ?? 200, result.GetValue(size), TimeSpan.FromSeconds(result.GetValue(seconds)), result.GetValue(control)),
                 "latency" => await Benchmarks.LatencyAsync(n ?? 10000, 100),
                 "cycles" => await CycleBenchmark.RunAsync(n ?? 10000),
                 "admission" => await AdmissionBenchmark.RunAsync(n ?? 200),

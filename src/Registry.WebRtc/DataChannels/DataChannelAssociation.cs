@@ -61,7 +61,7 @@ internal sealed partial class DataChannelAssociation
 
     /// <summary>Writes the next packet to send; false when there is none now.</summary>
     /// <param name="now">The time.</param>
-    /// <param name="destination">At least <see cref="SctpOptions.MaxPacketSize"/> bytes.</param>
+    /// <param name="destination">As many bytes as the larger of <see cref="SctpOptions.BasePacketSize"/> and <see cref="SctpOptions.MaxPacketSize"/>.</param>
     /// <param name="written">The packet's length.</param>
     public bool TryWritePacket(TimeSpan now, Span<byte> destination, out int written)
     {

@@ -43,6 +43,10 @@ internal sealed partial class UdpTransport : IDatagramTransport
         {
             socket.SendTo(datagram, SocketFlags.None, target);
         }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.MessageSize)
+        {
+            // A probe above what the interface takes: lost, as it would be on the path.
+        }
         catch (SocketException e)
         {
             // No route, a full device queue, a filtered port: to the protocols above all of these are packet loss.
@@ -108,6 +112,7 @@ internal sealed partial class UdpTransport : IDatagramTransport
                 socket.DualMode = true;
             socket.ReceiveBufferSize = SocketBufferSize;
             socket.SendBufferSize = SocketBufferSize;
+            DontFragment.Apply(socket);
             socket.Bind(new IPEndPoint(address ?? (family == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any), port));
             return socket;
         }

@@ -20,7 +20,11 @@ internal struct InFlightChunk
     public long SentAt;
     /// <summary>Number of the transmission, counted over the association: tells which of two chunks was sent later.</summary>
     public long Order;
+    /// <summary>The state of delivery when it was sent.</summary>
+    public DeliverySnapshot Delivery;
     public int Offset;
+    /// <summary>Number of the fragment in its message.</summary>
+    public uint Fragment;
     public uint Previous;
     public uint Next;
     public ushort Length;
@@ -43,6 +47,10 @@ internal struct AcknowledgementSummary
     public long NewestOrder;
     /// <summary>Whether that one was sent only once, so that it measures the round trip (Karn).</summary>
     public bool NewestIsUnambiguous;
+    /// <summary>The state of delivery when that one was sent.</summary>
+    public DeliverySnapshot NewestDelivery;
+    /// <summary>Chunks that arrived although they had been counted as lost and were not sent again.</summary>
+    public int FoundAlive;
     /// <summary>A chunk that was sent once was acknowledged after a later one: the path reorders.</summary>
     public bool ReorderingSeen;
 }

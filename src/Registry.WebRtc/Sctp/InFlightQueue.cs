@@ -28,6 +28,8 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
     /// <summary>Last TSN that FORWARD TSN may skip to (RFC 3758 §3.5).</summary>
     public uint AdvancedAckPoint { get; private set; }
 
+    public DeliveryRate DeliveryRate { get; } = new();
+
     /// <summary>Bytes on the path, chunk headers included.</summary>
     public long FlightBytes { get; private set; }
 
@@ -40,6 +42,8 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
     public bool IsEmpty => NextTsn == CumulativeTsn + 1;
 
     public bool IsFull => NextTsn - CumulativeTsn > MaxChunks;
+
+    public int OutstandingCount => outstanding.Count;
 
     public bool HasOutstanding => outstanding.Count > 0;
 
@@ -67,6 +71,10 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
     public uint NewestOutstanding => outstanding.Tail;
 
     public uint FirstLost => lost.Head;
+
+    /// <summary>User bytes of the chunk that goes out again next, 0 for none.</summary>
+    public int LargestResend(bool probe) =>
+        Math.Max(HasLost ? this[FirstLost].Length : 0, probe && HasOutstanding ? this[NewestOutstanding].Length : 0);
 
     /// <summary>Gives the next fragment of a message its TSN.</summary>
     public uint Add(OutboundMessage message, int length, byte flags, long now)
@@ -155,6 +163,25 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
         }
     }
 
+    /// <summary>Takes back that chunks are lost which were sent once only: a timeout was wrong.</summary>
+    public void RestoreLost()
+    {
+        // They were sent before everything that is outstanding, and stand in the order of their transmissions.
+        for (var (count, tsn) = (lost.Count, lost.Tail); count > 0; count--)
+        {
+            ref var chunk = ref this[tsn];
+            var previous = chunk.Previous;
+            if (chunk.Transmissions == 1)
+            {
+                lost.Remove(this, tsn);
+                chunk.State = ChunkState.Outstanding;
+                FlightBytes += chunk.FlightBytes;
+                outstanding.Prepend(this, tsn);
+            }
+            tsn = previous;
+        }
+    }
+
     /// <summary>Counts an outstanding chunk as lost, or abandons its message when its reliability says so.</summary>
     public void MarkLost(uint tsn, long now)
     {
@@ -199,6 +226,8 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
         for (var tsn = first; !SerialNumber.IsAfter(tsn, message.LastTsn); tsn++)
         {
             ref var chunk = ref this[tsn];
+            if (chunk.Message != message)
+                continue; // interleaved
             if (chunk.State == ChunkState.Acknowledged)
             {
                 chunk.State = ChunkState.Abandoned;
@@ -228,6 +257,7 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
         chunk = default;
         chunk.Message = message;
         chunk.Offset = message.Sent;
+        chunk.Fragment = message.Fragments++;
         chunk.Length = (ushort)length;
         chunk.Flags = flags;
         if ((flags & DataChunk.BeginFlag) != 0)
@@ -241,6 +271,7 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
         chunk.State = ChunkState.Outstanding;
         chunk.SentAt = now;
         chunk.Order = ++transmissions;
+        chunk.Delivery = DeliveryRate.OnSent(now, FlightBytes == 0);
         FlightBytes += chunk.FlightBytes;
         outstanding.Append(this, tsn);
     }
@@ -261,6 +292,8 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
     {
         if (chunk.State is ChunkState.Acknowledged or ChunkState.Abandoned)
             return;
+        if (chunk is { State: ChunkState.Lost, Transmissions: 1 } && state == ChunkState.Acknowledged)
+            summary.FoundAlive++;
         Unlink(ref chunk, tsn);
         UnacknowledgedBytes -= chunk.Length;
         chunk.State = state;
@@ -273,6 +306,7 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
         {
             summary.NewestOrder = chunk.Order;
             summary.NewestSentAt = chunk.SentAt;
+            summary.NewestDelivery = chunk.Delivery;
             summary.NewestIsUnambiguous = chunk.Transmissions == 1;
         }
         if (SerialNumber.IsAfter(tsn, highestAcknowledged))
@@ -286,6 +320,15 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
         ref var word = ref settled[(tsn & (uint)(chunks.Length - 1)) >> 6];
         var bit = 1UL << (int)(tsn & 63);
         word = value ? word | bit : word & ~bit;
+    }
+
+    /// <summary>Gives memory back while nothing is in flight.</summary>
+    public void Trim()
+    {
+        if (!IsEmpty || chunks.Length == InitialCapacity)
+            return;
+        chunks = new InFlightChunk[InitialCapacity];
+        settled = new ulong[InitialCapacity / 64];
     }
 
     private void Grow()

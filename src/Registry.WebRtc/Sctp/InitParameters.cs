@@ -10,13 +10,28 @@ internal readonly record struct InitParameters
     private const ushort ForwardTsnSupported = 0xC000;
     /// <summary>RFC 5061 §4.2.7.</summary>
     private const ushort SupportedExtensions = 0x8008;
+    /// <summary>RFC 9653 §4.</summary>
+    private const ushort ZeroChecksumAcceptable = 0x8001;
+    /// <summary>The error detection method "SCTP over DTLS" (RFC 9653 §4).</summary>
+    private const uint DetectionByDtls = 1;
+    /// <summary>
+    /// Private: the largest packet this side takes. One that does not know it skips it in silence, as the two highest bits ask. Other stacks
+    /// read datagrams into buffers of 1.5 to 4 KiB, some end the DTLS connection when one is cut short, and some fail on a PAD chunk.
+    /// </summary>
+    private const ushort LargestPacketTaken = 0x9F70;
     private const ushort StateCookieParameter = 7;
     private const ushort UnrecognizedParameter = 8;
     private const int MaxReported = 256;
+    /// <summary>Where the list of extensions names what interleaving needs; without it another one is named again.</summary>
+    private const int InterleavingOffset = 10;
+    private const int LargestPacketOffset = 16;
     private static readonly byte[] extensions =
     [
         ForwardTsnSupported >> 8, ForwardTsnSupported & 0xFF, 0, 4,
-        SupportedExtensions >> 8, SupportedExtensions & 0xFF, 0, 6, (byte)SctpChunkType.Reconfig, (byte)SctpChunkType.ForwardTsn, 0, 0,
+        SupportedExtensions >> 8, SupportedExtensions & 0xFF, 0, 8,
+        (byte)SctpChunkType.Reconfig, (byte)SctpChunkType.ForwardTsn, (byte)SctpChunkType.InterleavedData, (byte)SctpChunkType.InterleavedForwardTsn,
+        LargestPacketTaken >> 8, LargestPacketTaken & 0xFF, 0, 8, 0, 0, 0, 0,
+        ZeroChecksumAcceptable >> 8, ZeroChecksumAcceptable & 0xFF, 0, 8, 0, 0, 0, (byte)DetectionByDtls,
     ];
 
     public uint InitiateTag { get; init; }
@@ -26,6 +41,12 @@ internal readonly record struct InitParameters
     public uint InitialTsn { get; init; }
     public bool SupportsForwardTsn { get; init; }
     public bool SupportsReconfig { get; init; }
+    /// <summary>Bytes of the largest packet it takes; 0 when it does not say.</summary>
+    public uint LargestPacket { get; init; }
+    /// <summary>Whether messages may be interleaved (RFC 8260).</summary>
+    public bool SupportsInterleaving { get; init; }
+    /// <summary>Whether packets need no checksum, as DTLS protects them.</summary>
+    public bool AcceptsZeroChecksum { get; init; }
 
     /// <summary>Reads the value of an INIT or INIT ACK chunk.</summary>
     /// <param name="value">The chunk without its header.</param>
@@ -39,33 +60,44 @@ internal readonly record struct InitParameters
         unrecognized = null;
         if (value.Length < FixedLength)
             return false;
-        var (forwardTsn, reconfig) = (false, false);
+        var features = default(InitParameters);
         var reader = new TlvReader(value[FixedLength..]);
         while (reader.TryRead())
         {
             switch (reader.Tag)
             {
                 case ForwardTsnSupported:
-                    forwardTsn = true;
+                    features = features with { SupportsForwardTsn = true };
                     break;
                 case SupportedExtensions:
-                    forwardTsn |= reader.Value.Contains((byte)SctpChunkType.ForwardTsn);
-                    reconfig |= reader.Value.Contains((byte)SctpChunkType.Reconfig);
+                    features = features with
+                    {
+                        SupportsForwardTsn = features.SupportsForwardTsn || reader.Value.Contains((byte)SctpChunkType.ForwardTsn),
+                        SupportsReconfig = reader.Value.Contains((byte)SctpChunkType.Reconfig),
+                        SupportsInterleaving = reader.Value.Contains((byte)SctpChunkType.InterleavedData)
+                            && reader.Value.Contains((byte)SctpChunkType.InterleavedForwardTsn),
+                    };
+                    break;
+                case LargestPacketTaken when reader.Value.Length == 4:
+                    features = features with { LargestPacket = BinaryPrimitives.ReadUInt32BigEndian(reader.Value) };
+                    break;
+                case ZeroChecksumAcceptable:
+                    features = features with { AcceptsZeroChecksum = reader.Value.Length == 4 && BinaryPrimitives.ReadUInt32BigEndian(reader.Value) == DetectionByDtls };
                     break;
                 case StateCookieParameter:
                     cookie = reader.Value;
                     break;
-                case UnrecognizedParameter or < StateCookieParameter or 9 or 11 or 12 or 0x8000 or 0x8001:
-                    break; // addresses, cookie preservative, ECN, zero checksum: known, and of no use over DTLS
+                case UnrecognizedParameter or < StateCookieParameter or 9 or 11 or 12 or 0x8000:
+                    break; // addresses, cookie preservative, ECN: known, and of no use over DTLS
                 default:
                     if ((reader.Tag & 0x4000) != 0)
                         unrecognized = Report(unrecognized, reader.Item);
                     if ((reader.Tag & 0x8000) == 0)
-                        return Finish(value, forwardTsn, reconfig, out init);
+                        return Finish(value, in features, out init);
                     break;
             }
         }
-        return Finish(value, forwardTsn, reconfig, out init);
+        return Finish(value, in features, out init);
     }
 
     /// <summary>Bytes that <see cref="Write"/> needs.</summary>
@@ -89,20 +121,21 @@ internal readonly record struct InitParameters
             rest = rest[(TlvReader.HeaderLength + cookie.Length)..];
         }
         extensions.CopyTo(rest);
+        BinaryPrimitives.WriteUInt32BigEndian(rest[LargestPacketOffset..], LargestPacket);
+        if (!SupportsInterleaving)
+            rest.Slice(InterleavingOffset, 2).Fill((byte)SctpChunkType.Reconfig);
         unrecognized?.CopyTo(rest[extensions.Length..]);
     }
 
-    private static bool Finish(ReadOnlySpan<byte> value, bool forwardTsn, bool reconfig, out InitParameters init)
+    private static bool Finish(ReadOnlySpan<byte> value, in InitParameters features, out InitParameters init)
     {
-        init = new InitParameters
+        init = features with
         {
             InitiateTag = BinaryPrimitives.ReadUInt32BigEndian(value),
             ReceiveWindow = BinaryPrimitives.ReadUInt32BigEndian(value[4..]),
             OutboundStreams = BinaryPrimitives.ReadUInt16BigEndian(value[8..]),
             InboundStreams = BinaryPrimitives.ReadUInt16BigEndian(value[10..]),
             InitialTsn = BinaryPrimitives.ReadUInt32BigEndian(value[12..]),
-            SupportsForwardTsn = forwardTsn,
-            SupportsReconfig = reconfig,
         };
         // A tag of 0 or no stream in a direction makes the chunk invalid (RFC 9260 §3.3.2).
         return init is { InitiateTag: not 0, OutboundStreams: not 0, InboundStreams: not 0 };

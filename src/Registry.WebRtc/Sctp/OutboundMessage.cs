@@ -16,7 +16,10 @@ internal sealed class OutboundMessage
     public OutboundStream Stream { get; set; } = null!;
     public uint Ppid { get; set; }
     public bool Unordered { get; set; }
-    public ushort Ssn { get; set; }
+    /// <summary>Stream sequence number, or message identifier where messages are interleaved.</summary>
+    public uint Sequence { get; set; }
+    /// <summary>Fragments that were given a TSN.</summary>
+    public uint Fragments { get; set; }
     public int MaxRetransmits { get; set; }
     public long Expires { get; set; }
     public uint FirstTsn { get; set; }
@@ -33,7 +36,11 @@ internal sealed class OutboundStream(ushort id)
     private OutboundMessage? tail;
 
     public ushort Id { get; } = id;
-    public ushort NextSsn { get; set; }
+    public uint NextSequence { get; set; }
+    /// <summary>The same for unordered messages, which have numbers where messages are interleaved.</summary>
+    public uint NextUnordered { get; set; }
+    /// <summary>Whether the stream waits in the send queue for its turn.</summary>
+    public bool IsWaiting { get; set; }
     public OutboundMessage? First { get; private set; }
     /// <summary>User bytes accepted and not yet acknowledged.</summary>
     public long BufferedBytes { get; set; }
@@ -41,9 +48,12 @@ internal sealed class OutboundStream(ushort id)
     public int BufferedMessages { get; set; }
     /// <summary>Whether the stream is to be reset once everything in it was acknowledged.</summary>
     public bool Closing { get; set; }
-    /// <summary>Newest SSN that a FORWARD TSN under construction skips, valid while <see cref="SkipMark"/> is that chunk's mark.</summary>
-    public ushort SkippedSsn { get; set; }
+    /// <summary>Newest message that a FORWARD TSN under construction skips, valid while <see cref="SkipMark"/> is that chunk's mark.</summary>
+    public uint SkippedSequence { get; set; }
     public uint SkipMark { get; set; }
+    /// <summary>The same for unordered messages.</summary>
+    public uint SkippedUnordered { get; set; }
+    public uint UnorderedSkipMark { get; set; }
 
     public void Append(OutboundMessage message)
     {

@@ -15,6 +15,10 @@ internal sealed partial class SctpAssociation
     private uint recoveryPoint;
     private bool hasRecoveryPoint;
     private bool inFastRecovery;
+    private long bytesLost;
+    private int lostInEpisode;
+    private int aliveInEpisode;
+    private uint probeTsn;
     private long retransmissions;
     private long timeouts;
 
@@ -42,9 +46,44 @@ internal sealed partial class SctpAssociation
                 inFlight.AcknowledgeGap(first, last, ref summary);
         }
         if (duplicates > 0 && retransmissions > 0)
+        {
             reorderingSteps = Math.Min(reorderingSteps + 1, MaxReorderingSteps);
+            CountDuplicates(value, duplicates);
+        }
         UpdatePeerWindow(now, window);
         AfterAcknowledgement(now, flightBefore, in summary);
+    }
+
+    /// <summary>A TSN that arrived twice was not lost (the D-SACK of RFC 3708); the probe of a tail is not meant to repair a loss.</summary>
+    private void CountDuplicates(ReadOnlySpan<byte> sack, int count)
+    {
+        var tail = sack[Math.Min(sack.Length, SackFixedLength + 4 * BinaryPrimitives.ReadUInt16BigEndian(sack[8..]))..];
+        for (; count > 0 && tail.Length >= 4; count--, tail = tail[4..])
+        {
+            if (BinaryPrimitives.ReadUInt32BigEndian(tail) != probeTsn)
+                aliveInEpisode++;
+        }
+    }
+
+    /// <summary>Takes back what an episode of losses did once all of it is known to have arrived: the path only reordered or was slow.</summary>
+    private void UndoSpuriousLoss(in AcknowledgementSummary summary)
+    {
+        aliveInEpisode += summary.FoundAlive;
+        if (lostInEpisode == 0)
+        {
+            aliveInEpisode = 0;
+            return;
+        }
+        // After a timeout the first packet that arrives without having been sent again shows that the timer was early (RFC 5682).
+        var isTimeout = hasRecoveryPoint && !inFastRecovery;
+        if (isTimeout ? summary.FoundAlive == 0 : aliveInEpisode < lostInEpisode)
+            return;
+        if (isTimeout)
+            inFlight.RestoreLost();
+        lostInEpisode = aliveInEpisode = 0;
+        hasRecoveryPoint = inFastRecovery = false;
+        rto.ResetBackOff();
+        congestion.Undo();
     }
 
     /// <summary>Takes the cumulative TSN that comes with SHUTDOWN.</summary>
@@ -75,20 +114,24 @@ internal sealed partial class SctpAssociation
 
     private void AfterAcknowledgement(long now, long flightBefore, in AcknowledgementSummary summary)
     {
+        var deliveryRate = 0.0;
         if (summary.Bytes > 0)
         {
             errorCount = 0;
+            pathMtu.OnAcknowledged();
             probeInFlight = false;
             MeasureRoundTrip(now, in summary);
+            deliveryRate = inFlight.DeliveryRate.OnAcknowledged(now, in summary, rto.MinimumRtt);
         }
         if (inFlight.HasReneged)
             inFlight.MarkAllLost(now);
+        UndoSpuriousLoss(in summary);
         if (hasRecoveryPoint && !SerialNumber.IsAfter(recoveryPoint, inFlight.CumulativeTsn))
             hasRecoveryPoint = inFastRecovery = false;
         DetectLosses(now);
-        // The window was the limit when one more packet would not have fitted.
-        if (summary.Bytes > 0 && !inFastRecovery && flightBefore + options.MaxPacketSize > congestion.Window)
-            congestion.OnAcknowledged(now, summary.Bytes, rto.SmoothedRtt);
+        if (summary.Bytes > 0)
+            congestion.OnAcknowledged(Sample(now, flightBefore, deliveryRate, in summary));
+        sendQueue.IsPathWide = congestion.Window > options.SendBufferSize;
         inFlight.AdvanceAckPoint();
         if (summary.CumulativeAdvanced)
         {
@@ -100,6 +143,29 @@ internal sealed partial class SctpAssociation
         ArmProbe(now);
     }
 
+    private PathSample Sample(long now, long flightBefore, double deliveryRate, in AcknowledgementSummary summary)
+    {
+        var lost = bytesLost;
+        bytesLost = 0;
+        return new()
+        {
+            Now = now,
+            AcknowledgedBytes = summary.Bytes,
+            LostBytes = lost,
+            FlightBefore = flightBefore,
+            Flight = inFlight.FlightBytes,
+            Delivered = inFlight.DeliveryRate.Delivered,
+            DeliveredBefore = summary.NewestDelivery.Delivered,
+            DeliveryRate = deliveryRate,
+            IsApplicationLimited = summary.NewestDelivery.IsApplicationLimited,
+            // One more packet would not have fitted.
+            IsWindowLimited = flightBefore + pathMtu.PacketSize > congestion.Window,
+            IsInRecovery = inFastRecovery,
+            RoundTrip = summary is { NewestOrder: > 0, NewestIsUnambiguous: true } ? now - summary.NewestSentAt : 0,
+            SmoothedRoundTrip = rto.SmoothedRtt,
+        };
+    }
+
     private void MeasureRoundTrip(long now, in AcknowledgementSummary summary)
     {
         if (summary.NewestOrder == 0)
@@ -107,7 +173,7 @@ internal sealed partial class SctpAssociation
         var rtt = now - summary.NewestSentAt;
         if (summary.NewestIsUnambiguous)
             rto.AddSample(now, rtt);
-        else if (rtt < rto.MinimumRtt)
+        else if (rtt < rto.MinimumRtt || summary.FoundAlive > 0)
             return; // it answers the first transmission, not the repeated one
         reorderingSeen |= summary.ReorderingSeen;
         if (summary.NewestOrder <= rackOrder)
@@ -125,6 +191,7 @@ internal sealed partial class SctpAssociation
         reorderDeadline = long.MaxValue;
         var allowance = rackRtt + ReorderingWindow;
         var congested = false;
+        var lostNow = 0;
         while (inFlight.HasOutstanding)
         {
             var tsn = inFlight.OldestOutstanding;
@@ -137,11 +204,15 @@ internal sealed partial class SctpAssociation
                 reorderDeadline = due;
                 break;
             }
+            bytesLost += chunk.FlightBytes;
+            lostInEpisode++;
+            lostNow++;
             congested |= !hasRecoveryPoint || SerialNumber.IsAfter(tsn, recoveryPoint);
             inFlight.MarkLost(tsn, now);
         }
         if (!congested)
             return;
+        (lostInEpisode, aliveInEpisode) = (lostNow, 0);
         congestion.OnLoss(now);
         reorderingSteps = Math.Max(1, reorderingSteps - 1);
         EnterRecovery();
@@ -197,10 +268,15 @@ internal sealed partial class SctpAssociation
             return;
         }
         rto.BackOff();
+        if (pathMtu.OnTimeout(now))
+            UsePacketSize();
         probeInFlight = false;
         if (!isProbingWindow)
         {
-            congestion.OnTimeout(now, repeated: hasRecoveryPoint && !inFastRecovery);
+            var repeated = hasRecoveryPoint && !inFastRecovery;
+            if (!repeated)
+                (lostInEpisode, aliveInEpisode) = (inFlight.OutstandingCount, 0);
+            congestion.OnTimeout(now, repeated);
             EnterRecovery();
             inFastRecovery = false;
         }

@@ -26,10 +26,12 @@ internal sealed partial class SctpAssociation
     private InitParameters LocalInit => new()
     {
         InitiateTag = localTag,
-        ReceiveWindow = (uint)receiveCapacity,
+        ReceiveWindow = (uint)receiveWindow.Capacity,
         OutboundStreams = MaxStreams,
         InboundStreams = MaxStreams,
         InitialTsn = localInitialTsn,
+        SupportsInterleaving = options.Interleaving,
+        LargestPacket = (uint)LargestPacket,
     };
 
     private void HandleInit(long now, ReadOnlySpan<byte> value)
@@ -59,7 +61,7 @@ internal sealed partial class SctpAssociation
             return;
         peerInit = init;
         peerTag = init.InitiateTag;
-        if (cookie.Length == 0 || cookie.Length > options.MaxPacketSize - SctpPacketWriter.HeaderLength - TlvReader.HeaderLength)
+        if (cookie.Length == 0 || cookie.Length > options.BasePacketSize - SctpPacketWriter.HeaderLength - TlvReader.HeaderLength)
         {
             AbortWith(SctpErrorCause.MissingMandatoryParameter, SctpCloseCause.ProtocolViolation, "The peer's INIT ACK has no usable state cookie.");
             return;
@@ -135,8 +137,15 @@ internal sealed partial class SctpAssociation
         errorCount = 0;
         rto.ResetBackOff();
         tracker.Start(peerInit.InitialTsn);
+        omitsChecksum = peerInit.AcceptsZeroChecksum;
+        pathMtu.LimitTo(peerInit.LargestPacket);
+        if (options.Interleaving && peerInit.SupportsInterleaving)
+        {
+            interleaves = sendQueue.Interleaves = true;
+            reassembly = new InterleavedReassembly(options.MaxMessageSize, sink);
+        }
         inFlight.PeerSupportsForwardTsn = peerInit.SupportsForwardTsn;
-        streamReset.Start(localInitialTsn, peerInit.InitialTsn, peerInit.SupportsReconfig);
+        streamReset.Start(localInitialTsn, peerInit.InitialTsn, peerInit.SupportsReconfig, reassembly);
         peerWindow = peerInit.ReceiveWindow;
         OutboundStreamCount = Math.Min(MaxStreams, peerInit.InboundStreams);
         heartbeatDeadline = now + options.HeartbeatInterval.Ticks;

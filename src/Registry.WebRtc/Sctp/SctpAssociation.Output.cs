@@ -14,19 +14,35 @@ internal sealed partial class SctpAssociation
     private bool probeDue;
     private bool probeInFlight;
 
+    private int DataHeaderLength => interleaves ? DataChunk.InterleavedHeaderLength : DataChunk.HeaderLength;
+
     /// <summary>Writes the next packet to send; false when there is none now.</summary>
     /// <param name="now">The time.</param>
-    /// <param name="destination">At least <see cref="SctpOptions.MaxPacketSize"/> bytes.</param>
+    /// <param name="destination">As many bytes as the larger of <see cref="SctpOptions.BasePacketSize"/> and <see cref="SctpOptions.MaxPacketSize"/>.</param>
     /// <param name="written">The packet's length.</param>
     public bool TryWritePacket(TimeSpan now, Span<byte> destination, out int written)
     {
-        if (destination.Length < options.MaxPacketSize)
-            throw new ArgumentException($"A packet needs {options.MaxPacketSize} bytes.", nameof(destination));
-        destination = destination[..options.MaxPacketSize];
-        if (!TryWriteAlone(now.Ticks, destination, out written) && !TryWriteBundle(now.Ticks, destination, out written))
+        if (destination.Length < LargestPacket)
+            throw new ArgumentException($"A packet needs {LargestPacket} bytes.", nameof(destination));
+        if (!TryWriteAlone(now.Ticks, destination, out written) && !TryWriteBundle(now.Ticks, destination[..PacketLimit], out written) && !TryWritePathProbe(now.Ticks, destination, out written))
             return false;
         packetsSent++;
         return true;
+    }
+
+    /// <summary>
+    /// What a packet may have now. A chunk keeps its TSN and so its size (RFC 9260 §6.9): one that was made for a larger packet goes out
+    /// again in such a one.
+    /// </summary>
+    private int PacketLimit
+    {
+        get
+        {
+            var size = pathMtu.PacketSize;
+            if (size != LargestPacket && CanSendData && !inFlight.IsEmpty)
+                size = Math.Max(size, SctpPacketWriter.HeaderLength + DataHeaderLength + ((inFlight.LargestResend(probeDue) + 3) & ~3));
+            return size;
+        }
     }
 
     /// <summary>Chunks that are never bundled.</summary>
@@ -78,7 +94,7 @@ internal sealed partial class SctpAssociation
         }
         if (writer.IsEmpty)
             return false;
-        written = writer.Complete();
+        written = writer.Complete(omitsChecksum);
         return true;
     }
 
@@ -125,39 +141,57 @@ internal sealed partial class SctpAssociation
         }
     }
 
-    /// <summary>Tells the peer to skip abandoned messages; per stream the newest SSN that is skipped (RFC 3758 §3.2).</summary>
+    /// <summary>Tells the peer to skip abandoned messages; per stream the newest that is skipped (RFC 3758 §3.2, RFC 8260 §2.3.1).</summary>
     private void WriteForwardTsn(ref SctpPacketWriter writer)
     {
         forwardTsnDue = false;
-        var room = (writer.Remaining - TlvReader.HeaderLength - 4) / 4;
+        var size = interleaves ? 8 : 4;
+        var room = (Math.Min(writer.Remaining, options.BasePacketSize) - TlvReader.HeaderLength - 4) / size;
         if (!inFlight.MustForward || room < 1)
             return;
-        Span<ushort> streamIds = stackalloc ushort[options.MaxPacketSize / 4];
+        Span<(ushort Id, bool Unordered)> skipped = stackalloc (ushort, bool)[options.BasePacketSize / size];
         var (count, tsn) = (0, inFlight.CumulativeTsn);
         forwardMark++;
         for (; tsn != inFlight.AdvancedAckPoint; tsn++)
         {
             var message = inFlight[tsn + 1].Message;
-            if (message.Unordered)
+            if (message.Unordered && !interleaves)
                 continue;
-            var stream = message.Stream;
-            if (stream.SkipMark != forwardMark)
+            if ((message.Unordered ? message.Stream.UnorderedSkipMark : message.Stream.SkipMark) != forwardMark)
             {
                 if (count == room)
                     break;
-                streamIds[count++] = stream.Id;
-                stream.SkipMark = forwardMark;
+                skipped[count++] = (message.Stream.Id, message.Unordered);
             }
-            stream.SkippedSsn = message.Ssn;
+            MarkSkipped(message);
         }
-        var value = writer.AddChunk(SctpChunkType.ForwardTsn, 0, 4 + 4 * count);
+        var value = writer.AddChunk(interleaves ? SctpChunkType.InterleavedForwardTsn : SctpChunkType.ForwardTsn, 0, 4 + size * count);
         BinaryPrimitives.WriteUInt32BigEndian(value, tsn);
         for (var i = 0; i < count; i++)
-        {
-            BinaryPrimitives.WriteUInt16BigEndian(value[(4 + 4 * i)..], streamIds[i]);
-            BinaryPrimitives.WriteUInt16BigEndian(value[(6 + 4 * i)..], sendQueue.GetStream(streamIds[i]).SkippedSsn);
-        }
+            WriteSkipped(value[(4 + size * i)..], sendQueue.GetStream(skipped[i].Id), skipped[i].Unordered);
         forwardedTsn = inFlight.AdvancedAckPoint;
+    }
+
+    private void MarkSkipped(OutboundMessage message)
+    {
+        if (message.Unordered)
+            (message.Stream.UnorderedSkipMark, message.Stream.SkippedUnordered) = (forwardMark, message.Sequence);
+        else
+            (message.Stream.SkipMark, message.Stream.SkippedSequence) = (forwardMark, message.Sequence);
+    }
+
+    private void WriteSkipped(Span<byte> item, OutboundStream stream, bool unordered)
+    {
+        BinaryPrimitives.WriteUInt16BigEndian(item, stream.Id);
+        if (interleaves)
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(item[2..], unordered ? (ushort)1 : (ushort)0);
+            BinaryPrimitives.WriteUInt32BigEndian(item[4..], unordered ? stream.SkippedUnordered : stream.SkippedSequence);
+        }
+        else
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(item[2..], (ushort)stream.SkippedSequence);
+        }
     }
 
     /// <summary>Whether window and queue allow at least one chunk now.</summary>
@@ -165,17 +199,23 @@ internal sealed partial class SctpAssociation
     {
         if (probeDue)
             return true;
+        pacer.Clear();
         if (inFlight.FlightBytes >= congestion.Window)
             return false;
-        return inFlight.HasLost || CanSendNew(now) is not null;
+        if (!inFlight.HasLost && CanSendNew(now) is null)
+        {
+            inFlight.DeliveryRate.OnApplicationLimited(inFlight.FlightBytes);
+            return false;
+        }
+        return pacer.MaySend(now, congestion.PacingRate);
     }
 
     /// <summary>The message to go on with if the peer's window takes it; a closed window is probed with one packet (RFC 9260 §6.1 A).</summary>
     private OutboundMessage? CanSendNew(long now)
     {
-        if (inFlight.IsFull || sendQueue.Peek(now) is not { } message)
+        if (inFlight.IsFull || inFlight.UnacknowledgedBytes >= options.MaxBytesInFlight || sendQueue.Peek(now) is not { } message)
             return null;
-        var length = Math.Min(message.Length - message.Sent, options.MaxPacketSize - SctpPacketWriter.HeaderLength - DataChunk.HeaderLength);
+        var length = Math.Min(message.Length - message.Sent, pathMtu.PacketSize - SctpPacketWriter.HeaderLength - DataHeaderLength);
         return length <= peerWindow || inFlight.IsEmpty ? message : null;
     }
 
@@ -183,13 +223,30 @@ internal sealed partial class SctpAssociation
     {
         if (probeDue)
             WriteProbe(now, ref writer);
+        var room = writer.Remaining;
+        if (TryWriteLost(now, ref writer))
+            WriteNew(now, ref writer);
+        pacer.OnSent(room - writer.Remaining);
+        ArmRetransmission(now);
+        if (probeDeadline == long.MaxValue)
+            ArmProbe(now);
+    }
+
+    /// <summary>False when one that is to be sent again does not fit any more.</summary>
+    private bool TryWriteLost(long now, ref SctpPacketWriter writer)
+    {
         while (inFlight.HasLost && inFlight.FlightBytes < congestion.Window)
         {
             var tsn = inFlight.FirstLost;
             if (!Fits(in inFlight[tsn], in writer))
-                return;
+                return false;
             WriteRetransmission(tsn, now, ref writer, 0);
         }
+        return true;
+    }
+
+    private void WriteNew(long now, ref SctpPacketWriter writer)
+    {
         while (inFlight.FlightBytes < congestion.Window && CanSendNew(now) is { } message)
         {
             if (message.IsStarted && message.Expires <= now && inFlight.PeerSupportsForwardTsn)
@@ -197,12 +254,9 @@ internal sealed partial class SctpAssociation
             else if (!TryWriteFragment(message, now, ref writer))
                 break;
         }
-        ArmRetransmission(now);
-        if (probeDeadline == long.MaxValue)
-            ArmProbe(now);
     }
 
-    private static bool Fits(in InFlightChunk chunk, in SctpPacketWriter writer) => ((chunk.Length + DataChunk.HeaderLength + 3) & ~3) <= writer.Remaining;
+    private bool Fits(in InFlightChunk chunk, in SctpPacketWriter writer) => ((chunk.Length + DataHeaderLength + 3) & ~3) <= writer.Remaining;
 
     private void WriteProbe(long now, ref SctpPacketWriter writer)
     {
@@ -216,6 +270,7 @@ internal sealed partial class SctpAssociation
             return;
         probeDue = false;
         probeInFlight = true;
+        probeTsn = tsn;
         WriteRetransmission(tsn, now, ref writer, DataChunk.ImmediateFlag);
         retransmissionDeadline = now + rto.Rto;
     }
@@ -232,9 +287,9 @@ internal sealed partial class SctpAssociation
 
     private bool TryWriteFragment(OutboundMessage message, long now, ref SctpPacketWriter writer)
     {
-        var room = writer.Remaining - DataChunk.HeaderLength;
+        var room = writer.Remaining - DataHeaderLength;
         var rest = message.Length - message.Sent;
-        var full = options.MaxPacketSize - SctpPacketWriter.HeaderLength - DataChunk.HeaderLength;
+        var full = pathMtu.PacketSize - SctpPacketWriter.HeaderLength - DataHeaderLength;
         // A message that fits into a packet of its own is not cut, and nothing is cut into slivers.
         if (room < rest && (rest <= full || room < MinimumFragment))
             return false;
@@ -256,11 +311,21 @@ internal sealed partial class SctpAssociation
     {
         ref var chunk = ref inFlight[tsn];
         var message = chunk.Message;
-        var value = writer.AddChunk(SctpChunkType.Data, (byte)(chunk.Flags | flags), DataChunk.HeaderLength - TlvReader.HeaderLength + chunk.Length);
+        var type = interleaves ? SctpChunkType.InterleavedData : SctpChunkType.Data;
+        var value = writer.AddChunk(type, (byte)(chunk.Flags | flags), DataHeaderLength - TlvReader.HeaderLength + chunk.Length);
         BinaryPrimitives.WriteUInt32BigEndian(value, tsn);
         BinaryPrimitives.WriteUInt16BigEndian(value[4..], message.Stream.Id);
-        BinaryPrimitives.WriteUInt16BigEndian(value[6..], message.Unordered ? (ushort)0 : message.Ssn);
-        BinaryPrimitives.WriteUInt32BigEndian(value[8..], message.Ppid);
-        message.Buffer.AsSpan(chunk.Offset, chunk.Length).CopyTo(value[12..]);
+        if (interleaves)
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(value[6..], 0);
+            BinaryPrimitives.WriteUInt32BigEndian(value[8..], message.Sequence);
+            BinaryPrimitives.WriteUInt32BigEndian(value[12..], chunk.Fragment == 0 ? message.Ppid : chunk.Fragment);
+        }
+        else
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(value[6..], message.Unordered ? (ushort)0 : (ushort)message.Sequence);
+            BinaryPrimitives.WriteUInt32BigEndian(value[8..], message.Ppid);
+        }
+        message.Buffer.AsSpan(chunk.Offset, chunk.Length).CopyTo(value[(DataHeaderLength - TlvReader.HeaderLength)..]);
     }
 }

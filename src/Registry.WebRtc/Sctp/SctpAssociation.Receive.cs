@@ -6,29 +6,34 @@ namespace Registry.WebRtc.Sctp;
 internal sealed partial class SctpAssociation
 {
     private const int SackFixedLength = 12;
-    private readonly long receiveCapacity;
+    private readonly ReceiveWindow receiveWindow;
     private long announcedWindow;
     private bool packetHasData;
     private bool sackDue;
     private int unacknowledgedPackets;
 
     /// <summary>The window to announce; below one packet it counts as closed (RFC 9260 §6.2, silly window).</summary>
-    private long ReceiveWindow
+    private long OpenWindow
     {
         get
         {
-            var room = receiveCapacity - reassembly.HeldBytes;
-            return room < options.MaxPacketSize ? 0 : room;
+            var room = receiveWindow.Capacity - reassembly.HeldBytes;
+            return room < options.BasePacketSize ? 0 : room;
         }
     }
 
-    private bool HandleData(long now, byte flags, ReadOnlySpan<byte> value)
+    private bool HandleData(long now, byte flags, ReadOnlySpan<byte> value, bool interleaved)
     {
         // The peer only sends DATA once it is established, so its COOKIE ACK was lost or overtaken.
         if (State == SctpAssociationState.CookieEchoed)
             Establish(now);
-        if (!CanReceiveData || !DataChunk.TryParse(flags, value, out var chunk))
+        if (!CanReceiveData || !DataChunk.TryParse(flags, value, interleaved, out var chunk))
             return false;
+        if (interleaved != interleaves)
+        {
+            AbortWith(SctpErrorCause.ProtocolViolation, SctpCloseCause.ProtocolViolation, "The peer mixed DATA with I-DATA.");
+            return false;
+        }
         packetHasData = true;
         if (chunk.Payload.IsEmpty)
         {
@@ -48,6 +53,7 @@ internal sealed partial class SctpAssociation
             sackDue = true;
             return true;
         }
+        receiveWindow.OnArrival(now, chunk.Payload.Length, rto.SmoothedRtt, reassembly.DeliveredBytes);
         var before = tracker.Cumulative;
         tracker.Add(chunk.Tsn);
         if (chunk.StreamId < MaxStreams)
@@ -67,8 +73,8 @@ internal sealed partial class SctpAssociation
     {
         var length = chunk.Payload.Length + Reassembly.MessageOverhead;
         if (chunk.Tsn == tracker.Cumulative + 1)
-            return reassembly.DeliveredBytes < receiveCapacity && reassembly.HeldBytes + length <= 2 * receiveCapacity;
-        return chunk.Tsn - tracker.Cumulative <= ReceiveTracker.MaxAhead && reassembly.HeldBytes + length <= receiveCapacity;
+            return reassembly.DeliveredBytes < receiveWindow.Capacity && reassembly.HeldBytes + length <= 2 * receiveWindow.Capacity;
+        return chunk.Tsn - tracker.Cumulative <= ReceiveTracker.MaxAhead && reassembly.HeldBytes + length <= receiveWindow.Capacity;
     }
 
     private void OnCumulativeAdvanced(uint before)
@@ -101,9 +107,9 @@ internal sealed partial class SctpAssociation
         }
     }
 
-    private void HandleForwardTsn(long now, ReadOnlySpan<byte> value)
+    private void HandleForwardTsn(ReadOnlySpan<byte> value, bool interleaved)
     {
-        if (!CanReceiveData || value.Length < 4)
+        if (!CanReceiveData || value.Length < 4 || interleaved != interleaves)
             return;
         sackDue = true;
         var tsn = BinaryPrimitives.ReadUInt32BigEndian(value);
@@ -112,25 +118,31 @@ internal sealed partial class SctpAssociation
         var before = tracker.Cumulative;
         reassembly.Skip(before, tracker.Highest, tsn);
         tracker.SkipTo(tsn);
-        for (var skipped = value[4..]; skipped.Length >= 4; skipped = skipped[4..])
+        var size = interleaved ? 8 : 4;
+        for (var skipped = value[4..]; skipped.Length >= size; skipped = skipped[size..])
         {
             var streamId = BinaryPrimitives.ReadUInt16BigEndian(skipped);
-            if (streamId < MaxStreams)
-                reassembly.SkipStream(streamId, BinaryPrimitives.ReadUInt16BigEndian(skipped[2..]));
+            var last = BinaryPrimitives.ReadUInt16BigEndian(skipped[2..]);
+            if (streamId >= MaxStreams)
+                continue;
+            if (interleaved)
+                reassembly.SkipStream(streamId, unordered: (last & 1) != 0, BinaryPrimitives.ReadUInt32BigEndian(skipped[4..]));
+            else
+                reassembly.SkipStream(streamId, unordered: false, last);
         }
         OnCumulativeAdvanced(tsn);
     }
 
     private void WriteSack(ref SctpPacketWriter writer)
     {
-        Span<byte> blocks = stackalloc byte[options.MaxPacketSize];
-        var room = writer.Remaining - TlvReader.HeaderLength - SackFixedLength;
+        Span<byte> blocks = stackalloc byte[options.BasePacketSize];
+        var room = Math.Min(writer.Remaining, options.BasePacketSize) - TlvReader.HeaderLength - SackFixedLength;
         var duplicateRoom = Math.Min(4 * tracker.DuplicateCount, room / 2);
         var gaps = tracker.HasGaps ? tracker.WriteGapBlocks(blocks[..(room - duplicateRoom)]) : 0;
         var duplicates = tracker.WriteDuplicates(blocks.Slice(4 * gaps, duplicateRoom));
         var items = 4 * (gaps + duplicates);
         var value = writer.AddChunk(SctpChunkType.Sack, 0, SackFixedLength + items);
-        announcedWindow = ReceiveWindow;
+        announcedWindow = OpenWindow;
         BinaryPrimitives.WriteUInt32BigEndian(value, tracker.Cumulative);
         BinaryPrimitives.WriteUInt32BigEndian(value[4..], (uint)announcedWindow);
         BinaryPrimitives.WriteUInt16BigEndian(value[8..], (ushort)gaps);

@@ -19,6 +19,7 @@ internal sealed partial class SctpAssociation
     private ulong heartbeatNonce;
     private bool heartbeatDue;
     private bool heartbeatInFlight;
+    private uint cumulativeAtHeartbeat;
 
     /// <summary>When <see cref="HandleTimeout"/> is to be called next; <see cref="TimeSpan.MaxValue"/> for never.</summary>
     public TimeSpan NextTimeout
@@ -29,7 +30,7 @@ internal sealed partial class SctpAssociation
                 return TimeSpan.MaxValue;
             var next = Math.Min(Math.Min(initDeadline, shutdownDeadline), Math.Min(retransmissionDeadline, probeDeadline));
             next = Math.Min(Math.Min(next, reorderDeadline), Math.Min(sackDeadline, heartbeatDeadline));
-            return TimeSpan.FromTicks(Math.Min(next, streamReset.Deadline));
+            return TimeSpan.FromTicks(Math.Min(Math.Min(next, pacer.Deadline), Math.Min(streamReset.Deadline, pathMtu.Deadline)));
         }
     }
 
@@ -51,6 +52,11 @@ internal sealed partial class SctpAssociation
             OnResetTimeout();
         if (now >= heartbeatDeadline && !hasEnded)
             OnHeartbeatTimeout(now);
+        // Writing packets, which follows, goes on where the pace stopped it.
+        if (now >= pacer.Deadline)
+            pacer.Clear();
+        if (now >= pathMtu.Deadline)
+            pathMtu.OnProbeLost(now);
         if (now >= sackDeadline)
         {
             sackDeadline = long.MaxValue;
@@ -80,7 +86,11 @@ internal sealed partial class SctpAssociation
         }
         // While data is in flight T3 watches the path.
         heartbeatDue = inFlight.IsEmpty;
+        inFlight.Trim();
         heartbeatInFlight = false;
+        if (tracker.Cumulative == cumulativeAtHeartbeat)
+            receiveWindow.Shrink();
+        cumulativeAtHeartbeat = tracker.Cumulative;
         heartbeatDeadline = now + options.HeartbeatInterval.Ticks;
     }
 
@@ -98,16 +108,25 @@ internal sealed partial class SctpAssociation
         heartbeatInFlight = true;
         heartbeatNonce = (ulong)options.NextRandom() << 32 | options.NextRandom();
         heartbeatDeadline = now + rto.Rto;
-        var value = writer.AddChunk(SctpChunkType.Heartbeat, 0, HeartbeatLength);
+        WriteHeartbeatInformation(writer.AddChunk(SctpChunkType.Heartbeat, 0, HeartbeatLength), now, heartbeatNonce);
+    }
+
+    private static void WriteHeartbeatInformation(Span<byte> value, long now, ulong nonce)
+    {
         BinaryPrimitives.WriteUInt16BigEndian(value, HeartbeatInformation);
         BinaryPrimitives.WriteUInt16BigEndian(value[2..], HeartbeatLength);
         BinaryPrimitives.WriteInt64BigEndian(value[4..], now);
-        BinaryPrimitives.WriteUInt64BigEndian(value[12..], heartbeatNonce);
+        BinaryPrimitives.WriteUInt64BigEndian(value[12..], nonce);
     }
 
     private void HandleHeartbeatAck(long now, ReadOnlySpan<byte> value)
     {
-        if (!heartbeatInFlight || value.Length != HeartbeatLength || BinaryPrimitives.ReadUInt64BigEndian(value[12..]) != heartbeatNonce)
+        if (value.Length != HeartbeatLength)
+            return;
+        var nonce = BinaryPrimitives.ReadUInt64BigEndian(value[12..]);
+        if (pathMtu.ProbeSize != 0 && nonce == pathProbeNonce && nonce != 0)
+            HandlePathProbeAck();
+        if (!heartbeatInFlight || nonce != heartbeatNonce)
             return;
         heartbeatInFlight = false;
         errorCount = 0;

@@ -18,16 +18,20 @@ internal sealed partial class SctpAssociation
     private readonly SendQueue sendQueue;
     private readonly InFlightQueue inFlight;
     private readonly ReceiveTracker tracker = new();
-    private readonly Reassembly reassembly;
+    private Reassembly reassembly;
     private readonly StreamReset streamReset;
     private readonly RtoEstimator rto;
     private readonly ICongestionController congestion;
+    private readonly Pacer pacer;
+    private readonly PathMtu pathMtu;
     private readonly StateCookie stateCookie;
     private readonly uint localTag;
     private readonly uint localInitialTsn;
     private readonly Queue<byte[]> replies = new();
     private uint peerTag;
     private bool hasEnded;
+    private bool omitsChecksum;
+    private bool interleaves;
     private int errorCount;
     private long packetsSent;
     private long packetsReceived;
@@ -39,22 +43,29 @@ internal sealed partial class SctpAssociation
         this.sink = sink;
         sendQueue = new SendQueue(options.SendBufferSize);
         inFlight = new InFlightQueue(sendQueue);
-        reassembly = new Reassembly(options.MaxMessageSize, sink);
-        streamReset = new StreamReset(sendQueue, reassembly, sink);
+        reassembly = new SequentialReassembly(options.MaxMessageSize, sink);
+        streamReset = new StreamReset(sendQueue, sink);
         rto = new RtoEstimator(options);
-        congestion = options.CongestionController(options);
+        congestion = options.CongestionControl == CongestionControl.Bbr
+            ? new BbrCongestionController(options.BasePacketSize, options.InitialWindowPackets)
+            : new CubicCongestionController(options.BasePacketSize, options.InitialWindowPackets);
+        pacer = new Pacer(options.BasePacketSize);
+        pathMtu = new PathMtu(options.BasePacketSize, options.MaxPacketSize);
         stateCookie = new StateCookie(options.NextRandom);
         // A window smaller than a message could never take it.
-        receiveCapacity = Math.Max(options.ReceiveBufferSize, options.MaxMessageSize + Reassembly.MessageOverhead);
+        receiveWindow = new ReceiveWindow(Math.Max(options.ReceiveBufferSize, options.MaxMessageSize + Reassembly.MessageOverhead), options.MaxReceiveBufferSize);
         do
             localTag = options.NextRandom();
         while (localTag == 0);
         localInitialTsn = options.NextRandom();
         inFlight.Start(localInitialTsn);
-        announcedWindow = receiveCapacity;
+        announcedWindow = receiveWindow.Capacity;
     }
 
     public SctpAssociationState State { get; private set; }
+
+    /// <summary>Whether messages are interleaved; before the end of the handshake, whether they may be.</summary>
+    private bool CanBeInterleaved => interleaves || State == SctpAssociationState.CookieEchoed && options.Interleaving && peerInit.SupportsInterleaving;
 
     /// <summary>Outgoing streams the peer accepts; known once established.</summary>
     public ushort OutboundStreamCount { get; private set; } = MaxStreams;
@@ -70,10 +81,14 @@ internal sealed partial class SctpAssociation
         RoundTripTime = rto.HasSample ? TimeSpan.FromTicks(rto.SmoothedRtt) : null,
         CongestionWindow = congestion.Window,
         PeerReceiveWindow = peerWindow,
+        PacketSize = pathMtu.PacketSize,
         BytesInFlight = inFlight.UnacknowledgedBytes,
         ReceiveBufferUsed = reassembly.HeldBytes,
         SendBufferUsed = sendQueue.BufferedBytes,
     };
+
+    /// <summary>Bytes that the destination of <see cref="TryWritePacket"/> must have.</summary>
+    private int LargestPacket => Math.Max(options.BasePacketSize, options.MaxPacketSize);
 
     private bool CanReceiveData => State is SctpAssociationState.Established or SctpAssociationState.ShutdownPending
         or SctpAssociationState.ShutdownSent;
@@ -113,7 +128,7 @@ internal sealed partial class SctpAssociation
     public bool Release(int messages, long bytes)
     {
         reassembly.Release(messages, bytes);
-        if (sackDue || !CanReceiveData || ReceiveWindow - announcedWindow < Math.Max(receiveCapacity / 4, 2 * options.MaxPacketSize))
+        if (sackDue || !CanReceiveData || OpenWindow - announcedWindow < Math.Max(receiveWindow.Capacity / 4, 2 * options.BasePacketSize))
             return false;
         sackDue = true;
         return true;
@@ -126,7 +141,7 @@ internal sealed partial class SctpAssociation
         if (hasEnded || packet.Length < SctpPacketWriter.HeaderLength + TlvReader.HeaderLength
             || BinaryPrimitives.ReadUInt16BigEndian(packet) != options.Port
             || BinaryPrimitives.ReadUInt16BigEndian(packet[2..]) != options.Port
-            || !Crc32c.VerifyPacket(packet))
+            || !IsIntact(packet))
         {
             packetsDiscarded++;
             return;
@@ -148,6 +163,15 @@ internal sealed partial class SctpAssociation
         if (packetHasData && !hasEnded)
             AfterDataPacket(now.Ticks);
         AfterProgress();
+    }
+
+    /// <summary>This side always accepts packets without a checksum, except those that a peer sends before it can know that (RFC 9653 §5.3).</summary>
+    private static bool IsIntact(ReadOnlySpan<byte> packet)
+    {
+        if (BinaryPrimitives.ReadUInt32LittleEndian(packet[8..]) == 0
+            && (SctpChunkType)packet[SctpPacketWriter.HeaderLength] is not (SctpChunkType.Init or SctpChunkType.CookieEcho))
+            return true;
+        return Crc32c.VerifyPacket(packet);
     }
 
     /// <summary>Follows the send buffer after it may have shrunk.</summary>
@@ -175,7 +199,9 @@ internal sealed partial class SctpAssociation
         switch (chunk.ChunkType)
         {
             case SctpChunkType.Data:
-                return HandleData(now, chunk.ChunkFlags, chunk.Value);
+                return HandleData(now, chunk.ChunkFlags, chunk.Value, interleaved: false);
+            case SctpChunkType.InterleavedData when CanBeInterleaved:
+                return HandleData(now, chunk.ChunkFlags, chunk.Value, interleaved: true);
             case SctpChunkType.Sack:
                 HandleSack(now, chunk.Value);
                 return true;
@@ -197,7 +223,10 @@ internal sealed partial class SctpAssociation
                 HandleHeartbeatAck(now, chunk.Value);
                 return true;
             case SctpChunkType.ForwardTsn:
-                HandleForwardTsn(now, chunk.Value);
+                HandleForwardTsn(chunk.Value, interleaved: false);
+                return true;
+            case SctpChunkType.InterleavedForwardTsn when CanBeInterleaved:
+                HandleForwardTsn(chunk.Value, interleaved: true);
                 return true;
             case SctpChunkType.Reconfig:
                 if (CanReceiveData || State == SctpAssociationState.ShutdownReceived)
@@ -257,7 +286,7 @@ internal sealed partial class SctpAssociation
     private void Reply(SctpChunkType type, ReadOnlySpan<byte> value)
     {
         var length = TlvReader.HeaderLength + value.Length;
-        if (replies.Count >= MaxQueuedReplies || length > options.MaxPacketSize - SctpPacketWriter.HeaderLength)
+        if (replies.Count >= MaxQueuedReplies || length > options.BasePacketSize - SctpPacketWriter.HeaderLength)
             return;
         var chunk = new byte[length];
         chunk[0] = (byte)type;

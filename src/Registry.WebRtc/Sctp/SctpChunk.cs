@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Registry.WebRtc.Sctp;
 
-/// <summary>Chunk types (RFC 9260 §3.2, RFC 6525 §3, RFC 3758 §3.2).</summary>
+/// <summary>Chunk types (RFC 9260 §3.2, RFC 6525 §3, RFC 3758 §3.2, RFC 4820 §3).</summary>
 internal enum SctpChunkType : byte
 {
     Data = 0,
@@ -18,8 +18,14 @@ internal enum SctpChunkType : byte
     CookieEcho = 10,
     CookieAck = 11,
     ShutdownComplete = 14,
+    /// <summary>RFC 8260 §2.1.</summary>
+    InterleavedData = 64,
     Reconfig = 130,
+    /// <summary>RFC 4820.</summary>
+    Pad = 132,
     ForwardTsn = 192,
+    /// <summary>RFC 8260 §2.3.1.</summary>
+    InterleavedForwardTsn = 194,
 }
 
 /// <summary>Error causes (RFC 9260 §3.3.10).</summary>
@@ -75,21 +81,31 @@ internal ref struct TlvReader(ReadOnlySpan<byte> data)
     }
 }
 
-/// <summary>A DATA chunk (RFC 9260 §3.3.1).</summary>
+/// <summary>A DATA chunk (RFC 9260 §3.3.1) or an I-DATA chunk (RFC 8260 §2.1).</summary>
 internal readonly ref struct DataChunk
 {
     public const int HeaderLength = 16;
+    public const int InterleavedHeaderLength = 20;
     public const byte EndFlag = 1;
     public const byte BeginFlag = 2;
     public const byte UnorderedFlag = 4;
     public const byte ImmediateFlag = 8;
 
-    private DataChunk(byte flags, ReadOnlySpan<byte> value)
+    private DataChunk(byte flags, ReadOnlySpan<byte> value, bool interleaved)
     {
         Flags = flags;
         Tsn = BinaryPrimitives.ReadUInt32BigEndian(value);
         StreamId = BinaryPrimitives.ReadUInt16BigEndian(value[4..]);
-        Ssn = BinaryPrimitives.ReadUInt16BigEndian(value[6..]);
+        if (interleaved)
+        {
+            Sequence = BinaryPrimitives.ReadUInt32BigEndian(value[8..]);
+            // The first fragment names the protocol in the place where the others have their number.
+            var number = BinaryPrimitives.ReadUInt32BigEndian(value[12..]);
+            (Ppid, Fragment) = Begins ? (number, 0u) : (0u, number);
+            Payload = value[16..];
+            return;
+        }
+        Sequence = BinaryPrimitives.ReadUInt16BigEndian(value[6..]);
         Ppid = BinaryPrimitives.ReadUInt32BigEndian(value[8..]);
         Payload = value[12..];
     }
@@ -97,7 +113,11 @@ internal readonly ref struct DataChunk
     public byte Flags { get; }
     public uint Tsn { get; }
     public ushort StreamId { get; }
-    public ushort Ssn { get; }
+    /// <summary>Stream sequence number, or message identifier of I-DATA.</summary>
+    public uint Sequence { get; }
+    public ushort Ssn => (ushort)Sequence;
+    /// <summary>Number of the fragment in its message, of I-DATA.</summary>
+    public uint Fragment { get; }
     public uint Ppid { get; }
     public ReadOnlySpan<byte> Payload { get; }
     public bool Begins => (Flags & BeginFlag) != 0;
@@ -105,14 +125,14 @@ internal readonly ref struct DataChunk
     public bool Unordered => (Flags & UnorderedFlag) != 0;
     public bool Immediate => (Flags & ImmediateFlag) != 0;
 
-    public static bool TryParse(byte flags, ReadOnlySpan<byte> value, out DataChunk chunk)
+    public static bool TryParse(byte flags, ReadOnlySpan<byte> value, bool interleaved, out DataChunk chunk)
     {
-        if (value.Length < HeaderLength - TlvReader.HeaderLength)
+        if (value.Length < (interleaved ? InterleavedHeaderLength : HeaderLength) - TlvReader.HeaderLength)
         {
             chunk = default;
             return false;
         }
-        chunk = new DataChunk(flags, value);
+        chunk = new DataChunk(flags, value, interleaved);
         return true;
     }
 }

@@ -11,14 +11,23 @@ internal sealed record SctpOptions
     /// <summary>SCTP port of both sides (a=sctp-port).</summary>
     public ushort Port { get; init; } = 5000;
 
-    /// <summary>Largest SCTP packet in bytes, a multiple of four: with DTLS (37), UDP (8) and IPv6 (40) it fits into 1,280 bytes, the least MTU of IPv6.</summary>
+    /// <summary>SCTP packets in bytes at first, a multiple of four: with DTLS (37), UDP (8) and IPv6 (40) it fits into 1,280 bytes, the least MTU of IPv6.</summary>
+    public int BasePacketSize { get; init; } = 1192;
+
+    /// <summary>Largest SCTP packet to try on the path, a multiple of four; at or below <see cref="BasePacketSize"/> none is tried.</summary>
     public int MaxPacketSize { get; init; } = 1192;
 
     /// <summary>Bytes that may wait in the send buffer, all streams together, before sending is refused.</summary>
     public int SendBufferSize { get; init; } = 1024 * 1024;
 
-    /// <summary>Receive window: bytes received and not yet taken by the application, all streams together.</summary>
+    /// <summary>Receive window at first: bytes received and not yet taken by the application, all streams together.</summary>
     public int ReceiveBufferSize { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>What the receive window may grow to where rate and round trip ask for it; at or below <see cref="ReceiveBufferSize"/> it stays as it is.</summary>
+    public int MaxReceiveBufferSize { get; init; }
+
+    /// <summary>Most user bytes in flight, whatever the congestion window and the peer's receive window allow.</summary>
+    public int MaxBytesInFlight { get; init; } = 16 * 1024 * 1024;
 
     /// <summary>Largest message accepted from the peer.</summary>
     public int MaxMessageSize { get; init; } = 256 * 1024;
@@ -53,9 +62,11 @@ internal sealed record SctpOptions
     /// <summary>Initial congestion window in packets (RFC 6928).</summary>
     public int InitialWindowPackets { get; init; } = 10;
 
-    /// <summary>Makes the congestion controller of an association.</summary>
-    public Func<SctpOptions, ICongestionController> CongestionController { get; init; } =
-        options => new CubicCongestionController(options.MaxPacketSize, options.InitialWindowPackets);
+    /// <summary>Whether messages of different streams may be interleaved, if the peer agrees (RFC 8260).</summary>
+    public bool Interleaving { get; init; }
+
+    /// <summary>The congestion controller.</summary>
+    public CongestionControl CongestionControl { get; init; } = CongestionControl.Bbr;
 
     /// <summary>Source of tags, initial TSN and cookie secret; unpredictable in production, seeded in tests.</summary>
     public Func<uint> NextRandom { get; init; } = SecureRandom;

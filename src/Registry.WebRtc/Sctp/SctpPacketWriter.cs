@@ -47,10 +47,13 @@ internal ref struct SctpPacketWriter
         Length += padded;
     }
 
-    /// <summary>Fills in the checksum and returns the packet's length.</summary>
-    public readonly int Complete()
+    /// <summary>Fills in the checksum, or leaves it out (RFC 9653), and returns the packet's length.</summary>
+    public readonly int Complete(bool omitChecksum = false)
     {
-        Crc32c.WritePacket(buffer[..Length]);
+        if (omitChecksum)
+            buffer[8..HeaderLength].Clear();
+        else
+            Crc32c.WritePacket(buffer[..Length]);
         return Length;
     }
 }

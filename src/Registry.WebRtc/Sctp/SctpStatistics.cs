@@ -15,6 +15,8 @@ internal readonly record struct SctpStatistics
     public TimeSpan? RoundTripTime { get; init; }
     public long CongestionWindow { get; init; }
     public long PeerReceiveWindow { get; init; }
+    /// <summary>Largest packet known to arrive, in bytes of SCTP.</summary>
+    public int PacketSize { get; init; }
     /// <summary>User bytes in flight.</summary>
     public long BytesInFlight { get; init; }
     /// <summary>Bytes of the receive window in use, with the overhead charged per message.</summary>

@@ -1,24 +1,38 @@
+using System.Diagnostics.CodeAnalysis;
 using Registry.WebRtc.Net;
 
 
 namespace Registry.WebRtc.Sctp;
 
 /// <summary>
-/// The send buffer: messages per stream that wait for a TSN, handed out by message in turn over the streams. A message is
-/// finished before the next begins, since fragments must have consecutive TSNs (RFC 9260 §6.9).
+/// The send buffer: messages per stream that wait for a TSN, handed out in turn over the streams. Without interleaving a message is
+/// finished before the next begins, since fragments must have consecutive TSNs (RFC 9260 §6.9); with it the turns go by fragment.
 /// </summary>
 internal sealed class SendQueue(int capacity)
 {
     /// <summary>Charged per message besides its bytes, so that tiny messages are bounded too.</summary>
     private const int MessageOverhead = 128;
     private const int MaxFreeMessages = 256;
+
+    /// <summary>A message up to this fits into one packet of any size.</summary>
+    private const int ShortMessage = 1024;
+
+    /// <summary>Long messages under way at a time: a receiver must hold all of them until they are complete.</summary>
+    private const int MaxLongStarted = 4;
+
     private readonly Dictionary<ushort, OutboundStream> streams = [];
     private readonly Queue<OutboundStream> waiting = new();
     private readonly Stack<OutboundMessage> free = new();
+    private readonly Queue<OutboundStream> held = new();
     private OutboundStream? current;
+    private int longStarted;
     private OutboundStream? lastUsed;
     private long chargedBytes;
+    private long waitingBytes;
     private bool refused;
+
+    /// <summary>Whether fragments of different messages may alternate (RFC 8260).</summary>
+    public bool Interleaves { get; set; }
 
     /// <summary>User bytes accepted and not yet acknowledged.</summary>
     public long BufferedBytes { get; private set; }
@@ -32,17 +46,25 @@ internal sealed class SendQueue(int capacity)
 
     public bool IsEmpty => BufferedMessages == 0;
 
+    /// <summary>
+    /// Set while the path takes more than the buffer holds: what is in flight, which the windows bound, does not count then, or the
+    /// buffer and not the path would set the pace.
+    /// </summary>
+    public bool IsPathWide { get; set; }
+
+    private long OccupiedBytes => IsPathWide ? waitingBytes : chargedBytes;
+
     /// <summary>True once after sending was refused and the buffer has since drained to half.</summary>
     public bool TakeBufferLow()
     {
-        if (!refused || chargedBytes > capacity / 2)
+        if (!refused || OccupiedBytes > capacity / 2)
             return false;
         refused = false;
         return true;
     }
 
     /// <summary>Whether nothing waits behind the message from <see cref="Peek"/>.</summary>
-    public bool IsLastWaiting(OutboundMessage message) => waiting.Count == 0 && message.Next is null;
+    public bool IsLastWaiting(OutboundMessage message) => waiting.Count == 0 && held.Count == 0 && message.Next is null;
 
     public OutboundStream GetStream(ushort id)
     {
@@ -67,7 +89,7 @@ internal sealed class SendQueue(int capacity)
     /// <summary>Copies a message into the buffer; false when there is no room. An empty buffer takes a message of any size.</summary>
     public bool TryEnqueue(long now, OutboundStream stream, uint ppid, ReadOnlySpan<byte> payload, in SendParameters parameters, bool control)
     {
-        if (!control && chargedBytes > 0 && chargedBytes + payload.Length + MessageOverhead > capacity)
+        if (!control && OccupiedBytes > 0 && OccupiedBytes + payload.Length + MessageOverhead > capacity)
         {
             refused = true;
             return false;
@@ -82,9 +104,10 @@ internal sealed class SendQueue(int capacity)
         message.MaxRetransmits = parameters.MaxRetransmits ?? -1;
         message.Expires = parameters.Lifetime is { } lifetime ? now + lifetime.Ticks : long.MaxValue;
         Charge(message, 1, payload.Length);
-        if (stream.First is null && stream != current)
-            waiting.Enqueue(stream);
+        waitingBytes += payload.Length + MessageOverhead;
         stream.Append(message);
+        if (stream != current)
+            PutInLine(stream);
         return true;
     }
 
@@ -93,13 +116,14 @@ internal sealed class SendQueue(int capacity)
     {
         while (true)
         {
-            if (current is null && !waiting.TryDequeue(out current))
+            if (current is null && !TryTakeTurn(out current))
                 return null;
             var message = current.First!;
             if (message.IsStarted || now < message.Expires)
                 return message;
             MessagesAbandoned++;
-            FinishCurrent();
+            waitingBytes -= message.Length;
+            Finish(current, isStarted: false);
             Release(message, message.Length);
         }
     }
@@ -107,11 +131,19 @@ internal sealed class SendQueue(int capacity)
     /// <summary>Notes that a fragment of the message from <see cref="Peek"/> was sent.</summary>
     public void Advance(OutboundMessage message, int bytes)
     {
-        if (!message.IsStarted && !message.Unordered)
-            message.Ssn = message.Stream.NextSsn++;
+        if (!message.IsStarted)
+            Start(message);
         message.Sent += bytes;
+        waitingBytes -= bytes;
         if (message.Sent == message.Length)
+        {
             FinishCurrent();
+        }
+        else if (Interleaves)
+        {
+            PutInLine(current!);
+            current = null;
+        }
     }
 
     /// <summary>Gives up what was not sent of a message that is begun.</summary>
@@ -120,7 +152,8 @@ internal sealed class SendQueue(int capacity)
         var unsent = message.Length - message.Sent;
         message.Length = message.Sent;
         ReleaseBytes(message.Stream, unsent);
-        FinishCurrent();
+        waitingBytes -= unsent;
+        Finish(message.Stream, isStarted: true);
     }
 
     /// <summary>Takes acknowledged or skipped bytes out of the buffer.</summary>
@@ -147,6 +180,7 @@ internal sealed class SendQueue(int capacity)
         message.Stream = null!;
         message.Next = null;
         message.Sent = 0;
+        message.Fragments = 0;
         message.Abandoned = false;
         free.Push(message);
     }
@@ -159,12 +193,58 @@ internal sealed class SendQueue(int capacity)
         ReleaseBytes(message.Stream, -bytes);
     }
 
-    private void FinishCurrent()
+    private static bool IsLong(OutboundMessage message) => message.Length > ShortMessage;
+
+    private void Start(OutboundMessage message)
     {
-        var stream = current!;
+        if (Interleaves && message.Unordered)
+            message.Sequence = message.Stream.NextUnordered++;
+        else if (!message.Unordered)
+            message.Sequence = message.Stream.NextSequence++;
+        if (IsLong(message))
+            longStarted++;
+    }
+
+    private void PutInLine(OutboundStream stream)
+    {
+        if (stream.IsWaiting)
+            return;
+        stream.IsWaiting = true;
+        waiting.Enqueue(stream);
+    }
+
+    /// <summary>The stream whose turn it is. A long message waits aside while enough others are begun.</summary>
+    private bool TryTakeTurn([NotNullWhen(true)] out OutboundStream? stream)
+    {
+        while (waiting.TryDequeue(out stream))
+        {
+            if (stream.First is { IsStarted: false } first && longStarted >= MaxLongStarted && IsLong(first))
+            {
+                held.Enqueue(stream);
+                continue;
+            }
+            stream.IsWaiting = false;
+            if (stream.First is not null)
+                return true;
+        }
+        return false;
+    }
+
+    private void FinishCurrent() => Finish(current!, isStarted: true);
+
+    /// <summary>Goes on to the next message of a stream, whose first was sent or given up.</summary>
+    private void Finish(OutboundStream stream, bool isStarted)
+    {
+        waitingBytes -= MessageOverhead;
+        if (isStarted && IsLong(stream.First!) && longStarted-- == MaxLongStarted)
+        {
+            while (held.TryDequeue(out var next))
+                waiting.Enqueue(next);
+        }
         stream.RemoveFirst();
+        if (stream == current)
+            current = null;
         if (stream.First is not null)
-            waiting.Enqueue(stream);
-        current = null;
+            PutInLine(stream);
     }
 }

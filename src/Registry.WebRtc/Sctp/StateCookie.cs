@@ -7,9 +7,11 @@ namespace Registry.WebRtc.Sctp;
 internal sealed class StateCookie
 {
     public const int Length = ContentLength + HMACSHA256.HashSizeInBytes;
-    private const int ContentLength = 32;
+    private const int ContentLength = 36;
     private const byte ForwardTsnFlag = 1;
     private const byte ReconfigFlag = 2;
+    private const byte ZeroChecksumFlag = 4;
+    private const byte InterleavingFlag = 8;
     private readonly byte[] secret = new byte[32];
 
     public StateCookie(Func<uint> nextRandom)
@@ -27,7 +29,10 @@ internal sealed class StateCookie
         BinaryPrimitives.WriteUInt32BigEndian(cookie[20..], peer.ReceiveWindow);
         BinaryPrimitives.WriteUInt16BigEndian(cookie[24..], peer.OutboundStreams);
         BinaryPrimitives.WriteUInt16BigEndian(cookie[26..], peer.InboundStreams);
-        BinaryPrimitives.WriteUInt32BigEndian(cookie[28..], (peer.SupportsForwardTsn ? ForwardTsnFlag : 0u) | (peer.SupportsReconfig ? ReconfigFlag : 0u));
+        var flags = (peer.SupportsForwardTsn ? ForwardTsnFlag : 0u) | (peer.SupportsReconfig ? ReconfigFlag : 0u) | (peer.AcceptsZeroChecksum ? ZeroChecksumFlag : 0u)
+            | (peer.SupportsInterleaving ? InterleavingFlag : 0u);
+        BinaryPrimitives.WriteUInt32BigEndian(cookie[28..], flags);
+        BinaryPrimitives.WriteUInt32BigEndian(cookie[32..], peer.LargestPacket);
         HMACSHA256.HashData(secret, cookie[..ContentLength], cookie[ContentLength..]);
     }
 
@@ -53,8 +58,11 @@ internal sealed class StateCookie
             ReceiveWindow = BinaryPrimitives.ReadUInt32BigEndian(cookie[20..]),
             OutboundStreams = BinaryPrimitives.ReadUInt16BigEndian(cookie[24..]),
             InboundStreams = BinaryPrimitives.ReadUInt16BigEndian(cookie[26..]),
+            LargestPacket = BinaryPrimitives.ReadUInt32BigEndian(cookie[32..]),
             SupportsForwardTsn = (flags & ForwardTsnFlag) != 0,
             SupportsReconfig = (flags & ReconfigFlag) != 0,
+            AcceptsZeroChecksum = (flags & ZeroChecksumFlag) != 0,
+            SupportsInterleaving = (flags & InterleavingFlag) != 0,
         };
         return true;
     }

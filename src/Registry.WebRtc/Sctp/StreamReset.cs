@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Registry.WebRtc.Sctp;
 
 /// <summary>Stream reconfiguration (RFC 6525): resets of outgoing streams, and answers to the peer's.</summary>
-internal sealed class StreamReset(SendQueue sendQueue, Reassembly reassembly, ISctpAssociationSink sink)
+internal sealed class StreamReset(SendQueue sendQueue, ISctpAssociationSink sink)
 {
     private const ushort OutgoingResetRequest = 13;
     private const ushort IncomingResetRequest = 14;
@@ -17,6 +17,7 @@ internal sealed class StreamReset(SendQueue sendQueue, Reassembly reassembly, IS
     private const int ResponseLength = 12;
 
     private readonly List<(ushort Id, OutboundStream? Stream)> requested = [];
+    private Reassembly? reassembly;
     private readonly List<(uint Sequence, ResetResult Result)> responses = [];
     private uint nextSequence;
     private uint requestLastTsn;
@@ -49,8 +50,9 @@ internal sealed class StreamReset(SendQueue sendQueue, Reassembly reassembly, IS
     /// <summary>A peer that cannot reset streams counts as having done so.</summary>
     public bool PeerSupportsReconfig { get; private set; }
 
-    public void Start(uint localInitialTsn, uint peerInitialTsn, bool peerSupportsReconfig)
+    public void Start(uint localInitialTsn, uint peerInitialTsn, bool peerSupportsReconfig, Reassembly incoming)
     {
+        reassembly = incoming;
         PeerSupportsReconfig = peerSupportsReconfig;
         nextSequence = localInitialTsn;
         expectedSequence = peerInitialTsn;
@@ -184,9 +186,9 @@ internal sealed class StreamReset(SendQueue sendQueue, Reassembly reassembly, IS
     private void Perform(ushort[] streamIds)
     {
         if (streamIds.Length == 0)
-            reassembly.ResetAllStreams();
+            reassembly!.ResetAllStreams();
         foreach (var id in streamIds)
-            reassembly.ResetStream(id);
+            reassembly!.ResetStream(id);
         sink.OnIncomingStreamsReset(streamIds);
     }
 

@@ -72,12 +72,19 @@ internal sealed class DataChannelPeer(DataChannelAssociation association, Transp
 /// <summary>Two associations on one simulated network.</summary>
 internal sealed class DataChannelPair
 {
-    private static readonly TransportAddress clientAddress = TransportAddress.From(new IPEndPoint(IPAddress.Parse("192.0.2.1"), 1));
-    private static readonly TransportAddress serverAddress = TransportAddress.From(new IPEndPoint(IPAddress.Parse("192.0.2.2"), 2));
+    private static readonly IPAddress clients = IPAddress.Parse("192.0.2.1");
+    private static readonly IPAddress servers = IPAddress.Parse("192.0.2.2");
 
     public DataChannelPair(NetworkConditions? conditions = null, int seed = 1, SctpOptions? clientOptions = null, SctpOptions? serverOptions = null)
+        : this(new SimulatedNetwork(seed, conditions ?? NetworkConditions.Perfect), 1, seed, clientOptions, serverOptions)
     {
-        Network = new SimulatedNetwork(seed, conditions ?? NetworkConditions.Perfect);
+    }
+
+    /// <summary>One of several pairs on a network, told apart by their numbers.</summary>
+    public DataChannelPair(SimulatedNetwork network, int number, int seed, SctpOptions? clientOptions = null, SctpOptions? serverOptions = null)
+    {
+        Network = network;
+        var (clientAddress, serverAddress) = (TransportAddress.From(clients, number), TransportAddress.From(servers, number));
         Client = new DataChannelPeer(new DataChannelAssociation(Seeded(clientOptions, 2 * seed), isDtlsClient: true), serverAddress);
         Server = new DataChannelPeer(new DataChannelAssociation(Seeded(serverOptions ?? clientOptions, 2 * seed + 1), isDtlsClient: false), clientAddress);
         Network.Attach(clientAddress, Client);
@@ -92,7 +99,7 @@ internal sealed class DataChannelPair
 
     public TimeSpan Now => Network.Now;
 
-    public static bool IsFromClient(TransportAddress source) => source == clientAddress;
+    public static bool IsFromClient(TransportAddress source) => source == TransportAddress.From(clients, source.Port);
 
     /// <summary>Both sides start at once and become established.</summary>
     public static DataChannelPair Connected(NetworkConditions? conditions = null, int seed = 1, SctpOptions? clientOptions = null, SctpOptions? serverOptions = null)

@@ -15,6 +15,12 @@ internal sealed record NetworkConditions
 
     public double Duplication { get; init; }
 
+    /// <summary>What each link carries, in bytes a second; 0 for no limit. DTLS, UDP and IP count with 65 bytes a datagram.</summary>
+    public double Rate { get; init; }
+
+    /// <summary>How long a datagram may wait for its turn on a link; what would wait longer is dropped.</summary>
+    public TimeSpan Queue { get; init; } = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Share of datagrams that are held back and so overtaken.</summary>
     public double Reordering { get; init; }
 
@@ -41,11 +47,13 @@ internal delegate bool DatagramFilter(TimeSpan now, TransportAddress source, Rea
 /// <summary>An in-memory network in virtual time. The same seed gives the same run.</summary>
 internal sealed class SimulatedNetwork(int seed, NetworkConditions conditions)
 {
-    private const int MaxDatagram = 2048;
+    private const int MaxDatagram = 65536;
+    private const int Overhead = 65;
     private readonly Random random = new(seed);
     private readonly List<(TransportAddress Address, ISimulatedEndpoint Endpoint)> endpoints = [];
     private readonly PriorityQueue<Datagram, (long At, long Order)> underway = new();
     private readonly byte[] buffer = new byte[MaxDatagram];
+    private readonly Dictionary<int, TimeSpan> linkFree = [];
     private long order;
 
     public TimeSpan Now { get; private set; }
@@ -56,6 +64,9 @@ internal sealed class SimulatedNetwork(int seed, NetworkConditions conditions)
     public DatagramFilter? Drop { get; set; }
 
     public long Delivered { get; private set; }
+
+    /// <summary>Which link a datagram of this source takes; each source has one of its own unless told otherwise.</summary>
+    public Func<TransportAddress, int> Link { get; set; } = static source => source.GetHashCode();
 
     public void Attach(TransportAddress address, ISimulatedEndpoint endpoint) => endpoints.Add((address, endpoint));
 
@@ -146,12 +157,29 @@ internal sealed class SimulatedNetwork(int seed, NetworkConditions conditions)
 
     private void Enqueue(TransportAddress source, TransportAddress destination, ReadOnlySpan<byte> bytes)
     {
-        var at = (Now + Conditions.Delay).Ticks;
+        if (!TryPass(source, bytes.Length, out var passed))
+            return;
+        var at = (passed + Conditions.Delay).Ticks;
         if (Happens(Conditions.Reordering))
             at += random.NextInt64(Conditions.ReorderingDelay.Ticks);
         var copy = ArrayPool<byte>.Shared.Rent(bytes.Length);
         bytes.CopyTo(copy);
         underway.Enqueue(new Datagram(source, destination, copy, bytes.Length), (at, order++));
+    }
+
+    /// <summary>The bottleneck: one datagram after the other, a bounded queue before it.</summary>
+    private bool TryPass(TransportAddress source, int length, out TimeSpan passed)
+    {
+        passed = Now;
+        if (Conditions.Rate == 0)
+            return true;
+        var link = Link(source);
+        var free = linkFree.GetValueOrDefault(link);
+        var starts = free > Now ? free : Now;
+        if (starts - Now > Conditions.Queue)
+            return false;
+        linkFree[link] = passed = starts + TimeSpan.FromSeconds((length + Overhead) / Conditions.Rate);
+        return true;
     }
 
     private bool Happens(double probability) => probability > 0 && random.NextDouble() < probability;

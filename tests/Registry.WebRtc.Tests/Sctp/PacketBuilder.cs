@@ -20,6 +20,10 @@ internal sealed class PacketBuilder(uint tag)
     public PacketBuilder Data(uint tsn, ushort stream, ushort ssn, byte flags, uint ppid, params byte[] payload) =>
         Chunk(0, flags, [.. U32(tsn), .. U16(stream), .. U16(ssn), .. U32(ppid), .. payload]);
 
+    /// <summary>I-DATA; the number is the protocol of a first fragment and else the fragment's.</summary>
+    public PacketBuilder InterleavedData(uint tsn, ushort stream, uint message, byte flags, uint number, params byte[] payload) =>
+        Chunk(64, flags, [.. U32(tsn), .. U16(stream), 0, 0, .. U32(message), .. U32(number), .. payload]);
+
     public byte[] Build()
     {
         var packet = bytes.ToArray();
@@ -47,7 +51,7 @@ internal sealed class ScriptedPeer
 {
     public const uint PeerTag = 0xCAFE;
     public const uint PeerInitialTsn = 1000;
-    private readonly byte[] buffer = new byte[1200];
+    private readonly byte[] buffer = new byte[8192];
 
     public ScriptedPeer(SctpOptions? options = null, bool isDtlsClient = true)
     {
@@ -62,6 +66,9 @@ internal sealed class ScriptedPeer
 
     public TimeSpan Now { get; set; }
 
+    /// <summary>Whether this peer's INIT said that packets need no checksum.</summary>
+    public bool AcceptsZeroChecksum { get; init; }
+
     public uint LocalTag { get; }
 
     public uint LocalInitialTsn { get; }
@@ -72,10 +79,13 @@ internal sealed class ScriptedPeer
     /// <summary>Forward TSN and reconfiguration, as browsers announce them.</summary>
     public static readonly byte[] Extensions = [0xC0, 0, 0, 4, 0x80, 8, 0, 6, 130, 192, 0, 0];
 
-    public static ScriptedPeer Established(SctpOptions? options = null, bool isDtlsClient = true)
+    /// <summary>The same with interleaving.</summary>
+    public static readonly byte[] Interleaving = [0xC0, 0, 0, 4, 0x80, 8, 0, 8, 130, 192, 64, 194];
+
+    public static ScriptedPeer Established(SctpOptions? options = null, bool isDtlsClient = true, byte[]? extensions = null)
     {
         var peer = new ScriptedPeer(options, isDtlsClient);
-        peer.Send(new PacketBuilder(peer.LocalTag).Chunk(2, 0, InitValue(PeerTag, [0, 7, 0, 8, 1, 2, 3, 4, .. Extensions])));
+        peer.Send(new PacketBuilder(peer.LocalTag).Chunk(2, 0, InitValue(PeerTag, [0, 7, 0, 8, 1, 2, 3, 4, .. extensions ?? Extensions])));
         peer.ReadPacket()[12].ShouldBe((byte)SctpChunkType.CookieEcho);
         peer.Send(new PacketBuilder(peer.LocalTag).Chunk(11, 0));
         peer.Association.TryReadEvent(out var e).ShouldBeTrue();
@@ -99,7 +109,8 @@ internal sealed class ScriptedPeer
         var chunks = new List<byte[]>();
         while (Association.TryWritePacket(Now, buffer, out var written))
         {
-            Crc32c.VerifyPacket(buffer.AsSpan(0, written)).ShouldBeTrue();
+            var omitted = AcceptsZeroChecksum && BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(8)) == 0;
+            (omitted || Crc32c.VerifyPacket(buffer.AsSpan(0, written))).ShouldBeTrue();
             var reader = new TlvReader(buffer.AsSpan(12, written - 12));
             while (reader.TryRead())
                 chunks.Add(reader.Item.ToArray());

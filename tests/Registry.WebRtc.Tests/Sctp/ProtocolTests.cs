@@ -261,6 +261,48 @@ public sealed class ProtocolTests
         again.ShouldContain(first + 2);
     }
 
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(2, false)]
+    public void Packets_have_no_checksum_where_the_peer_accepts_that_because_of_DTLS(byte method, bool omitted)
+    {
+        var peer = new ScriptedPeer();
+        peer.Send(new PacketBuilder(peer.LocalTag).Chunk(2, 0, ScriptedPeer.InitValue(ScriptedPeer.PeerTag, [0, 7, 0, 8, 1, 2, 3, 4, 0x80, 1, 0, 8, 0, 0, 0, method])));
+        var echo = peer.ReadPacket();
+        echo[12].ShouldBe((byte)SctpChunkType.CookieEcho);
+        Crc32c.VerifyPacket(echo).ShouldBeTrue("COOKIE ECHO always has one");
+        peer.Send(peer.Packet().Chunk(11, 0));
+        peer.Send(peer.Packet().Data(1000, 1, 0, WholeMessage | 8, 53, 1));
+        BinaryPrimitives.ReadUInt32BigEndian(peer.ReadPacket().AsSpan(8)).Equals(0u).ShouldBe(omitted);
+        peer.Association.Abort(default, "enough");
+        Crc32c.VerifyPacket(peer.ReadPacket()).ShouldBeTrue("ABORT has one");
+    }
+
+    [Fact]
+    public void Packets_without_a_checksum_are_taken_except_those_of_the_handshake()
+    {
+        var peer = new ScriptedPeer();
+        peer.Association.HandlePacket(default, WithoutChecksum(new PacketBuilder(0).Chunk(1, 0, ScriptedPeer.InitValue())));
+        peer.ReadChunks().ShouldBeEmpty("INIT needs one");
+        peer.Send(new PacketBuilder(0).Chunk(1, 0, ScriptedPeer.InitValue()));
+        InitParameters.TryParse(peer.ReadChunk(SctpChunkType.InitAck).AsSpan(4), out var announced, out var cookie, out _).ShouldBeTrue();
+        announced.AcceptsZeroChecksum.ShouldBeTrue();
+        var echo = peer.Packet().Chunk(10, 0, cookie.ToArray());
+        peer.Association.HandlePacket(default, WithoutChecksum(echo));
+        peer.Association.State.ShouldBe(SctpAssociationState.CookieWait, "COOKIE ECHO needs one");
+        peer.Send(echo);
+        peer.ReadChunks();
+        peer.Association.HandlePacket(default, WithoutChecksum(peer.Packet().Data(1000, 1, 0, WholeMessage | 8, 53, 1)));
+        Sack(peer).ShouldBe("1000");
+    }
+
+    private static byte[] WithoutChecksum(PacketBuilder packet)
+    {
+        var bytes = packet.Build();
+        bytes.AsSpan(8, 4).Clear();
+        return bytes;
+    }
+
     private static string Sack(ScriptedPeer peer)
     {
         var sack = peer.ReadChunk(SctpChunkType.Sack).AsSpan(4);

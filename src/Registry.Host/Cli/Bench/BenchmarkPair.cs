@@ -17,7 +17,7 @@ internal sealed record RelayPorts(int PortA, int PortB)
 }
 
 /// <summary>Makes pairs of connections as a gateway and its clients do: one socket for all on one side, one each on the other.</summary>
-internal sealed class BenchmarkPairs(RelayPorts? relay) : IAsyncDisposable
+internal sealed class BenchmarkPairs(RelayPorts? relay, PeerConnectionConfiguration? configuration = null) : IAsyncDisposable
 {
     private readonly PeerConnectionFactory clients = PeerConnectionFactory.Create(new() { SocketPerConnection = true });
     private readonly PeerConnectionFactory gateway = PeerConnectionFactory.Create();
@@ -25,8 +25,8 @@ internal sealed class BenchmarkPairs(RelayPorts? relay) : IAsyncDisposable
     /// <summary>Connects a pair and returns when its channel is open on both sides.</summary>
     public async Task<BenchmarkPair> ConnectAsync()
     {
-        var client = clients.CreatePeerConnection();
-        var server = gateway.CreatePeerConnection();
+        var client = clients.CreatePeerConnection(configuration);
+        var server = gateway.CreatePeerConnection(configuration);
         var accepted = new TaskCompletionSource<IDataChannel>(TaskCreationOptions.RunContinuationsAsynchronously);
         server.DataChannelReceived += channel => accepted.TrySetResult(channel);
         client.IceCandidateFound += candidate => Trickle(server, candidate, relay?.PortA);

@@ -71,9 +71,9 @@ internal static class Benchmarks
     }
 
     /// <summary>One ordered reliable channel in one direction, until <paramref name="mebibytes"/> were sent or the time is over.</summary>
-    public static async Task<Dictionary<string, object?>> ThroughputAsync(int size, int mebibytes, TimeSpan limit, RelayPorts? relay)
+    public static async Task<Dictionary<string, object?>> ThroughputAsync(int size, int mebibytes, TimeSpan limit, RelayPorts? relay, CongestionControl control)
     {
-        await using var pairs = new BenchmarkPairs(relay);
+        await using var pairs = new BenchmarkPairs(relay, new() { CongestionControl = control });
         await using var pair = await pairs.ConnectAsync().WaitAsync(Patience);
         var message = new byte[size];
         Array.Fill(message, (byte)0x5a);
