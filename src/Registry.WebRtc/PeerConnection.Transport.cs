@@ -10,7 +10,8 @@ namespace Registry.WebRtc;
 /// <summary>The way of packets: inbox → ICE, DTLS, SCTP → socket, and the one timer.</summary>
 internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport, IThreadPoolWorkItem
 {
-    private const int InboxCapacity = 2048;
+    // Some 10 ms of a fast path: the thread pool comes back sooner than that unless the machine is overloaded.
+    private const int InboxCapacity = 2 * 1024 * 1024;
     private const int MaxDatagramToSend = 2048;
 
     // No protocol here sends more than an Ethernet frame carries; what is larger would only fill the inbox.
@@ -38,7 +39,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private readonly ITimer timer;
     private readonly HashSet<TransportAddress> learnedAddresses = [];
     private readonly Queue<StunTransactionId> announcedChecks = new();
-    private readonly List<Datagram> earlyRecords = [];
+    private readonly List<DatagramRun> earlyRecords = [];
     private TimeSpan timerDue = TimeSpan.MaxValue;
     private DtlsSession? dtls;
     private DataChannelAssociation? association;
@@ -50,9 +51,9 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private int requestedRuns;
     private volatile Path? livePath;
 
-    public void OnDatagram(ReadOnlySpan<byte> datagram, TransportAddress remote)
+    public void OnDatagrams(ReadOnlySpan<byte> datagrams, int segmentSize, TransportAddress remote)
     {
-        if (datagram.Length <= MaxDatagramToReceive && inbox.TryAdd(datagram, remote))
+        if (segmentSize is > 0 and <= MaxDatagramToReceive && inbox.TryAdd(datagrams, segmentSize, remote))
             Schedule();
     }
 
@@ -156,11 +157,10 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private void Process()
     {
         var now = Now;
-        for (var taken = 0; taken < MaxBatch && inbox.TryTake(out var datagram); taken++)
+        for (var taken = 0; taken < MaxBatch && inbox.TryTake(out var run);)
         {
-            packetsReceived++;
-            if (!Receive(now, datagram))
-                datagram.Return();
+            taken += Receive(now, run);
+            run.Return();
             if (released)
                 return;
         }
@@ -175,30 +175,36 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         Advance(now);
     }
 
-    /// <summary>Hands a datagram to its protocol by its first byte (RFC 7983 §7).</summary>
-    /// <returns>True when the datagram is kept for later.</returns>
-    private bool Receive(TimeSpan now, Datagram datagram)
+    /// <summary>Takes the datagrams of a run one by one.</summary>
+    /// <returns>How many there were.</returns>
+    private int Receive(TimeSpan now, DatagramRun run)
     {
-        if (datagram.Length == 0)
-            return false;
-        switch (datagram.Array[0])
+        var count = 0;
+        for (var rest = run.Span; !rest.IsEmpty && !released; count++)
+        {
+            var datagram = rest[..Math.Min(run.SegmentSize, rest.Length)];
+            rest = rest[datagram.Length..];
+            packetsReceived++;
+            Receive(now, datagram, run.Remote);
+        }
+        return count;
+    }
+
+    /// <summary>Hands a datagram to its protocol by its first byte (RFC 7983 §7).</summary>
+    private void Receive(TimeSpan now, Span<byte> datagram, TransportAddress remote)
+    {
+        switch (datagram[0])
         {
             case <= 3:
-                ice.HandleDatagram(now, datagram.Remote, datagram.Span);
+                ice.HandleDatagram(now, remote, datagram);
                 ApplyIceEvents(now);
-                return false;
-            case >= 20 and <= 63 when learnedAddresses.Contains(datagram.Remote):
+                break;
+            case >= 20 and <= 63 when learnedAddresses.Contains(remote):
                 if (dtls is not null)
-                {
-                    ReceiveRecords(now, datagram.Span);
-                    return false;
-                }
-                if (earlyRecords.Count >= MaxEarlyRecords)
-                    return false;
-                earlyRecords.Add(datagram);
-                return true;
-            default:
-                return false;
+                    ReceiveRecords(now, datagram);
+                else if (earlyRecords.Count < MaxEarlyRecords)
+                    earlyRecords.Add(DatagramRun.Copy(datagram, datagram.Length, remote));
+                break;
         }
     }
 
@@ -296,18 +302,29 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
 
     private void Flush(TimeSpan now)
     {
-        var buffer = BufferPool.Rent(MaxDatagramToSend);
-        while (ice.TryWriteDatagram(now, buffer, out var length, out var remote))
+        var buffer = BufferPool.Rent(DatagramBatch.BufferSize);
+        while (ice.TryWriteDatagram(now, buffer.AsSpan(0, MaxDatagramToSend), out var length, out var remote))
         {
             AnnounceCheck(buffer.AsSpan(0, length), remote);
             Send(buffer.AsSpan(0, length), remote);
         }
         if (association is not null && ice.SelectedRemote is { } selected)
-        {
-            while (association.TryWritePacket(now, buffer.AsSpan(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
-                Send(buffer.AsSpan(0, dtls!.Protect(buffer, length)), selected);
-        }
+            SendPackets(now, buffer, selected);
         BufferPool.Return(buffer);
+    }
+
+    private void SendPackets(TimeSpan now, Span<byte> buffer, TransportAddress remote)
+    {
+        var batch = new DatagramBatch(transport, buffer, remote);
+        while (true)
+        {
+            var record = batch.Reserve(SctpPacketSize + DtlsSession.RecordOverhead);
+            if (!association!.TryWritePacket(now, record.Slice(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
+                break;
+            batch.Add(dtls!.Protect(record, length));
+            packetsSent++;
+        }
+        batch.Send();
     }
 
     /// <summary>On a shared socket the answer from an address that is not this connection's yet is found by its transaction.</summary>
@@ -346,12 +363,11 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     {
         if (dtls is not { State: DtlsSessionState.Completed or DtlsSessionState.Established } || ice.SelectedRemote is not { } remote)
             return;
-        var buffer = BufferPool.Rent(MaxDatagramToSend);
+        var buffer = BufferPool.Rent(DatagramBatch.BufferSize);
         if (association is not null)
         {
             association.Abort(Now, "The peer connection was closed.");
-            while (association.TryWritePacket(Now, buffer.AsSpan(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
-                Send(buffer.AsSpan(0, dtls.Protect(buffer, length)), remote);
+            SendPackets(Now, buffer, remote);
         }
         if (dtls.WriteCloseNotify(buffer) is > 0 and var alert)
             Send(buffer.AsSpan(0, alert), remote);

@@ -133,7 +133,7 @@ internal sealed partial class PeerConnection : IPeerConnection
         while (announcedChecks.TryDequeue(out var transaction))
             factory.Demultiplexer.RemoveTransaction(transaction);
         livePath = null;
-        earlyRecords.ForEach(static datagram => datagram.Return());
+        earlyRecords.ForEach(static record => record.Return());
         earlyRecords.Clear();
         dtls?.Dispose();
         ice.Close();

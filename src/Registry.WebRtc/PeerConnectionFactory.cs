@@ -27,7 +27,13 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         logger = options.LoggerFactory.CreateLogger<PeerConnectionFactory>();
         startedAt = options.TimeProvider.GetTimestamp();
         Certificate = DtlsCertificate.Create(options.TimeProvider.GetUtcNow());
-        shared = transport ?? (options.SocketPerConnection ? null : CreateSocket(options.UdpPort));
+        if (transport is null && !options.SocketPerConnection)
+        {
+            var udp = OpenSocket();
+            UdpPort = udp.Bound.Port;
+            transport = CreateTransport(udp);
+        }
+        shared = transport;
         shared?.Start(new SharedReceiver(demultiplexer));
     }
 
@@ -42,7 +48,7 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     public int OpenConnections => connections.Count;
 
     /// <summary>The UDP port all connections share, or null when each has its own.</summary>
-    public int? UdpPort => (shared as UdpTransport)?.Port;
+    public int? UdpPort { get; }
 
     internal DtlsCertificate Certificate { get; }
 
@@ -57,7 +63,7 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     public IPeerConnection CreatePeerConnection(PeerConnectionConfiguration? configuration = null)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        var own = shared is null ? CreateSocket(options.UdpPort) : null;
+        var own = shared is null ? CreateTransport(OpenSocket()) : null;
         var connection = new PeerConnection(this, configuration ?? PeerConnectionConfiguration.Default, own ?? shared!, ownsTransport: own is not null, logger);
         connections.TryAdd(connection, 0);
         if (disposed)
@@ -82,11 +88,28 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
 
     internal void Remove(PeerConnection connection) => connections.TryRemove(connection, out _);
 
-    private UdpTransport CreateSocket(int port) => new(options.BindAddress, port, addresses, logger);
+    private UdpSocket OpenSocket() => new(options.BindAddress, options.UdpPort, addresses, logger);
+
+    private static IDatagramTransport CreateTransport(UdpSocket udp) =>
+        LinuxUdpTransport.IsSupported ? new LinuxUdpTransport(udp) : new UdpTransport(udp);
 
     private sealed class SharedReceiver(Demultiplexer<PeerConnection> demultiplexer) : IDatagramReceiver
     {
-        public void OnDatagram(ReadOnlySpan<byte> datagram, TransportAddress remote) =>
-            demultiplexer.Find(datagram, remote)?.OnDatagram(datagram, remote);
+        public void OnDatagrams(ReadOnlySpan<byte> datagrams, int segmentSize, TransportAddress remote)
+        {
+            while (!datagrams.IsEmpty)
+            {
+                var owner = FindFirst(datagrams, segmentSize, remote);
+                // Nearly always all of a run belongs to one; only checks name another.
+                var length = Math.Min(segmentSize, datagrams.Length);
+                while (length < datagrams.Length && ReferenceEquals(FindFirst(datagrams[length..], segmentSize, remote), owner))
+                    length = Math.Min(length + segmentSize, datagrams.Length);
+                owner?.OnDatagrams(datagrams[..length], segmentSize, remote);
+                datagrams = datagrams[length..];
+            }
+        }
+
+        private PeerConnection? FindFirst(ReadOnlySpan<byte> datagrams, int segmentSize, TransportAddress remote) =>
+            demultiplexer.Find(datagrams[..Math.Min(segmentSize, datagrams.Length)], remote);
     }
 }
