@@ -61,7 +61,7 @@ internal sealed partial class PeerConnection
                 throw new InvalidOperationException("Create a data channel before the offer: an offer without one has nothing to negotiate.");
             created = local is { Type: SdpType.Offer } previous
                 ? previous with { SessionVersion = previous.SessionVersion + 1 }
-                : SdpDescription.CreateOffer(ice.LocalCredentials, factory.Certificate.Fingerprint, configuration.MaxMessageSize);
+                : SdpDescription.CreateOffer(ice.LocalCredentials, certificate.Fingerprint, configuration.MaxMessageSize);
             return ValueTask.FromResult(new SessionDescription(SdpType.Offer, created.ToString()));
         }
     }
@@ -71,7 +71,7 @@ internal sealed partial class PeerConnection
         lock (gate)
         {
             Require(signalingState == SignalingState.HaveRemoteOffer, "create an answer");
-            created = remote!.CreateAnswer(ice.LocalCredentials, factory.Certificate.Fingerprint, configuration.MaxMessageSize);
+            created = remote!.CreateAnswer(ice.LocalCredentials, certificate.Fingerprint, configuration.MaxMessageSize);
             if (dtlsRole is { } role)
                 created = created with { Setup = role == DtlsRole.Client ? DtlsSetup.Active : DtlsSetup.Passive };
             return ValueTask.FromResult(new SessionDescription(SdpType.Answer, created.ToString()));

@@ -289,15 +289,17 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     {
         if (released || dtls is not null || dtlsRole is not { } role || ice.SelectedRemote is null)
             return;
-        dtls = new DtlsSession(factory.Certificate, role, remoteFingerprints, this, DtlsOptions.Default);
+        dtls = new DtlsSession(certificate, role, remoteFingerprints, this, DtlsOptions.Default.For(ice.RoundTripTime));
         dtls.Start();
-        foreach (var datagram in earlyRecords)
+        // A copy: a handshake that is refused releases the connection, and with it the list.
+        DatagramRun[] records = [.. earlyRecords];
+        earlyRecords.Clear();
+        foreach (var record in records)
         {
             if (!released)
-                ReceiveRecords(now, datagram.Span);
-            datagram.Return();
+                ReceiveRecords(now, record.Span);
+            record.Return();
         }
-        earlyRecords.Clear();
     }
 
     private void Flush(TimeSpan now)

@@ -21,6 +21,7 @@ internal sealed partial class PeerConnection : IPeerConnection
     private readonly PeerConnectionFactory factory;
     private readonly PeerConnectionConfiguration configuration;
     private readonly ILogger logger;
+    private readonly DtlsCertificate certificate;
     private readonly Lock gate = new();
     private readonly Queue<Action> events = new();
     private bool raisingEvents;
@@ -32,6 +33,7 @@ internal sealed partial class PeerConnection : IPeerConnection
         this.factory = factory;
         this.configuration = configuration;
         this.logger = logger;
+        certificate = factory.CurrentCertificate();
         this.transport = transport;
         this.ownsTransport = ownsTransport;
         ice = new IceAgent(

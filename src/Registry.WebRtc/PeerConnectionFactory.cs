@@ -6,7 +6,7 @@ using Registry.WebRtc.Net;
 namespace Registry.WebRtc;
 
 /// <summary>
-/// The managed WebRTC stack: connections that share one certificate and, unless told otherwise, one UDP socket.
+/// The managed WebRTC stack: connections that share certificates and, unless told otherwise, one UDP socket.
 /// No connection has a thread or a timer thread of its own; packets are processed on the thread pool.
 /// </summary>
 public sealed class PeerConnectionFactory : IPeerConnectionFactory
@@ -18,6 +18,9 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     private readonly Demultiplexer<PeerConnection> demultiplexer = new();
     private readonly ConcurrentDictionary<PeerConnection, byte> connections = new();
     private readonly long startedAt;
+    private readonly Lock certifying = new();
+    private DtlsCertificate? certificate;
+    private TimeSpan certificateMadeAt;
     private volatile bool disposed;
 
     private PeerConnectionFactory(PeerConnectionFactoryOptions options, IDatagramTransport? transport)
@@ -26,7 +29,9 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         addresses = new HostAddresses(options.HostAddresses, options.TimeProvider);
         logger = options.LoggerFactory.CreateLogger<PeerConnectionFactory>();
         startedAt = options.TimeProvider.GetTimestamp();
-        Certificate = DtlsCertificate.Create(options.TimeProvider.GetUtcNow());
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.CertificateLifetime, TimeSpan.Zero, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.CertificateLifetime, PeerConnectionFactoryOptions.LongestCertificateLifetime, nameof(options));
+        CurrentCertificate();
         if (transport is null && !options.SocketPerConnection)
         {
             var udp = OpenSocket();
@@ -49,8 +54,6 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
 
     /// <summary>The UDP port all connections share, or null when each has its own.</summary>
     public int? UdpPort { get; }
-
-    internal DtlsCertificate Certificate { get; }
 
     internal TimeProvider Time => options.TimeProvider;
 
@@ -83,7 +86,27 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         foreach (var connection in connections.Keys)
             await connection.DisposeAsync().ConfigureAwait(false);
         shared?.Dispose();
-        Certificate.Dispose();
+        certificate!.Dispose();
+    }
+
+    /// <summary>
+    /// Connects two connections of this process with each other, so that the code on the way is loaded and compiled before the first peer
+    /// waits for it: that is half a second of it. Done once, whoever asks; a failure is nobody's concern.
+    /// </summary>
+    public static Task WarmUpAsync() => PeerConnectionWarmUp.Done;
+
+    /// <summary>The certificate for a new connection. One that another has followed goes with the last connection that uses it.</summary>
+    internal DtlsCertificate CurrentCertificate()
+    {
+        lock (certifying)
+        {
+            if (certificate is null || Now - certificateMadeAt >= options.CertificateLifetime)
+            {
+                certificate = DtlsCertificate.Create(options.TimeProvider.GetUtcNow(), options.CertificateLifetime);
+                certificateMadeAt = Now;
+            }
+            return certificate;
+        }
     }
 
     internal void Remove(PeerConnection connection) => connections.TryRemove(connection, out _);

@@ -27,6 +27,7 @@ public sealed class RegistrySettingsSpecs
         settings.IceCredentialsTimeout.ShouldBe(TimeSpan.FromSeconds(5));
         settings.IceBreakerFailures.ShouldBe(5);
         settings.IceBreakerReset.ShouldBe(TimeSpan.FromSeconds(30));
+        settings.CertificateLifetime.ShouldBe(TimeSpan.FromDays(1));
         settings.OpenTimeout.ShouldBe(TimeSpan.FromSeconds(15));
         settings.DrainTimeout.ShouldBe(TimeSpan.FromSeconds(5));
         settings.InitializingTimeout.ShouldBe(TimeSpan.FromSeconds(15));
@@ -53,6 +54,7 @@ public sealed class RegistrySettingsSpecs
             registry.drain.deadline = 1h
             registry.drain.stop-deadline = off
             registry.ice.credentials-url = "https://turn.example/credentials?key=k"
+            registry.webrtc.certificate-lifetime = 12h
             registry.targets.allow = ["10.0.0.0/8:22", "*"]
             """));
 
@@ -62,6 +64,7 @@ public sealed class RegistrySettingsSpecs
         settings.MaxAge.ShouldBe(TimeSpan.FromHours(8));
         settings.DrainDeadline.ShouldBe(TimeSpan.FromHours(1));
         settings.StopDeadline.ShouldBeNull();
+        settings.CertificateLifetime.ShouldBe(TimeSpan.FromHours(12));
         settings.IceCredentialsUrl.ShouldBe(new Uri("https://turn.example/credentials?key=k"));
         settings.AllowTargets.ShouldBe(["10.0.0.0/8:22", "*"]);
         settings.MaxConcurrentCreates.ShouldBe(100);
@@ -81,6 +84,8 @@ public sealed class RegistrySettingsSpecs
     [InlineData("registry.drain.stop-deadline = soon")]
     [InlineData("registry.ice.credentials-url = \"ftp://turn.example\"")]
     [InlineData("registry.reconciler.interval = off")]
+    [InlineData("registry.webrtc.certificate-lifetime = off")]
+    [InlineData("registry.webrtc.certificate-lifetime = 367d")]
     [InlineData("registry.tube.signal-buffer = 3")]
     [InlineData("registry.channels.receive-limit = 1 KiB")]
     [InlineData("registry.channels.max-frame-payload = large")]

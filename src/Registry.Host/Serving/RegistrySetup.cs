@@ -59,7 +59,11 @@ internal sealed record RegistrySetup
         services.Replace(ServiceDescriptor.Singleton<IHostLifetime, CommandLifetime>());
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IPeerConnectionFactory>(provider =>
-            PeerConnectionFactory.Create(PeerConnections with { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() }));
+            PeerConnectionFactory.Create(PeerConnections with
+            {
+                CertificateLifetime = RegistrySettings.From(Configuration).CertificateLifetime,
+                LoggerFactory = provider.GetRequiredService<ILoggerFactory>(),
+            }));
         services.AddTubeRegistry();
         services.AddAkka("registry", (akka, _) =>
         {

@@ -39,6 +39,8 @@ public sealed class HostileInputTests
         await EchoAsync(offering, answering);
         gateway.Demultiplexer.AddressCount.ShouldBe(addresses);
         gateway.OpenConnections.ShouldBe(1);
+        // Not a byte in answer: whoever forges a sender's address finds no amplifier here.
+        stranger.Available.ShouldBe(0);
     }
 
     /// <summary>A check names its tube, so a stranger who knows the name can fill that tube's inbox; the others do not notice.</summary>
