@@ -32,6 +32,18 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     // A ClientHello may come before the answer that names its fingerprint was applied; dropping it costs a retransmission.
     private const int MaxEarlyRecords = 16;
 
+    // The first byte of STUN is 0 to 3 (RFC 7983 §7).
+    private const byte LastStunByte = 3;
+
+    // Milliseconds; a peer's checks are seconds apart once it is connected.
+    private const int MinTicksBetweenChecks = 10;
+
+    // Consent is checked every few seconds, and again after half a second without an answer.
+    private static readonly TimeSpan ShortestAligned = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan ShortStep = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongStep = TimeSpan.FromMilliseconds(250);
+
     private readonly IDatagramTransport transport;
     private readonly bool ownsTransport;
     private readonly DatagramInbox inbox = new(InboxCapacity);
@@ -49,12 +61,42 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     // For the statistics, which are read without the lock.
     private long roundTripTicks;
     private int requestedRuns;
+    private long processedHereAt;
     private volatile Path? livePath;
 
     public void OnDatagrams(ReadOnlySpan<byte> datagrams, int segmentSize, TransportAddress remote)
     {
-        if (segmentSize is > 0 and <= MaxDatagramToReceive && inbox.TryAdd(datagrams, segmentSize, remote))
-            Schedule();
+        if (segmentSize is <= 0 or > MaxDatagramToReceive || !inbox.TryAdd(datagrams, segmentSize, remote))
+            return;
+        if (Interlocked.Increment(ref requestedRuns) != 1)
+            return;
+        if (datagrams[0] > LastStunByte || !TryProcessHere())
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+    }
+
+    /// <summary>
+    /// Processes a check on the transport's thread. Those of thousands of idle connections come one by one, and to wake a thread of the
+    /// pool for each costs several times the work. Once in a while only, so that a flood of them is still the pool's burden.
+    /// </summary>
+    /// <returns>False when the pool has to run: nothing was done, or something is left that may take long.</returns>
+    private bool TryProcessHere()
+    {
+        var tick = Environment.TickCount64;
+        if (tick - processedHereAt < MinTicksBetweenChecks || !gate.TryEnter())
+            return false;
+        processedHereAt = tick;
+        var runs = Volatile.Read(ref requestedRuns);
+        try
+        {
+            ProcessSafely();
+            if (events.Count > 0 || channelsToWake is not null)
+                return false;
+        }
+        finally
+        {
+            gate.Exit();
+        }
+        return inbox.IsEmpty && Interlocked.Add(ref requestedRuns, -runs) == 0;
     }
 
     /// <summary>Processes what has arrived and what is due. Runs on the thread pool.</summary>
@@ -64,15 +106,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         DataChannel? toWake;
         lock (gate)
         {
-            try
-            {
-                if (!released)
-                    Process();
-            }
-            catch (Exception e)
-            {
-                FailUnexpectedly(e);
-            }
+            ProcessSafely();
             toWake = TakeChannelsToWake();
         }
         if (!inbox.IsEmpty)
@@ -147,11 +181,37 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
     }
 
+    /// <summary>The timer's call, on the thread pool: the run is made here, unless one is under way.</summary>
     private void OnTimer()
     {
         lock (gate)
+        {
             timerDue = TimeSpan.MaxValue;
-        Schedule();
+            if (released)
+                return;
+            var now = Now;
+            if (ice.NextTimeout > now && !(association?.NextTimeout <= now))
+            {
+                // The deadline it was set for has moved.
+                ArmTimer(now);
+                return;
+            }
+        }
+        if (Interlocked.Increment(ref requestedRuns) == 1)
+            Execute();
+    }
+
+    private void ProcessSafely()
+    {
+        try
+        {
+            if (!released)
+                Process();
+        }
+        catch (Exception e)
+        {
+            FailUnexpectedly(e);
+        }
     }
 
     private void Process()
@@ -195,7 +255,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     {
         switch (datagram[0])
         {
-            case <= 3:
+            case <= LastStunByte:
                 ice.HandleDatagram(now, remote, datagram);
                 ApplyIceEvents(now);
                 break;
@@ -352,12 +412,25 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         var due = ice.NextTimeout;
         if (association is not null && association.NextTimeout < due)
             due = association.NextTimeout;
+        due = Aligned(due, now);
         if (due >= timerDue)
             return;
         timerDue = due;
         // Timers count whole milliseconds: rounded up, so that they do not fire just before the deadline.
         var wait = Math.Max(0, Math.Ceiling((due - now).TotalMilliseconds));
         timer.Change(TimeSpan.FromMilliseconds(wait), Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>
+    /// Lets a far deadline be late by an eighth at most, so that it falls together with those of other connections: thousands of idle ones
+    /// then wake the process a few times a second and not each on its own.
+    /// </summary>
+    private static TimeSpan Aligned(TimeSpan due, TimeSpan now)
+    {
+        if (due == TimeSpan.MaxValue || due - now < ShortestAligned)
+            return due;
+        var step = due - now < LongWait ? ShortStep : LongStep;
+        return new((due.Ticks + step.Ticks - 1) / step.Ticks * step.Ticks);
     }
 
     /// <summary>Tells the peer, as far as one datagram can, that this side is gone.</summary>
