@@ -8,7 +8,7 @@ using Registry.WebRtc.Stun;
 namespace Registry.WebRtc;
 
 /// <summary>The way of packets: inbox → ICE, DTLS, SCTP → socket, and the one timer.</summary>
-internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport, IThreadPoolWorkItem
+internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport, ITimerClient, IThreadPoolWorkItem
 {
     // Some 10 ms of a fast path: the thread pool comes back sooner than that unless the machine is overloaded.
     private const int InboxCapacity = 2 * 1024 * 1024;
@@ -35,6 +35,8 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     // The first byte of STUN is 0 to 3 (RFC 7983 §7).
     private const byte LastStunByte = 3;
 
+    private const int MaxSharedRuns = 3;
+
     // Milliseconds; a peer's checks are seconds apart once it is connected.
     private const int MinTicksBetweenChecks = 10;
 
@@ -53,6 +55,9 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private readonly Queue<StunTransactionId> announcedChecks = new();
     private readonly List<DatagramRun> earlyRecords = [];
     private TimeSpan timerDue = TimeSpan.MaxValue;
+    private bool timerIsForCheck;
+    private volatile bool timerFired;
+    private TimeSpan? sharedTimerDue;
     private DtlsSession? dtls;
     private DataChannelAssociation? association;
     private long packetsSent;
@@ -61,7 +66,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     // For the statistics, which are read without the lock.
     private long roundTripTicks;
     private int requestedRuns;
-    private long processedHereAt;
+    private long checkProcessedAt;
     private volatile Path? livePath;
 
     public void OnDatagrams(ReadOnlySpan<byte> datagrams, int segmentSize, TransportAddress remote)
@@ -70,7 +75,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             return;
         if (Interlocked.Increment(ref requestedRuns) != 1)
             return;
-        if (datagrams[0] > LastStunByte || !TryProcessHere())
+        if (datagrams[0] > LastStunByte || !TryProcessCheck())
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
     }
 
@@ -78,25 +83,40 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     /// Processes a check on the transport's thread. Those of thousands of idle connections come one by one, and to wake a thread of the
     /// pool for each costs several times the work. Once in a while only, so that a flood of them is still the pool's burden.
     /// </summary>
-    /// <returns>False when the pool has to run: nothing was done, or something is left that may take long.</returns>
-    private bool TryProcessHere()
+    /// <returns>False when the pool has to run.</returns>
+    private bool TryProcessCheck()
     {
         var tick = Environment.TickCount64;
-        if (tick - processedHereAt < MinTicksBetweenChecks || !gate.TryEnter())
+        if (tick - checkProcessedAt < MinTicksBetweenChecks)
             return false;
-        processedHereAt = tick;
-        var runs = Volatile.Read(ref requestedRuns);
-        try
+        checkProcessedAt = tick;
+        return TryProcess();
+    }
+
+    /// <summary>Does what <see cref="Execute"/> does where that cannot take long, on a thread that many connections share.</summary>
+    /// <returns>False when the pool has to run: the connection is in use, has much to do, or has something to tell the application.</returns>
+    private bool TryProcess()
+    {
+        // The answer to a check is often there before the run that sent it is over.
+        for (var run = 0; run < MaxSharedRuns; run++)
         {
-            ProcessSafely();
-            if (events.Count > 0 || channelsToWake is not null)
+            if (!gate.TryEnter())
                 return false;
+            var runs = Volatile.Read(ref requestedRuns);
+            try
+            {
+                ProcessSafely();
+                if (events.Count > 0 || channelsToWake is not null)
+                    return false;
+            }
+            finally
+            {
+                gate.Exit();
+            }
+            if (inbox.IsEmpty && Interlocked.Add(ref requestedRuns, -runs) == 0)
+                return true;
         }
-        finally
-        {
-            gate.Exit();
-        }
-        return inbox.IsEmpty && Interlocked.Add(ref requestedRuns, -runs) == 0;
+        return false;
     }
 
     /// <summary>Processes what has arrived and what is due. Runs on the thread pool.</summary>
@@ -181,24 +201,12 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
     }
 
-    /// <summary>The timer's call, on the thread pool: the run is made here, unless one is under way.</summary>
-    private void OnTimer()
+    /// <summary>The own timer or the shared one fired.</summary>
+    public void OnDeadline()
     {
-        lock (gate)
-        {
-            timerDue = TimeSpan.MaxValue;
-            if (released)
-                return;
-            var now = Now;
-            if (ice.NextTimeout > now && !(association?.NextTimeout <= now))
-            {
-                // The deadline it was set for has moved.
-                ArmTimer(now);
-                return;
-            }
-        }
-        if (Interlocked.Increment(ref requestedRuns) == 1)
-            Execute();
+        timerFired = true;
+        if (Interlocked.Increment(ref requestedRuns) == 1 && !TryProcess())
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
     }
 
     private void ProcessSafely()
@@ -406,29 +414,47 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         transport.Send(datagram, remote);
     }
 
-    /// <summary>Sets the timer to the earliest deadline; one that moved to a later time is left to fire in vain, which is cheaper.</summary>
+    /// <summary>
+    /// Sets a timer to the earliest deadline. One of SCTP's that moved to a later time is left to fire in vain, which is cheaper, for it
+    /// moves with every packet; one of ICE's moves when a check is answered, and thousands of those would wake the process for nothing.
+    /// </summary>
     private void ArmTimer(TimeSpan now)
     {
-        var due = ice.NextTimeout;
-        if (association is not null && association.NextTimeout < due)
-            due = association.NextTimeout;
-        due = Aligned(due, now);
-        if (due >= timerDue)
+        if (timerFired)
+        {
+            timerFired = false;
+            timerDue = TimeSpan.MaxValue;
+        }
+        var isCheck = association is null || ice.NextTimeout <= association.NextTimeout;
+        var due = isCheck ? ice.NextTimeout : association!.NextTimeout;
+        if (due == TimeSpan.MaxValue)
             return;
+        if (due >= timerDue && !(timerIsForCheck && due - timerDue > ShortestAligned))
+            return;
+        timerIsForCheck = isCheck;
         timerDue = due;
+        LeaveSharedTimer();
+        if (due - now >= ShortestAligned)
+        {
+            sharedTimerDue = Align(due, now);
+            factory.SharedTimer.Add(sharedTimerDue.Value, this);
+            return;
+        }
         // Timers count whole milliseconds: rounded up, so that they do not fire just before the deadline.
         var wait = Math.Max(0, Math.Ceiling((due - now).TotalMilliseconds));
         timer.Change(TimeSpan.FromMilliseconds(wait), Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>
-    /// Lets a far deadline be late by an eighth at most, so that it falls together with those of other connections: thousands of idle ones
-    /// then wake the process a few times a second and not each on its own.
-    /// </summary>
-    private static TimeSpan Aligned(TimeSpan due, TimeSpan now)
+    private void LeaveSharedTimer()
     {
-        if (due == TimeSpan.MaxValue || due - now < ShortestAligned)
-            return due;
+        if (sharedTimerDue is { } due)
+            factory.SharedTimer.Remove(due, this);
+        sharedTimerDue = null;
+    }
+
+    /// <summary>Lets a far deadline be late by an eighth at most, so that it falls together with those of other connections.</summary>
+    private static TimeSpan Align(TimeSpan due, TimeSpan now)
+    {
         var step = due - now < LongWait ? ShortStep : LongStep;
         return new((due.Ticks + step.Ticks - 1) / step.Ticks * step.Ticks);
     }

@@ -46,7 +46,7 @@ internal sealed partial class PeerConnection : IPeerConnection
             IceCredentials.Create(),
             BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
             RandomNumberGenerator.Fill);
-        timer = factory.Time.CreateTimer(static self => ((PeerConnection)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        timer = factory.Time.CreateTimer(static self => ((PeerConnection)self!).OnDeadline(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         factory.Demultiplexer.AddFragment(ice.LocalCredentials.UsernameFragment, this);
     }
 
@@ -127,6 +127,7 @@ internal sealed partial class PeerConnection : IPeerConnection
     {
         released = true;
         timer.Dispose();
+        LeaveSharedTimer();
         inbox.Close();
         factory.Demultiplexer.RemoveFragment(ice.LocalCredentials.UsernameFragment);
         foreach (var address in learnedAddresses)

@@ -29,6 +29,7 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         addresses = new HostAddresses(options.HostAddresses, options.TimeProvider);
         logger = options.LoggerFactory.CreateLogger<PeerConnectionFactory>();
         startedAt = options.TimeProvider.GetTimestamp();
+        SharedTimer = new(options.TimeProvider, () => Now);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.CertificateLifetime, TimeSpan.Zero, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.CertificateLifetime, PeerConnectionFactoryOptions.LongestCertificateLifetime, nameof(options));
         CurrentCertificate();
@@ -60,6 +61,9 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     /// <summary>Time since the factory was made: the clock of the protocol cores.</summary>
     internal TimeSpan Now => options.TimeProvider.GetElapsedTime(startedAt);
 
+    /// <summary>For the far deadlines of all connections.</summary>
+    internal SharedTimer SharedTimer { get; }
+
     internal Demultiplexer<PeerConnection> Demultiplexer => demultiplexer;
 
     /// <inheritdoc/>
@@ -86,6 +90,7 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         foreach (var connection in connections.Keys)
             await connection.DisposeAsync().ConfigureAwait(false);
         shared?.Dispose();
+        SharedTimer.Dispose();
         certificate!.Dispose();
     }
 
