@@ -63,17 +63,33 @@ internal sealed class DtlsHandshakeThreads(int limit = DtlsHandshakeThreads.Defa
                 if (count >= limit && waiting.Count >= idle + waitingLimit)
                     return false;
                 waiting.Enqueue(work);
-                if (waiting.Count > idle && count < limit)
-                {
-                    new Thread(Work, StackSize) { IsBackground = true, Name = name }.Start();
-                    count++;
-                    idle++;
-                }
-                else
+                if (waiting.Count <= idle || count >= limit)
                 {
                     Monitor.Pulse(gate);
+                    return true;
                 }
-                return true;
+                count++;
+                idle++;
+            }
+            Start();
+            return true;
+        }
+
+        /// <summary>Starts a thread that was counted. Without the lock: on a busy machine a new thread takes its time, and its starter waits for it.</summary>
+        private void Start()
+        {
+            try
+            {
+                new Thread(Work, StackSize) { IsBackground = true, Name = name }.Start();
+            }
+            catch
+            {
+                lock (gate)
+                {
+                    count--;
+                    idle--;
+                }
+                throw;
             }
         }
 

@@ -15,7 +15,8 @@ public sealed class DatagramInboxTests
     {
         const int capacity = 256 * 1024;
         var inbox = new DatagramInbox(capacity);
-        var taken = Enumerable.Range(0, 10_000).Count(_ => inbox.TryAdd(new byte[length], length, Remote));
+        var datagram = new byte[length];
+        var taken = Enumerable.Range(0, 10_000).Count(_ => inbox.TryAdd(datagram, length, Remote));
 
         taken.ShouldBeInRange(1, capacity / length);
         inbox.Held.ShouldBeLessThanOrEqualTo(capacity + BufferPool.Rent(length).Length);
