@@ -1,5 +1,8 @@
 using System.Net;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using Registry.WebRtc.Net;
 using static Registry.WebRtc.Tests.PeerConnections.ConnectionPair;
 
 namespace Registry.WebRtc.Tests.PeerConnections;
@@ -37,6 +40,33 @@ public sealed class PeerConnectionFactoryTests
             await channel.WaitForOpenAsync().WaitAsync(Patience);
         }
     }
+
+    /// <summary>Other systems have only single datagrams; the two kinds of transport understand each other.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_transport_of_every_system_carries_messages(bool batchedPeer)
+    {
+        await using var plain = PeerConnectionFactory.Create(Options, PlainTransport());
+        await using var other = batchedPeer ? PeerConnectionFactory.Create(Options) : PeerConnectionFactory.Create(Options, PlainTransport());
+        var (offerer, answerer) = (plain.CreatePeerConnection(), other.CreatePeerConnection());
+        var accepted = new TaskCompletionSource<IDataChannel>(TaskCreationOptions.RunContinuationsAsynchronously);
+        answerer.DataChannelReceived += accepted.SetResult;
+        var channel = offerer.CreateDataChannel("test");
+        await SignalAsync(offerer, answerer);
+        var peer = await accepted.Task.WaitAsync(Patience);
+
+        foreach (var (from, to) in new[] { (channel, peer), (peer, channel) })
+        {
+            var payload = RandomNumberGenerator.GetBytes(200_000);
+            await from.SendAsync(payload);
+            using var message = (await to.ReceiveAsync().AsTask().WaitAsync(Patience)).ShouldNotBeNull();
+            message.Data.ToArray().ShouldBe(payload);
+        }
+    }
+
+    private static UdpTransport PlainTransport() =>
+        new(new UdpSocket(IPAddress.Loopback, 0, new HostAddresses([IPAddress.Loopback], TimeProvider.System), NullLogger.Instance));
 
     [Fact]
     public async Task The_warm_up_connects_and_closes()
