@@ -86,6 +86,8 @@ public sealed record RegistrySettings
     public int IceBreakerFailures { get; private init; }
     /// <summary>How long it is left alone.</summary>
     public TimeSpan IceBreakerReset { get; private init; }
+    /// <summary>How long new tubes are given one certificate.</summary>
+    public TimeSpan CertificateLifetime { get; private init; }
     /// <summary>TCP connections of one channel.</summary>
     public int MaxConnections { get; private init; }
     /// <summary>Limit on connecting to a target.</summary>
@@ -153,6 +155,7 @@ public sealed record RegistrySettings
             IceNetworks = ReadNetworks(reader),
             IceBreakerFailures = reader.Integer("ice.breaker-failures", 1),
             IceBreakerReset = reader.Duration("ice.breaker-reset"),
+            CertificateLifetime = reader.Duration("webrtc.certificate-lifetime"),
             MaxConnections = reader.Integer("channels.max-connections", 1),
             DialTimeout = reader.Duration("channels.dial-timeout"),
             OpenTimeout = reader.Duration("channels.open-timeout"),

@@ -228,7 +228,7 @@ internal sealed partial class PeerConnection
     }
 
     /// <summary>Takes a message of a relay's connection, as a datagram whose address carries the relay's number.</summary>
-    private void OnRelayMessage(ushort relay, ReadOnlySpan<byte> message) => OnDatagram(message, new TransportAddress(0, 0, 0, relay));
+    private void OnRelayMessage(ushort relay, ReadOnlySpan<byte> message) => OnDatagrams(message, message.Length, new TransportAddress(0, 0, 0, relay));
 
     private void OnRelayDisconnected(ushort relay, string reason)
     {
@@ -244,12 +244,13 @@ internal sealed partial class PeerConnection
     }
 
     /// <summary>Replaces a relay's message by the packet of a peer in it; false when it was something else.</summary>
-    private bool TryUnwrap(TimeSpan now, ref Datagram datagram)
+    private bool TryUnwrap(TimeSpan now, ref Span<byte> datagram, ref TransportAddress remoteAddress)
     {
-        if (!gatherer.TryUnwrap(now, datagram.Remote.Relay, datagram.Span, out var remote, out var packet))
+        if (!gatherer.TryUnwrap(now, remoteAddress.Relay, datagram, out var peer, out var packet) || packet.IsEmpty)
             return false;
-        packet.CopyTo(datagram.Array);
-        datagram = new(datagram.Array, packet.Length, remote);
+        packet.CopyTo(datagram);
+        datagram = datagram[..packet.Length];
+        remoteAddress = peer;
         return true;
     }
 

@@ -132,11 +132,11 @@ internal sealed partial class PeerConnection
             : (IceConnectionState.Failed, ice.Failure ?? replaced.Failure);
     }
 
-    private void HandleStunDatagram(TimeSpan now, Datagram datagram)
+    private void HandleStunDatagram(TimeSpan now, TransportAddress remoteAddress, ReadOnlySpan<byte> datagram)
     {
         // The credentials and transactions tell the agents apart: one of the two ignores it.
-        ice.HandleDatagram(now, datagram.Remote, datagram.Span);
-        replacedIce?.HandleDatagram(now, datagram.Remote, datagram.Span);
+        ice.HandleDatagram(now, remoteAddress, datagram);
+        replacedIce?.HandleDatagram(now, remoteAddress, datagram);
         ApplyIceEvents(now);
     }
 

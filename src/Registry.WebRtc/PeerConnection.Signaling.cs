@@ -61,7 +61,7 @@ internal sealed partial class PeerConnection
                 throw new InvalidOperationException("Create a data channel before the offer: an offer without one has nothing to negotiate.");
             var credentials = restartRequested ? IceCredentials.Create() : ice.LocalCredentials;
             created = local?.CreateFurtherOffer(credentials)
-                ?? SdpDescription.CreateOffer(credentials, factory.Certificate.Fingerprint, configuration.MaxMessageSize);
+                ?? SdpDescription.CreateOffer(credentials, certificate.Fingerprint, configuration.MaxMessageSize);
             return ValueTask.FromResult(new SessionDescription(SdpType.Offer, created.ToString()));
         }
     }
@@ -72,7 +72,7 @@ internal sealed partial class PeerConnection
         {
             Require(signalingState == SignalingState.HaveRemoteOffer, "create an answer");
             var credentials = peerRestarts ? IceCredentials.Create() : ice.LocalCredentials;
-            created = remote!.CreateAnswer(credentials, factory.Certificate.Fingerprint, configuration.MaxMessageSize);
+            created = remote!.CreateAnswer(credentials, certificate.Fingerprint, configuration.MaxMessageSize);
             if (local is { } previous)
                 created = created with { SessionId = previous.SessionId, SessionVersion = previous.SessionVersion + 1 };
             if (dtlsRole is { } role)

@@ -8,9 +8,10 @@ using Registry.WebRtc.Stun;
 namespace Registry.WebRtc;
 
 /// <summary>The way of packets: inbox → ICE, DTLS, SCTP → socket, and the one timer.</summary>
-internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport, IThreadPoolWorkItem
+internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport, ITimerClient, IThreadPoolWorkItem
 {
-    private const int InboxCapacity = 2048;
+    // Some 10 ms of a fast path: the thread pool comes back sooner than that unless the machine is overloaded.
+    private const int InboxCapacity = 2 * 1024 * 1024;
     private const int MaxDatagramToSend = 8192;
 
     // What our own stack sends at most, on paths that carry it; what is larger would only fill the inbox.
@@ -31,14 +32,31 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     // A ClientHello may come before the answer that names its fingerprint was applied; dropping it costs a retransmission.
     private const int MaxEarlyRecords = 16;
 
+    // The first byte of STUN is 0 to 3 (RFC 7983 §7).
+    private const byte LastStunByte = 3;
+
+    private const int MaxSharedRuns = 3;
+
+    // Milliseconds; a peer's checks are seconds apart once it is connected.
+    private const int MinTicksBetweenChecks = 10;
+
+    // Consent is checked every few seconds, and again after half a second without an answer.
+    private static readonly TimeSpan ShortestAligned = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan ShortStep = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongStep = TimeSpan.FromMilliseconds(250);
+
     private readonly IDatagramTransport transport;
     private readonly bool ownsTransport;
     private readonly DatagramInbox inbox = new(InboxCapacity);
     private readonly ITimer timer;
     private readonly HashSet<TransportAddress> learnedAddresses = [];
     private readonly Queue<StunTransactionId> announcedChecks = new();
-    private readonly List<Datagram> earlyRecords = [];
+    private readonly List<DatagramRun> earlyRecords = [];
     private TimeSpan timerDue = TimeSpan.MaxValue;
+    private bool timerIsForCheck;
+    private volatile bool timerFired;
+    private TimeSpan? sharedTimerDue;
     private DtlsSession? dtls;
     private DataChannelAssociation? association;
     private long packetsSent;
@@ -47,12 +65,57 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     // For the statistics, which are read without the lock.
     private long roundTripTicks;
     private int requestedRuns;
+    private long checkProcessedAt;
     private volatile Path? livePath;
 
-    public void OnDatagram(ReadOnlySpan<byte> datagram, TransportAddress remote)
+    public void OnDatagrams(ReadOnlySpan<byte> datagrams, int segmentSize, TransportAddress remote)
     {
-        if (datagram.Length <= MaxDatagramToReceive && inbox.TryAdd(datagram, remote))
-            Schedule();
+        if (segmentSize is <= 0 or > MaxDatagramToReceive || !inbox.TryAdd(datagrams, segmentSize, remote))
+            return;
+        if (Interlocked.Increment(ref requestedRuns) != 1)
+            return;
+        if (datagrams[0] > LastStunByte || !TryProcessCheck())
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+    }
+
+    /// <summary>
+    /// Processes a check on the transport's thread. Those of thousands of idle connections come one by one, and to wake a thread of the
+    /// pool for each costs several times the work. Once in a while only, so that a flood of them is still the pool's burden.
+    /// </summary>
+    /// <returns>False when the pool has to run.</returns>
+    private bool TryProcessCheck()
+    {
+        var tick = Environment.TickCount64;
+        if (tick - checkProcessedAt < MinTicksBetweenChecks)
+            return false;
+        checkProcessedAt = tick;
+        return TryProcess();
+    }
+
+    /// <summary>Does what <see cref="Execute"/> does where that cannot take long, on a thread that many connections share.</summary>
+    /// <returns>False when the pool has to run: the connection is in use, has much to do, or has something to tell the application.</returns>
+    private bool TryProcess()
+    {
+        // The answer to a check is often there before the run that sent it is over.
+        for (var run = 0; run < MaxSharedRuns; run++)
+        {
+            if (!gate.TryEnter())
+                return false;
+            var runs = Volatile.Read(ref requestedRuns);
+            try
+            {
+                ProcessSafely();
+                if (events.Count > 0 || channelsToWake is not null)
+                    return false;
+            }
+            finally
+            {
+                gate.Exit();
+            }
+            if (inbox.IsEmpty && Interlocked.Add(ref requestedRuns, -runs) == 0)
+                return true;
+        }
+        return false;
     }
 
     /// <summary>Processes what has arrived and what is due. Runs on the thread pool.</summary>
@@ -62,15 +125,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         DataChannel? toWake;
         lock (gate)
         {
-            try
-            {
-                if (!released)
-                    Process();
-            }
-            catch (Exception e)
-            {
-                FailUnexpectedly(e);
-            }
+            ProcessSafely();
             toWake = TakeChannelsToWake();
         }
         if (!inbox.IsEmpty)
@@ -145,21 +200,34 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
     }
 
-    private void OnTimer()
+    /// <summary>The own timer or the shared one fired.</summary>
+    public void OnDeadline()
     {
-        lock (gate)
-            timerDue = TimeSpan.MaxValue;
-        Schedule();
+        timerFired = true;
+        if (Interlocked.Increment(ref requestedRuns) == 1 && !TryProcess())
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+    }
+
+    private void ProcessSafely()
+    {
+        try
+        {
+            if (!released)
+                Process();
+        }
+        catch (Exception e)
+        {
+            FailUnexpectedly(e);
+        }
     }
 
     private void Process()
     {
         var now = Now;
-        for (var taken = 0; taken < MaxBatch && inbox.TryTake(out var datagram); taken++)
+        for (var taken = 0; taken < MaxBatch && inbox.TryTake(out var run);)
         {
-            packetsReceived++;
-            if (!Receive(now, datagram))
-                datagram.Return();
+            taken += Receive(now, run);
+            run.Return();
             if (released)
                 return;
         }
@@ -175,31 +243,39 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         Advance(now);
     }
 
-    /// <summary>Hands a datagram to its protocol by its first byte (RFC 7983 §7).</summary>
-    /// <returns>True when the datagram is kept for later.</returns>
-    private bool Receive(TimeSpan now, Datagram datagram)
+    /// <summary>Takes the datagrams of a run one by one.</summary>
+    /// <returns>How many there were.</returns>
+    private int Receive(TimeSpan now, DatagramRun run)
     {
-        if ((datagram.Remote.Relay != 0 && !TryUnwrap(now, ref datagram)) || datagram.Length == 0)
-            return false;
-        switch (datagram.Array[0])
+        var count = 0;
+        for (var rest = run.Span; !rest.IsEmpty && !released; count++)
         {
-            case <= 3 when datagram.Remote.Relay == 0 && gatherer.TryHandleDatagram(now, datagram.Remote, datagram.Span):
-                return false;
-            case <= 3:
-                HandleStunDatagram(now, datagram);
-                return false;
-            case >= 20 and <= 63 when learnedAddresses.Contains(datagram.Remote):
+            var datagram = rest[..Math.Min(run.SegmentSize, rest.Length)];
+            rest = rest[datagram.Length..];
+            packetsReceived++;
+            Receive(now, datagram, run.Remote);
+        }
+        return count;
+    }
+
+    /// <summary>Hands a datagram to its protocol by its first byte (RFC 7983 §7).</summary>
+    private void Receive(TimeSpan now, Span<byte> datagram, TransportAddress remote)
+    {
+        if (remote.Relay != 0 && !TryUnwrap(now, ref datagram, ref remote))
+            return;
+        switch (datagram[0])
+        {
+            case <= LastStunByte when remote.Relay == 0 && gatherer.TryHandleDatagram(now, remote, datagram):
+                break;
+            case <= LastStunByte:
+                HandleStunDatagram(now, remote, datagram);
+                break;
+            case >= 20 and <= 63 when learnedAddresses.Contains(remote):
                 if (dtls is not null)
-                {
-                    ReceiveRecords(now, datagram.Span);
-                    return false;
-                }
-                if (earlyRecords.Count >= MaxEarlyRecords)
-                    return false;
-                earlyRecords.Add(datagram);
-                return true;
-            default:
-                return false;
+                    ReceiveRecords(now, datagram);
+                else if (earlyRecords.Count < MaxEarlyRecords)
+                    earlyRecords.Add(DatagramRun.Copy(datagram, datagram.Length, remote));
+                break;
         }
     }
 
@@ -291,32 +367,51 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     {
         if (released || dtls is not null || dtlsRole is not { } role || SelectedRemote is null)
             return;
-        dtls = new DtlsSession(factory.Certificate, role, remoteFingerprints, this, DtlsOptions.Default);
+        dtls = new DtlsSession(certificate, role, remoteFingerprints, this, DtlsOptions.Default.For(ice.RoundTripTime));
         dtls.Start();
-        foreach (var datagram in earlyRecords)
+        // A copy: a handshake that is refused releases the connection, and with it the list.
+        DatagramRun[] records = [.. earlyRecords];
+        earlyRecords.Clear();
+        foreach (var record in records)
         {
             if (!released)
-                ReceiveRecords(now, datagram.Span);
-            datagram.Return();
+                ReceiveRecords(now, record.Span);
+            record.Return();
         }
-        earlyRecords.Clear();
     }
 
     private void Flush(TimeSpan now)
     {
-        var buffer = BufferPool.Rent(MaxDatagramToSend);
+        var buffer = BufferPool.Rent(DatagramBatch.BufferSize);
         FlushGatherer(now, buffer);
-        while (TryWriteIceDatagram(now, buffer, out var length, out var remote))
+        while (TryWriteIceDatagram(now, buffer.AsSpan(0, MaxDatagramToSend), out var length, out var remote))
         {
             AnnounceCheck(buffer.AsSpan(0, length), remote);
             Send(buffer.AsSpan(0, length), remote);
         }
         if (association is not null && SelectedRemote is { } selected)
-        {
-            while (association.TryWritePacket(now, buffer.AsSpan(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
-                Send(buffer.AsSpan(0, dtls!.Protect(buffer, length)), selected);
-        }
+            SendPackets(now, buffer, selected);
         BufferPool.Return(buffer);
+    }
+
+    private void SendPackets(TimeSpan now, Span<byte> buffer, TransportAddress remote)
+    {
+        if (remote.Relay != 0)
+        {
+            while (association!.TryWritePacket(now, buffer.Slice(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
+                Send(buffer[..dtls!.Protect(buffer[..(SctpPacketSize + DtlsSession.RecordOverhead)], length)], remote);
+            return;
+        }
+        var batch = new DatagramBatch(transport, buffer, remote);
+        while (true)
+        {
+            var record = batch.Reserve(SctpPacketSize + DtlsSession.RecordOverhead);
+            if (!association!.TryWritePacket(now, record.Slice(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
+                break;
+            batch.Add(dtls!.Protect(record, length));
+            packetsSent++;
+        }
+        batch.Send();
     }
 
     /// <summary>On a shared socket the answer from an address that is not this connection's yet is found by its transaction.</summary>
@@ -339,18 +434,50 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             SendThroughRelay(datagram, remote);
     }
 
-    /// <summary>Sets the timer to the earliest deadline; one that moved to a later time is left to fire in vain, which is cheaper.</summary>
+    /// <summary>
+    /// Sets a timer to the earliest deadline. One of SCTP's that moved to a later time is left to fire in vain, which is cheaper, for it
+    /// moves with every packet; one of ICE's moves when a check is answered, and thousands of those would wake the process for nothing.
+    /// </summary>
     private void ArmTimer(TimeSpan now)
     {
-        var due = NextIceTimeout < gatherer.NextTimeout ? NextIceTimeout : gatherer.NextTimeout;
-        if (association is not null && association.NextTimeout < due)
-            due = association.NextTimeout;
-        if (due >= timerDue)
+        if (timerFired)
+        {
+            timerFired = false;
+            timerDue = TimeSpan.MaxValue;
+        }
+        var pathDue = NextIceTimeout < gatherer.NextTimeout ? NextIceTimeout : gatherer.NextTimeout;
+        var isCheck = association is null || pathDue <= association.NextTimeout;
+        var due = isCheck ? pathDue : association!.NextTimeout;
+        if (due == TimeSpan.MaxValue)
             return;
+        if (due >= timerDue && !(timerIsForCheck && due - timerDue > ShortestAligned))
+            return;
+        timerIsForCheck = isCheck;
         timerDue = due;
+        LeaveSharedTimer();
+        if (due - now >= ShortestAligned)
+        {
+            sharedTimerDue = Align(due, now);
+            factory.SharedTimer.Add(sharedTimerDue.Value, this);
+            return;
+        }
         // Timers count whole milliseconds: rounded up, so that they do not fire just before the deadline.
         var wait = Math.Max(0, Math.Ceiling((due - now).TotalMilliseconds));
         timer.Change(TimeSpan.FromMilliseconds(wait), Timeout.InfiniteTimeSpan);
+    }
+
+    private void LeaveSharedTimer()
+    {
+        if (sharedTimerDue is { } due)
+            factory.SharedTimer.Remove(due, this);
+        sharedTimerDue = null;
+    }
+
+    /// <summary>Lets a far deadline be late by an eighth at most, so that it falls together with those of other connections.</summary>
+    private static TimeSpan Align(TimeSpan due, TimeSpan now)
+    {
+        var step = due - now < LongWait ? ShortStep : LongStep;
+        return new((due.Ticks + step.Ticks - 1) / step.Ticks * step.Ticks);
     }
 
     /// <summary>Tells the peer, as far as one datagram can, that this side is gone.</summary>
@@ -358,12 +485,11 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     {
         if (dtls is not { State: DtlsSessionState.Completed or DtlsSessionState.Established } || SelectedRemote is not { } remote)
             return;
-        var buffer = BufferPool.Rent(MaxDatagramToSend);
+        var buffer = BufferPool.Rent(DatagramBatch.BufferSize);
         if (association is not null)
         {
             association.Abort(Now, "The peer connection was closed.");
-            while (association.TryWritePacket(Now, buffer.AsSpan(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
-                Send(buffer.AsSpan(0, dtls.Protect(buffer, length)), remote);
+            SendPackets(Now, buffer, remote);
         }
         if (dtls.WriteCloseNotify(buffer) is > 0 and var alert)
             Send(buffer.AsSpan(0, alert), remote);

@@ -22,6 +22,7 @@ internal sealed partial class PeerConnection : IPeerConnection
     private readonly PeerConnectionFactory factory;
     private readonly PeerConnectionConfiguration configuration;
     private readonly ILogger logger;
+    private readonly DtlsCertificate certificate;
     private readonly Lock gate = new();
     private readonly Queue<Action> events = new();
     private bool raisingEvents;
@@ -33,13 +34,14 @@ internal sealed partial class PeerConnection : IPeerConnection
         this.factory = factory;
         this.configuration = configuration;
         this.logger = logger;
+        certificate = factory.CurrentCertificate();
         this.transport = transport;
         this.ownsTransport = ownsTransport;
         servers = ReadServers(configuration.IceServers);
         gatherer = new IceGatherer(
             new IceGatheringOptions { Timeout = configuration.GatheringTimeout, RelayOnly = IsRelayOnly }, [.. servers.Select(s => s.Url)], RandomNumberGenerator.Fill);
         ice = CreateIceAgent(IceCredentials.Create());
-        timer = factory.Time.CreateTimer(static self => ((PeerConnection)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        timer = factory.Time.CreateTimer(static self => ((PeerConnection)self!).OnDeadline(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public event Action<PeerConnectionState>? ConnectionStateChanged;
@@ -120,6 +122,7 @@ internal sealed partial class PeerConnection : IPeerConnection
     {
         released = true;
         timer.Dispose();
+        LeaveSharedTimer();
         inbox.Close();
         ReleaseIceAgents();
         foreach (var address in learnedAddresses)
@@ -128,7 +131,7 @@ internal sealed partial class PeerConnection : IPeerConnection
         while (announcedChecks.TryDequeue(out var transaction))
             factory.Demultiplexer.RemoveTransaction(transaction);
         livePath = null;
-        earlyRecords.ForEach(static datagram => datagram.Return());
+        earlyRecords.ForEach(static record => record.Return());
         earlyRecords.Clear();
         dtls?.Dispose();
         ReleaseRelays();

@@ -8,7 +8,7 @@ using Registry.WebRtc.Net;
 namespace Registry.WebRtc;
 
 /// <summary>
-/// The managed WebRTC stack: connections that share one certificate and, unless told otherwise, one UDP socket.
+/// The managed WebRTC stack: connections that share certificates and, unless told otherwise, one UDP socket.
 /// No connection has a thread or a timer thread of its own; packets are processed on the thread pool.
 /// </summary>
 public sealed class PeerConnectionFactory : IPeerConnectionFactory
@@ -20,6 +20,9 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     private readonly Demultiplexer<PeerConnection> demultiplexer = new();
     private readonly ConcurrentDictionary<PeerConnection, byte> connections = new();
     private readonly long startedAt;
+    private readonly Lock certifying = new();
+    private DtlsCertificate? certificate;
+    private TimeSpan certificateMadeAt;
     private volatile bool disposed;
 
     private PeerConnectionFactory(PeerConnectionFactoryOptions options, IDatagramTransport? transport)
@@ -28,8 +31,17 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         addresses = new HostAddresses(options.HostAddresses, options.NetworkFilter, options.TimeProvider);
         logger = options.LoggerFactory.CreateLogger<PeerConnectionFactory>();
         startedAt = options.TimeProvider.GetTimestamp();
-        Certificate = DtlsCertificate.Create(options.TimeProvider.GetUtcNow());
-        shared = transport ?? (options.SocketPerConnection ? null : CreateSocket(options.UdpPort));
+        SharedTimer = new(options.TimeProvider, () => Now);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.CertificateLifetime, TimeSpan.Zero, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.CertificateLifetime, PeerConnectionFactoryOptions.LongestCertificateLifetime, nameof(options));
+        CurrentCertificate();
+        if (transport is null && !options.SocketPerConnection)
+        {
+            var udp = OpenSocket();
+            UdpPort = udp.Bound.Port;
+            transport = CreateTransport(udp);
+        }
+        shared = transport;
         shared?.Start(new SharedReceiver(demultiplexer));
         if (options.HostAddresses is null)
             NetworkChange.NetworkAddressChanged += OnNetworkAddressChanged;
@@ -46,9 +58,7 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     public int OpenConnections => connections.Count;
 
     /// <summary>The UDP port all connections share, or null when each has its own.</summary>
-    public int? UdpPort => (shared as UdpTransport)?.Port;
-
-    internal DtlsCertificate Certificate { get; }
+    public int? UdpPort { get; }
 
     internal TimeProvider Time => options.TimeProvider;
 
@@ -56,6 +66,9 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
 
     /// <summary>Time since the factory was made: the clock of the protocol cores.</summary>
     internal TimeSpan Now => options.TimeProvider.GetElapsedTime(startedAt);
+
+    /// <summary>For the far deadlines of all connections.</summary>
+    internal SharedTimer SharedTimer { get; }
 
     internal Demultiplexer<PeerConnection> Demultiplexer => demultiplexer;
 
@@ -65,7 +78,7 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         if (configuration?.IceServers.Select(server => server.Validate()).FirstOrDefault(error => error is not null) is { } wrong)
             throw new ArgumentException(wrong, nameof(configuration));
         ObjectDisposedException.ThrowIf(disposed, this);
-        var own = shared is null ? CreateSocket(options.UdpPort) : null;
+        var own = shared is null ? CreateTransport(OpenSocket()) : null;
         var connection = new PeerConnection(this, configuration ?? PeerConnectionConfiguration.Default, own ?? shared!, ownsTransport: own is not null, logger);
         connections.TryAdd(connection, 0);
         if (disposed)
@@ -86,7 +99,28 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         foreach (var connection in connections.Keys)
             await connection.DisposeAsync().ConfigureAwait(false);
         shared?.Dispose();
-        Certificate.Dispose();
+        SharedTimer.Dispose();
+        certificate!.Dispose();
+    }
+
+    /// <summary>
+    /// Connects two connections of this process with each other, so that the code on the way is loaded and compiled before the first peer
+    /// waits for it: that is half a second of it. Done once, whoever asks; a failure is nobody's concern.
+    /// </summary>
+    public static Task WarmUpAsync() => PeerConnectionWarmUp.Done;
+
+    /// <summary>The certificate for a new connection. One that another has followed goes with the last connection that uses it.</summary>
+    internal DtlsCertificate CurrentCertificate()
+    {
+        lock (certifying)
+        {
+            if (certificate is null || Now - certificateMadeAt >= options.CertificateLifetime)
+            {
+                certificate = DtlsCertificate.Create(options.TimeProvider.GetUtcNow(), options.CertificateLifetime);
+                certificateMadeAt = Now;
+            }
+            return certificate;
+        }
     }
 
     private void OnNetworkAddressChanged(object? sender, EventArgs e)
@@ -98,11 +132,28 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
 
     internal void Remove(PeerConnection connection) => connections.TryRemove(connection, out _);
 
-    private UdpTransport CreateSocket(int port) => new(options.BindAddress, port, addresses, logger);
+    private UdpSocket OpenSocket() => new(options.BindAddress, options.UdpPort, addresses, logger);
+
+    private static IDatagramTransport CreateTransport(UdpSocket udp) =>
+        LinuxUdpTransport.IsSupported ? new LinuxUdpTransport(udp) : new UdpTransport(udp);
 
     private sealed class SharedReceiver(Demultiplexer<PeerConnection> demultiplexer) : IDatagramReceiver
     {
-        public void OnDatagram(ReadOnlySpan<byte> datagram, TransportAddress remote) =>
-            demultiplexer.Find(datagram, remote)?.OnDatagram(datagram, remote);
+        public void OnDatagrams(ReadOnlySpan<byte> datagrams, int segmentSize, TransportAddress remote)
+        {
+            while (!datagrams.IsEmpty)
+            {
+                var owner = FindFirst(datagrams, segmentSize, remote);
+                // Nearly always all of a run belongs to one; only checks name another.
+                var length = Math.Min(segmentSize, datagrams.Length);
+                while (length < datagrams.Length && ReferenceEquals(FindFirst(datagrams[length..], segmentSize, remote), owner))
+                    length = Math.Min(length + segmentSize, datagrams.Length);
+                owner?.OnDatagrams(datagrams[..length], segmentSize, remote);
+                datagrams = datagrams[length..];
+            }
+        }
+
+        private PeerConnection? FindFirst(ReadOnlySpan<byte> datagrams, int segmentSize, TransportAddress remote) =>
+            demultiplexer.Find(datagrams[..Math.Min(segmentSize, datagrams.Length)], remote);
     }
 }

@@ -29,6 +29,15 @@ public sealed record PeerConnectionFactoryOptions
     /// <summary>Addresses offered as host candidates; null for those of every interface that is up, and loopback when there is none.</summary>
     public IReadOnlyList<IPAddress>? HostAddresses { get; init; }
 
+    /// <summary>Upper limit of <see cref="CertificateLifetime"/>.</summary>
+    public static readonly TimeSpan LongestCertificateLifetime = TimeSpan.FromDays(366);
+
+    /// <summary>
+    /// How long a certificate is given to new connections before the next one is made; connections keep theirs to their end, and it is
+    /// valid for 30 days longer. Above 0, up to 366 days.
+    /// </summary>
+    public TimeSpan CertificateLifetime { get; init; } = TimeSpan.FromDays(1);
+
     /// <summary>The clock and the timers.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

@@ -30,6 +30,7 @@ public sealed class RegistrySettingsSpecs
         settings.IceCredentialsTimeout.ShouldBe(TimeSpan.FromSeconds(5));
         settings.IceBreakerFailures.ShouldBe(5);
         settings.IceBreakerReset.ShouldBe(TimeSpan.FromSeconds(30));
+        settings.CertificateLifetime.ShouldBe(TimeSpan.FromDays(1));
         settings.OpenTimeout.ShouldBe(TimeSpan.FromSeconds(15));
         settings.DrainTimeout.ShouldBe(TimeSpan.FromSeconds(5));
         settings.InitializingTimeout.ShouldBe(TimeSpan.FromSeconds(15));
@@ -63,6 +64,7 @@ public sealed class RegistrySettingsSpecs
             registry.ice.include-networks = ["eth*", "10.0.0.0/8"]
             registry.ice.exclude-networks = ["10.9.0.0/16"]
             registry.ice.credentials-url = "https://turn.example/credentials?key=k"
+            registry.webrtc.certificate-lifetime = 12h
             registry.targets.allow = ["10.0.0.0/8:22", "*"]
             registry.webrtc.congestion-control = cubic
             """));
@@ -74,6 +76,7 @@ public sealed class RegistrySettingsSpecs
         settings.MaxAge.ShouldBe(TimeSpan.FromHours(8));
         settings.DrainDeadline.ShouldBe(TimeSpan.FromHours(1));
         settings.StopDeadline.ShouldBeNull();
+        settings.CertificateLifetime.ShouldBe(TimeSpan.FromHours(12));
         settings.IceCredentialsUrl.ShouldBe(new Uri("https://turn.example/credentials?key=k"));
         settings.IceServerUrls.ShouldBe(["stun:stun.example", "turn:turn.example?transport=tcp", "turns:turn.example"]);
         settings.IceSharedSecret.ShouldBe("hush");
@@ -114,6 +117,8 @@ public sealed class RegistrySettingsSpecs
     [InlineData("registry.ice.include-networks = [\"10.0.0.0/33\"]")]
     [InlineData("registry.ice.exclude-networks = [\"\"]")]
     [InlineData("registry.reconciler.interval = off")]
+    [InlineData("registry.webrtc.certificate-lifetime = off")]
+    [InlineData("registry.webrtc.certificate-lifetime = 367d")]
     [InlineData("registry.tube.signal-buffer = 3")]
     [InlineData("registry.channels.receive-limit = 1 KiB")]
     [InlineData("registry.channels.max-frame-payload = large")]

@@ -42,12 +42,15 @@ internal sealed class Gateway : IAsyncDisposable
     public static async Task<Gateway> StartAsync(GatewayOptions options, Action<IServiceCollection>? configure = null, CancellationToken cancellationToken = default)
     {
         var application = Build(options, configure);
+        // Beside the rest of the start, so that it costs little of it, and the first peer is not the one who waits.
+        var warm = PeerConnectionFactory.WarmUpAsync();
         try
         {
             application.Services.GetRequiredService<IPeerConnectionFactory>();
             // Here and not by the host, which would print a failure to bind the cluster's port before throwing it.
             application.Services.GetRequiredService<ActorSystem>();
             await application.StartAsync(cancellationToken);
+            await warm.WaitAsync(cancellationToken);
             return new(application);
         }
         catch (SocketException e)

@@ -32,12 +32,14 @@ internal sealed class DtlsCertificate : IDisposable
     /// <summary>The certificate message both roles send.</summary>
     internal BcCertificate Chain { get; }
 
-    /// <summary>Makes a key and a certificate valid from a day before <paramref name="now"/> (clocks differ) until 30 days after it.</summary>
-    public static DtlsCertificate Create(DateTimeOffset now)
+    /// <summary>Makes a key and a certificate valid from a day before <paramref name="now"/> (clocks differ) until 30 days after its last handshake.</summary>
+    /// <param name="now">The time.</param>
+    /// <param name="lifetime">How long handshakes will use it.</param>
+    public static DtlsCertificate Create(DateTimeOffset now, TimeSpan lifetime = default)
     {
         var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=WebRTC", key, HashAlgorithmName.SHA256);
-        var notAfter = now.AddDays(30);
+        var notAfter = now + lifetime + TimeSpan.FromDays(30);
         using var certificate = request.CreateSelfSigned(now.AddDays(-1), notAfter);
         return new DtlsCertificate(key, certificate.RawData, notAfter);
     }

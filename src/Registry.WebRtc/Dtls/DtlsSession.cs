@@ -81,15 +81,17 @@ internal sealed class DtlsSession : IDisposable
     /// <summary>Begins the handshake and its deadline. A server takes a thread only when the first datagram is there.</summary>
     public void Start()
     {
+        bool needsThread;
         lock (gate)
         {
             if (state != DtlsSessionState.New)
                 throw new InvalidOperationException($"The session is {state}; it starts once.");
             state = DtlsSessionState.Handshaking;
             deadline = new Timer(static session => ((DtlsSession)session!).OnDeadline(), this, options.HandshakeTimeout, Timeout.InfiniteTimeSpan);
-            if (role == DtlsRole.Client || threadRequested)
-                options.Threads.Run(role, RunHandshake);
+            needsThread = role == DtlsRole.Client || threadRequested;
         }
+        if (needsThread)
+            TakeThread();
     }
 
     /// <summary>
@@ -181,6 +183,12 @@ internal sealed class DtlsSession : IDisposable
         this.handshake?.Cancel(silent: true);
     }
 
+    private void TakeThread()
+    {
+        if (!options.Threads.TryRun(role, RunHandshake))
+            FailHandshake(new(PeerConnectionFailureKind.DtlsFailed, "Too many DTLS handshakes are under way in this process; try again later."));
+    }
+
     private void RunHandshake()
     {
         DtlsHandshake handshake;
@@ -249,13 +257,16 @@ internal sealed class DtlsSession : IDisposable
     {
         if (datagram.Length > DtlsHandshake.MaxReceivedDatagram)
             return;
+        var needsThread = false;
         lock (gate)
         {
             if (state == DtlsSessionState.Completed)
                 KeepEarly(datagram.ToArray());
             else if (state is DtlsSessionState.New or DtlsSessionState.Handshaking)
-                Sort(datagram);
+                needsThread = Sort(datagram) && RequestThread();
         }
+        if (needsThread)
+            TakeThread();
     }
 
     private void KeepEarly(byte[] datagram)
@@ -265,7 +276,8 @@ internal sealed class DtlsSession : IDisposable
     }
 
     /// <summary>During the handshake: its records go to its thread, protected data waits; protected alerts may concern either.</summary>
-    private void Sort(ReadOnlySpan<byte> datagram)
+    /// <returns>Whether the handshake can go on, or begin, with it.</returns>
+    private bool Sort(ReadOnlySpan<byte> datagram)
     {
         Span<byte> handshake = stackalloc byte[DtlsHandshake.MaxReceivedDatagram];
         Span<byte> early = stackalloc byte[DtlsHandshake.MaxReceivedDatagram];
@@ -284,8 +296,7 @@ internal sealed class DtlsSession : IDisposable
 
         if (earlyLength > 0)
             KeepEarly(early[..earlyLength].ToArray());
-        if (handshakeLength > 0 && this.handshake!.Enqueue(handshake[..handshakeLength]) && hasPlaintextHandshake)
-            RequestThread();
+        return handshakeLength > 0 && this.handshake!.Enqueue(handshake[..handshakeLength]) && hasPlaintextHandshake;
     }
 
     private static void Append(Span<byte> destination, ref int length, ReadOnlySpan<byte> record)
@@ -294,13 +305,14 @@ internal sealed class DtlsSession : IDisposable
         length += record.Length;
     }
 
-    private void RequestThread()
+    /// <summary>Notes that a server's handshake needs its thread.</summary>
+    /// <returns>Whether it is to be taken now.</returns>
+    private bool RequestThread()
     {
         if (role != DtlsRole.Server || threadRequested)
-            return;
+            return false;
         threadRequested = true;
-        if (state == DtlsSessionState.Handshaking)
-            options.Threads.Run(role, RunHandshake);
+        return state == DtlsSessionState.Handshaking;
     }
 
     private void HandleControlRecord(DtlsContentType type, ReadOnlySpan<byte> content)

@@ -14,7 +14,7 @@ internal sealed class StreamRelayLink(Stream stream) : RelayLink
 
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<Datagram> outgoing = Channel.CreateBounded<Datagram>(
+    private readonly Channel<DatagramRun> outgoing = Channel.CreateBounded<DatagramRun>(
         new BoundedChannelOptions(QueueCapacity) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
     private readonly CancellationTokenSource stop = new();
     private volatile bool disposed;
@@ -27,7 +27,7 @@ internal sealed class StreamRelayLink(Stream stream) : RelayLink
 
     public override void Send(ReadOnlySpan<byte> message)
     {
-        var copy = Datagram.Copy(message, default);
+        var copy = DatagramRun.Copy(message, message.Length, default);
         if (!outgoing.Writer.TryWrite(copy))
             copy.Return();
     }

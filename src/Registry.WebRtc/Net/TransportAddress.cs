@@ -15,12 +15,14 @@ internal readonly record struct TransportAddress(ulong High, ulong Low, ushort P
 
     public bool IsIPv4 => High == 0 && Low >> 32 == MappedPrefix >> 32;
 
+    public static TransportAddress FromIPv4(uint address, ushort port) => new(0, MappedPrefix | address, port);
+
     public static TransportAddress From(IPAddress address, int port)
     {
         Span<byte> bytes = stackalloc byte[16];
         address.TryWriteBytes(bytes, out var written);
         return written == 4
-            ? new(0, MappedPrefix | BinaryPrimitives.ReadUInt32BigEndian(bytes), (ushort)port)
+            ? FromIPv4(BinaryPrimitives.ReadUInt32BigEndian(bytes), (ushort)port)
             : new(BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]), (ushort)port);
     }
 
@@ -32,7 +34,7 @@ internal readonly record struct TransportAddress(ulong High, ulong Low, ushort P
         var bytes = socketAddress.Buffer.Span;
         var port = BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]);
         return socketAddress.Family == AddressFamily.InterNetwork
-            ? new(0, MappedPrefix | BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]), port)
+            ? FromIPv4(BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]), port)
             : new(BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]), BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]), port);
     }
 

@@ -20,6 +20,7 @@ internal sealed class UdpRelayLink : RelayLink
         {
             socket.ReceiveBufferSize = SocketBufferSize;
             socket.SendBufferSize = SocketBufferSize;
+            DontFragment.Apply(socket);
             socket.Connect(server);
         }
         catch

@@ -249,6 +249,39 @@ public sealed class DtlsHandshakeTests
         pairs.ForEach(pair => pair.Dispose());
     }
 
+    [Fact]
+    public async Task Too_many_waiting_handshakes_are_refused_and_the_others_go_on()
+    {
+        // One thread and one place to wait for each role.
+        var options = new DtlsOptions { Threads = new DtlsHandshakeThreads(limit: 2, waitingLimit: 2) };
+        using var silent = new DtlsEndpoint(DtlsPair.ClientCertificate, DtlsRole.Client, [DtlsPair.ServerCertificate.Fingerprint], options);
+        using var waiting = new DtlsPair(options);
+        using var refused = new DtlsPair(options);
+        silent.Start();
+        waiting.Start();
+        refused.Start();
+
+        var failure = await refused.Client.Failure;
+        failure.Kind.ShouldBe(PeerConnectionFailureKind.DtlsFailed);
+        failure.Message.ShouldContain("Too many");
+        refused.Client.Session.State.ShouldBe(DtlsSessionState.Closed);
+
+        silent.Dispose();
+        (await waiting.Client.Outcome).ShouldBeNull();
+        (await waiting.Server.Outcome).ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData(null, 100)]
+    [InlineData(0.2, 50)]
+    [InlineData(50.0, 150)]
+    [InlineData(600.0, 1000)]
+    public void A_flight_is_sent_again_after_a_time_that_fits_the_path(double? roundTripMilliseconds, double expected)
+    {
+        TimeSpan? roundTrip = roundTripMilliseconds is { } ms ? TimeSpan.FromMilliseconds(ms) : null;
+        DtlsOptions.Default.For(roundTrip).RetransmitTimeout.ShouldBe(TimeSpan.FromMilliseconds(expected));
+    }
+
     [Theory]
     [InlineData(DtlsRole.Client)]
     [InlineData(DtlsRole.Server)]

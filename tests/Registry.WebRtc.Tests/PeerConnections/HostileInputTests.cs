@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using Registry.WebRtc.Stun;
 using static Registry.WebRtc.Tests.PeerConnections.ConnectionPair;
 
 namespace Registry.WebRtc.Tests.PeerConnections;
@@ -38,6 +39,44 @@ public sealed class HostileInputTests
         await EchoAsync(offering, answering);
         gateway.Demultiplexer.AddressCount.ShouldBe(addresses);
         gateway.OpenConnections.ShouldBe(1);
+        // Not a byte in answer: whoever forges a sender's address finds no amplifier here.
+        stranger.Available.ShouldBe(0);
+    }
+
+    /// <summary>A check names its tube, so a stranger who knows the name can fill that tube's inbox; the others go on beside it.</summary>
+    [Fact]
+    public async Task A_flood_to_one_tube_stops_no_other()
+    {
+        await using var gateway = CreateFactory();
+        await using var clients = CreateFactory(socketPerConnection: true);
+        var flooded = gateway.CreatePeerConnection();
+        await ConnectAsync(clients.CreatePeerConnection(), flooded);
+        var (offering, answering) = await ConnectAsync(clients.CreatePeerConnection(), gateway.CreatePeerConnection());
+        var request = CheckWithoutIntegrity(flooded.LocalDescription!.Sdp.Split("a=ice-ufrag:")[1].Split('\r')[0]);
+        using var stranger = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        var port = new IPEndPoint(IPAddress.Loopback, gateway.UdpPort!.Value);
+        using var enough = new CancellationTokenSource();
+        var flood = Task.Run(() =>
+        {
+            while (!enough.IsCancellationRequested)
+                stranger.SendTo(request, port);
+        });
+
+        for (var i = 0; i < 4; i++)
+            await EchoAsync(offering, answering);
+
+        await enough.CancelAsync();
+        await flood;
+        flooded.ConnectionState.ShouldBe(PeerConnectionState.Connected);
+        gateway.OpenConnections.ShouldBe(2);
+    }
+
+    private static byte[] CheckWithoutIntegrity(string usernameFragment)
+    {
+        var buffer = new byte[StunFormat.MaximumLength];
+        var writer = new StunWriter(buffer, StunClass.Request, StunMethod.Binding, StunTransactionId.Read(RandomNumberGenerator.GetBytes(StunTransactionId.Length)));
+        writer.WriteText(StunAttributeType.Username, $"{usernameFragment}:stranger");
+        return buffer[..writer.Finish(default)];
     }
 
     // The link is clean until the handshake is over: DTLS 1.2 authenticates its handshake only at the end, so one damaged

@@ -53,7 +53,7 @@ internal sealed class InMemoryLink
         {
             var from = TransportAddress.From(Other.LocalEndPoints[0]);
             await foreach (var datagram in arriving.Reader.ReadAllAsync())
-                receiver.OnDatagram(datagram, from);
+                receiver.OnDatagrams(datagram, datagram.Length, from);
         }
     }
 }
