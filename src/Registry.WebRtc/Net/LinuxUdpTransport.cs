@@ -246,7 +246,8 @@ internal sealed unsafe class LinuxUdpTransport : IDatagramTransport
 
     private void Lost(TransportAddress remote, int error)
     {
-        if (!udp.IsDisposed)
+        // One that is larger than the interface takes is lost like one that is larger than the path takes: no fault to tell of.
+        if (!udp.IsDisposed && error != Libc.EMSGSIZE)
             udp.OnSendFailed(remote, Marshal.GetPInvokeErrorMessage(error));
     }
 

@@ -22,6 +22,10 @@ internal sealed class UdpTransport(UdpSocket udp) : IDatagramTransport
         {
             socket.SendTo(datagram, SocketFlags.None, target);
         }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.MessageSize)
+        {
+            // One that is larger than the interface takes is lost like one that is larger than the path takes: no fault to tell of.
+        }
         catch (SocketException e)
         {
             udp.OnSendFailed(remote, e.Message);
