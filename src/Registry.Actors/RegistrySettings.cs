@@ -178,7 +178,7 @@ public sealed record RegistrySettings
     public PeerConnectionFactoryOptions ApplyTo(PeerConnectionFactoryOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        options = options with { NetworkFilter = IceNetworks };
+        options = options with { NetworkFilter = IceNetworks, CertificateLifetime = CertificateLifetime };
         if (IceRelayCaFile is null)
             return options;
         var authorities = new X509Certificate2Collection();

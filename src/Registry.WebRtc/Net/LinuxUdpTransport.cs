@@ -246,7 +246,7 @@ internal sealed unsafe class LinuxUdpTransport : IDatagramTransport
 
     private void Lost(TransportAddress remote, int error)
     {
-        // Too long is a probe above what the interface takes: lost, as it would be on the path.
+        // One that is larger than the interface takes is lost like one that is larger than the path takes: no fault to tell of.
         if (!udp.IsDisposed && error != Libc.EMSGSIZE)
             udp.OnSendFailed(remote, Marshal.GetPInvokeErrorMessage(error));
     }

@@ -24,7 +24,7 @@ internal sealed class UdpTransport(UdpSocket udp) : IDatagramTransport
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.MessageSize)
         {
-            // A probe above what the interface takes: lost, as it would be on the path.
+            // One that is larger than the interface takes is lost like one that is larger than the path takes: no fault to tell of.
         }
         catch (SocketException e)
         {

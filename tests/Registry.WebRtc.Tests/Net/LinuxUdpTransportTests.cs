@@ -109,6 +109,7 @@ public sealed class LinuxUdpTransportTests
 
         sender.Transport.Send(new byte[100], TransportAddress.From(IPAddress.Loopback, closedPort));
         sender.Transport.Send(new byte[65_535], receiver.Address); // longer than a UDP payload can be
+        sender.Socket.SendErrors.ShouldBe(0);
         sender.Transport.Send(new byte[100], TransportAddress.From(IPAddress.IPv6Loopback, receiver.Port)); // no such address on an IPv4 socket
         sender.Transport.Send(new byte[] { 9 }, receiver.Address);
 
