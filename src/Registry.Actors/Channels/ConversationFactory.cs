@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
+using Registry.Actors.Channels.Flow;
 using Registry.Messages;
 
 namespace Registry.Actors.Channels;
@@ -13,9 +14,10 @@ internal sealed class ConversationFactory(ChannelServices services)
     /// <summary>Makes a conversation, or says why it cannot be.</summary>
     /// <param name="settings">What it does.</param>
     /// <param name="users">Where it notes the user bytes it carries.</param>
+    /// <param name="flow">Where it counts the bytes that wait.</param>
     /// <param name="conversation">The conversation, or null.</param>
     /// <param name="refusal">What is wrong, or null.</param>
-    public bool TryOpen(ConversationSettings settings, UserTraffic users, [NotNullWhen(true)] out IConversation? conversation, [NotNullWhen(false)] out Refused? refusal)
+    public bool TryOpen(ConversationSettings settings, UserTraffic users, TubeFlow flow, [NotNullWhen(true)] out IConversation? conversation, [NotNullWhen(false)] out Refused? refusal)
     {
         refusal = null;
         conversation = null;
@@ -23,12 +25,12 @@ internal sealed class ConversationFactory(ChannelServices services)
         {
             case TunnelSettings { ListenEndPoint: { } endPoint } tunnel:
                 if (services.Listeners.FirstOrDefault(l => l.EndPoint.Equals(endPoint)) is { } shared)
-                    conversation = new TunnelConversation(tunnel, shared, ownsListener: false, services, users);
+                    conversation = new TunnelConversation(tunnel, shared, ownsListener: false, services, users, flow);
                 else if (TryListen(endPoint, out var listener, out refusal))
-                    conversation = new TunnelConversation(tunnel, listener, ownsListener: true, services, users);
+                    conversation = new TunnelConversation(tunnel, listener, ownsListener: true, services, users, flow);
                 break;
             case TunnelSettings tunnel:
-                conversation = new TunnelConversation(tunnel, null, ownsListener: false, services, users);
+                conversation = new TunnelConversation(tunnel, null, ownsListener: false, services, users, flow);
                 break;
             case EchoSettings:
                 conversation = new EchoConversation(users);

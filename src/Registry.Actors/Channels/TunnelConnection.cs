@@ -1,14 +1,15 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
+using Registry.Actors.Channels.Flow;
 using Registry.Messages;
 using Registry.WebRtc;
 
 namespace Registry.Actors.Channels;
 
 /// <summary>
-/// One TCP connection of a tunnel. Two pumps: the local socket to the peer, which waits when the channel's send buffer is full, and a
-/// bounded pipe to the local socket, which makes the channel's receive loop wait when it is full.
+/// One TCP connection of a tunnel. Two pumps: the local socket to the peer, which sends what the peer gave credit for and waits while the channel is
+/// full, and a bounded pipe to the local socket. What leaves the pipe is new credit for the peer; one that knows no credit waits for room in the pipe.
 /// </summary>
 /// <remarks>
 /// Members named after what the peer did are called by the channel's receive loop only; <see cref="Dispose"/> by anyone.
@@ -19,7 +20,10 @@ internal sealed class TunnelConnection : IDisposable
 {
     private sealed record End(CloseReason Reason, string Text);
 
+    private readonly ChannelFlow flow;
     private readonly FrameLink link;
+    private readonly SendBudget credit = new();
+    private readonly ReceiveBudget window;
     private readonly ChannelServices services;
     private readonly UserTraffic users;
     private readonly CloseReason socketLost;
@@ -32,21 +36,30 @@ internal sealed class TunnelConnection : IDisposable
     private volatile bool open;
     private volatile bool peerOpened;
     private bool inboundClosed; // touched by the receive loop only
+    private int inboundQueued;
+    private volatile bool isOver;
+    private volatile bool isKnownToPeer;
+    private int hasGranted;
+    private int owedWindow;
+    private Task updatingWindow = Task.CompletedTask;
 
     /// <param name="number">The connection's number on the channel.</param>
     /// <param name="socketLost">What a broken local socket means: the client or the target went away.</param>
-    /// <param name="link">Where frames go.</param>
+    /// <param name="flow">Where frames go, and what may wait.</param>
     /// <param name="services">Limits and clock.</param>
     /// <param name="users">Where user bytes are noted.</param>
-    public TunnelConnection(uint number, CloseReason socketLost, FrameLink link, ChannelServices services, UserTraffic users)
+    public TunnelConnection(uint number, CloseReason socketLost, ChannelFlow flow, ChannelServices services, UserTraffic users)
     {
         this.users = users;
         Number = number;
         this.socketLost = socketLost;
-        this.link = link;
+        this.flow = flow;
+        link = flow.Link;
         this.services = services;
-        var limit = services.Settings.ReceiveLimit;
-        inbound = new(new PipeOptions(pauseWriterThreshold: limit, resumeWriterThreshold: limit / 2, useSynchronizationContext: false));
+        window = new(flow.Tube, services.Time);
+        // A peer with credit never fills the pipe beyond its window, so that the receive loop never waits for it.
+        var limit = flow.Tube.Limits.MaxWindow;
+        inbound = new(new PipeOptions(pauseWriterThreshold: limit + 1, resumeWriterThreshold: limit / 2, useSynchronizationContext: false));
         stop = new(Timeout.InfiniteTimeSpan, services.Time);
     }
 
@@ -72,14 +85,40 @@ internal sealed class TunnelConnection : IDisposable
     }
 
     /// <summary>Queues bytes for the local socket, waiting while too many are queued.</summary>
-    /// <returns>False when the peer had said that no bytes follow.</returns>
-    public async ValueTask<bool> PeerSentAsync(ReadOnlyMemory<byte> payload)
+    /// <returns>What the peer did wrong, or null.</returns>
+    public async ValueTask<string?> PeerSentAsync(ReadOnlyMemory<byte> payload)
     {
+        // Bytes behind a CloseConnection were under way when the peer gave up; behind an EOF they are an error.
         if (inboundClosed)
-            return peerEnd is not null; // Bytes behind a CloseConnection were under way when the peer gave up; behind an EOF they are an error.
+            return peerEnd is null ? $"Data came for connection {Number} after its end of file." : null;
+        if (flow.HasWindows && !window.TryReceive(payload.Length))
+            return $"{payload.Length} bytes came for connection {Number}, which is more than it was given credit for.";
         users.Received();
+        try
+        {
+            await flow.Tube.Receiving.EnterAsync(payload.Length, stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return null; // The connection is ending and takes nothing more.
+        }
+
+        Interlocked.Add(ref inboundQueued, payload.Length);
         await inbound.Writer.WriteAsync(payload, CancellationToken.None);
-        return true;
+        if (isOver)
+            ForgetInbound();
+        return null;
+    }
+
+    /// <summary>The peer takes so many bytes more.</summary>
+    /// <returns>What the peer did wrong, or null.</returns>
+    public string? PeerGranted(uint bytes) => credit.Grant(bytes);
+
+    /// <summary>Gives the peer its first credit, once both ends speak of credit and the peer knows the connection.</summary>
+    public void OpenWindow()
+    {
+        if (flow.HasWindows && isKnownToPeer && Interlocked.Exchange(ref hasGranted, 1) == 0)
+            OweWindow(window.Open());
     }
 
     public void PeerSentEof()
@@ -129,6 +168,8 @@ internal sealed class TunnelConnection : IDisposable
             if (socket is not null)
             {
                 open = true;
+                if (!flow.HasWindows)
+                    credit.Lift();
                 await Task.WhenAll(SocketToPeerAsync(socket), PeerToSocketAsync(socket));
             }
         }
@@ -140,9 +181,13 @@ internal sealed class TunnelConnection : IDisposable
         finally
         {
             await inbound.Reader.CompleteAsync();
+            isOver = true;
+            ForgetInbound();
+            window.Close();
             if (socket is not null)
                 CloseSocket(socket);
             await SayEndAsync();
+            await updatingWindow;
             services.Gauges.ConnectionsChanged(-1);
             onEnded(this);
         }
@@ -152,6 +197,8 @@ internal sealed class TunnelConnection : IDisposable
     {
         client.NoDelay = true;
         await link.SendControlAsync(ControlCode.OpenConnection, Number, cancellationToken);
+        isKnownToPeer = true;
+        OpenWindow();
         try
         {
             await answered.Task.WaitAsync(services.Settings.OpenTimeout, services.Time, cancellationToken);
@@ -177,6 +224,8 @@ internal sealed class TunnelConnection : IDisposable
         services.Gauges.SocketsChanged(1);
         try
         {
+            isKnownToPeer = true;
+            OpenWindow();
             await link.SendControlAsync(ControlCode.ConnectionOpened, Number, cancellationToken);
             return dialed.Socket;
         }
@@ -189,17 +238,10 @@ internal sealed class TunnelConnection : IDisposable
 
     private async Task SocketToPeerAsync(Socket socket)
     {
-        var size = link.PayloadSize;
-        var buffer = ArrayPool<byte>.Shared.Rent(size + Frame.Overhead);
         try
         {
-            int received;
-            while ((received = await socket.ReceiveAsync(buffer.AsMemory(Frame.HeaderLength, size), stop.Token)) > 0)
-            {
-                await link.SendAsync(buffer.AsMemory(0, Frame.Enclose(buffer, Number, link.Timestamp, received)), stop.Token);
+            while (await ForwardAsync(socket))
                 users.Sent();
-            }
-
             await link.SendControlAsync(ControlCode.SendEof, Number, stop.Token);
         }
         catch (SocketException e)
@@ -210,9 +252,31 @@ internal sealed class TunnelConnection : IDisposable
         {
             stop.Cancel();
         }
+    }
+
+    /// <summary>Reads one frame's worth and sends it.</summary>
+    /// <returns>False at the socket's end of file.</returns>
+    private async ValueTask<bool> ForwardAsync(Socket socket)
+    {
+        // Nothing is held while there is nothing to read, nor while the peer takes nothing: an idle or slow connection costs no memory.
+        await socket.ReceiveAsync(Memory<byte>.Empty, stop.Token);
+        var most = await credit.WaitAsync(link.PayloadSize, stop.Token);
+        var held = most + Frame.Overhead;
+        await flow.Tube.Sending.EnterAsync(held, stop.Token);
+        var buffer = ArrayPool<byte>.Shared.Rent(held);
+        try
+        {
+            var received = await socket.ReceiveAsync(buffer.AsMemory(Frame.HeaderLength, most), stop.Token);
+            if (received == 0)
+                return false;
+            credit.Spend(received);
+            await link.SendAsync(buffer.AsMemory(0, Frame.Enclose(buffer, Number, link.Timestamp, received)), stop.Token);
+            return true;
+        }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+            flow.Tube.Sending.Leave(held);
         }
     }
 
@@ -220,16 +284,14 @@ internal sealed class TunnelConnection : IDisposable
     {
         try
         {
-            bool completed;
-            do
+            while (await inbound.Reader.ReadAsync(stop.Token) is { Buffer: var waiting } && !waiting.IsEmpty)
             {
-                var read = await inbound.Reader.ReadAsync(stop.Token);
-                foreach (var segment in read.Buffer)
-                    await SendAllAsync(socket, segment);
-                inbound.Reader.AdvanceTo(read.Buffer.End);
-                completed = read.IsCompleted;
+                // Piece by piece: what was consumed is new credit, and must have left the pipe before more comes for it.
+                var piece = FirstOf(waiting);
+                await SendAllAsync(socket, piece);
+                inbound.Reader.AdvanceTo(waiting.GetPosition(piece.Length));
+                Consumed(piece.Length);
             }
-            while (!completed);
 
             if (peerEnd is null)
                 socket.Shutdown(SocketShutdown.Send);
@@ -248,10 +310,55 @@ internal sealed class TunnelConnection : IDisposable
         }
     }
 
+    // A sequence may begin with a segment that was read to its end.
+    private static ReadOnlyMemory<byte> FirstOf(ReadOnlySequence<byte> bytes)
+    {
+        foreach (var piece in bytes)
+            if (!piece.IsEmpty)
+                return piece;
+        return default;
+    }
+
     private async ValueTask SendAllAsync(Socket socket, ReadOnlyMemory<byte> bytes)
     {
         while (!bytes.IsEmpty)
             bytes = bytes[await socket.SendAsync(bytes, stop.Token)..];
+    }
+
+    private void Consumed(int bytes)
+    {
+        Interlocked.Add(ref inboundQueued, -bytes);
+        flow.Tube.Receiving.Leave(bytes);
+        if (flow.HasWindows)
+            OweWindow(window.Consume(bytes, flow.Heartbeat.RoundTrip));
+    }
+
+    // Called when the connection is over and by a receive loop that may have come later still.
+    private void ForgetInbound() => flow.Tube.Receiving.Leave(Interlocked.Exchange(ref inboundQueued, 0));
+
+    // One update at a time is under way; what is owed meanwhile goes with the next.
+    private void OweWindow(int bytes)
+    {
+        if (bytes > 0 && Interlocked.Add(ref owedWindow, bytes) == bytes)
+            updatingWindow = UpdateWindowAsync();
+    }
+
+    private async Task UpdateWindowAsync()
+    {
+        try
+        {
+            int bytes;
+            do
+            {
+                bytes = Volatile.Read(ref owedWindow);
+                await link.SendWindowAsync(Number, bytes, stop.Token);
+            }
+            while (Interlocked.Add(ref owedWindow, -bytes) > 0);
+        }
+        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
+        {
+            stop.Cancel();
+        }
     }
 
     // The first failure is the connection's reason; the other pump stops.
