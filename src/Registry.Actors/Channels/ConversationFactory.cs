@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using Registry.Actors.Channels.Flow;
+using Registry.Actors.Channels.Socks;
 using Registry.Messages;
 
 namespace Registry.Actors.Channels;
@@ -23,14 +24,18 @@ internal sealed class ConversationFactory(ChannelServices services)
         conversation = null;
         switch (settings)
         {
-            case TunnelSettings { ListenEndPoint: { } endPoint } tunnel:
-                if (services.Listeners.FirstOrDefault(l => l.EndPoint.Equals(endPoint)) is { } shared)
-                    conversation = new TunnelConversation(tunnel, shared, ownsListener: false, services, users, flow);
-                else if (TryListen(endPoint, out var listener, out refusal))
-                    conversation = new TunnelConversation(tunnel, listener, ownsListener: true, services, users, flow);
+            case TunnelSettings { ListenEndPoint: { } endPoint }:
+                conversation = Listen(endPoint, servesSocks: false, users, flow, out refusal);
+                break;
+            case SocksSettings { ListenEndPoint: { } endPoint }:
+                conversation = Listen(endPoint, servesSocks: true, users, flow, out refusal);
                 break;
             case TunnelSettings tunnel:
-                conversation = new TunnelConversation(tunnel, null, ownsListener: false, services, users, flow);
+                conversation = TunnelConversation.Dialling(new FixedTarget(new(tunnel.TargetHost!, tunnel.TargetPort)), new(services), services, users, flow);
+                break;
+            case SocksSettings socks:
+                var narrowing = socks.Allowed is { } allowed ? TargetPolicy.Parse(allowed.Rules) : null;
+                conversation = TunnelConversation.Dialling(new RequestedTarget(), new(services, narrowing), services, users, flow);
                 break;
             case EchoSettings:
                 conversation = new EchoConversation(users);
@@ -40,7 +45,17 @@ internal sealed class ConversationFactory(ChannelServices services)
                 break;
         }
 
-        return conversation is not null;
+        return conversation is not null && refusal is null;
+    }
+
+    private TunnelConversation? Listen(IPEndPoint endPoint, bool servesSocks, UserTraffic users, TubeFlow flow, out Refused? refusal)
+    {
+        refusal = null;
+        if (services.Listeners.FirstOrDefault(l => l.EndPoint.Equals(endPoint)) is { } shared)
+            return TunnelConversation.Listening(shared, ownsListener: false, servesSocks, services, users, flow);
+        return TryListen(endPoint, out var listener, out refusal)
+            ? TunnelConversation.Listening(listener, ownsListener: true, servesSocks, services, users, flow)
+            : null;
     }
 
     private bool TryListen(IPEndPoint endPoint, [NotNullWhen(true)] out TunnelListener? listener, [NotNullWhen(false)] out Refused? refusal)

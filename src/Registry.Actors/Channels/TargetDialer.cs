@@ -8,7 +8,9 @@ namespace Registry.Actors.Channels;
 internal readonly record struct DialResult(Socket? Socket, CloseReason Reason, string Text);
 
 /// <summary>Opens TCP connections to targets: resolve once, check each address, dial only what was checked.</summary>
-internal sealed class TargetDialer(ChannelServices services)
+/// <param name="services">Limits, policy, names and clock.</param>
+/// <param name="narrowing">Rules that must allow a target too; null for none.</param>
+internal sealed class TargetDialer(ChannelServices services, TargetPolicy? narrowing = null)
 {
     /// <summary>Dials within the dial timeout. Only a cancellation by the caller throws.</summary>
     public async Task<DialResult> DialAsync(string host, int port, CancellationToken cancellationToken)
@@ -27,7 +29,7 @@ internal sealed class TargetDialer(ChannelServices services)
 
     private async Task<DialResult> DialCheckedAsync(string host, int port, CancellationToken cancellationToken)
     {
-        if (!services.Targets.MayAllowName(host, port))
+        if (!services.Targets.MayAllowName(host, port) || narrowing?.MayAllowName(host, port) == false)
             return Denied(host, port);
         IPAddress[] addresses;
         try
@@ -44,7 +46,7 @@ internal sealed class TargetDialer(ChannelServices services)
             : Denied(host, port);
         foreach (var address in addresses)
         {
-            if (!services.Targets.Allows(host, address, port))
+            if (!services.Targets.Allows(host, address, port) || narrowing?.Allows(host, address, port) == false)
                 continue;
             result = await ConnectAsync(new(TargetPolicy.Plain(address), port), cancellationToken);
             if (result.Socket is not null)

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using Registry.Actors.Channels.Flow;
+using Registry.Actors.Channels.Socks;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -38,6 +39,7 @@ internal sealed class TunnelConnection : IDisposable
     private bool inboundClosed; // touched by the receive loop only
     private int inboundQueued;
     private volatile bool isOver;
+    private bool isAnswered; // a SOCKS client was told that nothing was opened
     private volatile bool isKnownToPeer;
     private int hasGranted;
     private int owedWindow;
@@ -72,7 +74,11 @@ internal sealed class TunnelConnection : IDisposable
     public Task Completion { get; private set; } = Task.CompletedTask;
 
     /// <summary>Serves a client that was accepted: asks the peer to open, then pumps.</summary>
-    public void Accept(Socket client, Action<TunnelConnection> onEnded) => Completion = RunAsync(token => AskPeerAsync(client, token), client, onEnded);
+    /// <param name="client">The client's socket, which is the connection's from now on.</param>
+    /// <param name="speaksSocks">Whether the client says by SOCKS5 what to open, and is answered so.</param>
+    /// <param name="onEnded">Called when all is over.</param>
+    public void Accept(Socket client, bool speaksSocks, Action<TunnelConnection> onEnded) =>
+        Completion = RunAsync(token => speaksSocks ? ServeSocksAsync(client, token) : AskPeerAsync(client, [], token), client, onEnded);
 
     /// <summary>Serves a connection the peer asked for: dials, answers, then pumps.</summary>
     public void Dial(TargetDialer dialer, string host, int port, Action<TunnelConnection> onEnded) =>
@@ -164,18 +170,22 @@ internal sealed class TunnelConnection : IDisposable
             services.Gauges.SocketsChanged(1);
         try
         {
-            socket = await connect(stop.Token);
-            if (socket is not null)
+            if (await connect(stop.Token) is { } connected)
             {
+                socket = connected;
                 open = true;
                 if (!flow.HasWindows)
                     credit.Lift();
                 await Task.WhenAll(SocketToPeerAsync(socket), PeerToSocketAsync(socket));
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
+        catch (SocketException e) when (isKnownToPeer)
         {
-            // The peer or the channel ended the connection while it was being opened: there is nobody to tell.
+            Fail(socketLost, $"The local socket broke: {e.Message}.");
+        }
+        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException or SocketException)
+        {
+            // The client left, or the peer or the channel ended the connection while it was being opened: there is nobody to tell.
             stop.Cancel();
         }
         finally
@@ -193,10 +203,70 @@ internal sealed class TunnelConnection : IDisposable
         }
     }
 
-    private async Task<Socket?> AskPeerAsync(Socket client, CancellationToken cancellationToken)
+    private async Task<Socket?> ServeSocksAsync(Socket client, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(services.Settings.OpenTimeout, services.Time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        if (await ReadSocksAsync(client, linked.Token) is not { } target)
+            return null;
+        try
+        {
+            await AskPeerAsync(client, target.Encode(), cancellationToken);
+            client.Send(SocksReplies.Encode(SocksReply.Succeeded));
+            return client;
+        }
+        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
+        {
+            Answer(client, SocksReplies.Encode(SocksReplies.For((peerEnd ?? localEnd)?.Reason)));
+            throw;
+        }
+    }
+
+    private async Task<SocksTarget?> ReadSocksAsync(Socket client, CancellationToken cancellationToken)
     {
         client.NoDelay = true;
-        await link.SendControlAsync(ControlCode.OpenConnection, Number, cancellationToken);
+        var handshake = new SocksHandshake();
+        var buffer = new byte[byte.MaxValue + 2];
+        while (!handshake.IsOver)
+        {
+            var needed = handshake.Needed;
+            for (var got = 0; got < needed;)
+            {
+                var received = await client.ReceiveAsync(buffer.AsMemory(got, needed - got), cancellationToken);
+                if (received == 0)
+                    return null;
+                got += received;
+            }
+
+            var answer = handshake.Take(buffer.AsSpan(0, needed));
+            if (handshake.IsOver && handshake.Target is null)
+                Answer(client, answer);
+            else if (answer.Length > 0)
+                client.Send(answer);
+        }
+
+        return handshake.Target;
+    }
+
+    // The last word to a client whose connection is not opened: it gets that and an end of file, no reset. A few bytes never wait for room.
+    private void Answer(Socket client, ReadOnlySpan<byte> last)
+    {
+        try
+        {
+            client.Send(last);
+            client.Shutdown(SocketShutdown.Send);
+            isAnswered = true;
+        }
+        catch (SocketException)
+        {
+            isAnswered = false; // It has gone.
+        }
+    }
+
+    private async Task<Socket?> AskPeerAsync(Socket client, byte[] target, CancellationToken cancellationToken)
+    {
+        client.NoDelay = true;
+        await link.SendAsync(Frame.Encode(0, link.Timestamp, ControlMessage.Encode(ControlCode.OpenConnection, Number, target)), cancellationToken);
         isKnownToPeer = true;
         OpenWindow();
         try
@@ -372,7 +442,7 @@ internal sealed class TunnelConnection : IDisposable
     {
         // A client must be able to tell a cut from an end. The original ends every connection of a target with ConnectionLost,
         // so that one has to count as an end.
-        var inOrder = open && (!stop.IsCancellationRequested || inboundDone && peerEnd is { Reason: CloseReason.Normal or CloseReason.ConnectionLost });
+        var inOrder = isAnswered || open && (!stop.IsCancellationRequested || inboundDone && peerEnd is { Reason: CloseReason.Normal or CloseReason.ConnectionLost });
         if (!inOrder)
             socket.LingerState = new(true, 0);
         socket.Dispose();

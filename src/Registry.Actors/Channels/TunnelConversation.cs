@@ -8,21 +8,25 @@ using Registry.WebRtc;
 
 namespace Registry.Actors.Channels;
 
-/// <summary>A TCP port forward over one data channel. This end either listens and asks the peer to open, or dials what the settings name.</summary>
+/// <summary>
+/// A TCP port forward or a SOCKS5 proxy over one data channel. This end either listens and asks the peer to open, or dials what the settings or the
+/// peer's opens name.
+/// </summary>
 internal sealed class TunnelConversation : IConversation
 {
     // A CloseConnection with the longest text; a peer that takes less cannot be told anything.
     private const int LeastMessageSize = Frame.Overhead + 9 + ControlMessage.MaxText;
 
-    private readonly TunnelSettings settings;
     private readonly ChannelServices services;
     private readonly UserTraffic users;
     private readonly TubeFlow tube;
     private readonly Heartbeat heartbeat;
     private readonly long started;
-    private readonly TargetDialer dialer;
+    private readonly OpenTarget? targets;
+    private readonly TargetDialer? dialer;
     private readonly TunnelListener? listener;
     private readonly bool ownsListener;
+    private readonly bool servesSocks;
     private readonly CancellationTokenSource stop = new();
     private readonly ConcurrentDictionary<uint, TunnelConnection> connections = new();
     private readonly Lock endLock = new();
@@ -39,27 +43,41 @@ internal sealed class TunnelConversation : IConversation
     private bool superseded;
     private uint lastNumber; // highest connection number seen: accepted here, or opened by the peer
 
-    /// <param name="settings">What this end does.</param>
-    /// <param name="listener">Where clients come from, exactly when the settings listen.</param>
-    /// <param name="ownsListener">Whether the listener ends with the conversation.</param>
-    /// <param name="services">Limits, policy and clock.</param>
-    /// <param name="users">Where user bytes are noted.</param>
-    /// <param name="tube">Where bytes that wait are counted.</param>
-    public TunnelConversation(TunnelSettings settings, TunnelListener? listener, bool ownsListener, ChannelServices services, UserTraffic users, TubeFlow tube)
+    private TunnelConversation(TunnelListener? listener, bool ownsListener, bool servesSocks, OpenTarget? targets, TargetDialer? dialer, ChannelServices services, UserTraffic users, TubeFlow tube)
     {
         this.users = users;
         this.tube = tube;
-        this.settings = settings;
+        this.targets = targets;
+        this.dialer = dialer;
         this.listener = listener;
         this.ownsListener = ownsListener;
+        this.servesSocks = servesSocks;
         this.services = services;
-        dialer = new(services);
         heartbeat = new(services.Settings.PingInterval, services.Settings.PingTimeout);
         started = services.Time.GetTimestamp();
         ListenEndPoint = listener?.EndPoint;
         if (ownsListener)
             services.Gauges.ListenersChanged(1);
     }
+
+    /// <summary>The end that clients connect to.</summary>
+    /// <param name="listener">Where they come from.</param>
+    /// <param name="ownsListener">Whether the listener ends with the conversation.</param>
+    /// <param name="servesSocks">Whether they say by SOCKS5 what they want to reach.</param>
+    /// <param name="services">Limits and clock.</param>
+    /// <param name="users">Where user bytes are noted.</param>
+    /// <param name="tube">Where bytes that wait are counted.</param>
+    public static TunnelConversation Listening(TunnelListener listener, bool ownsListener, bool servesSocks, ChannelServices services, UserTraffic users, TubeFlow tube) =>
+        new(listener, ownsListener, servesSocks, null, null, services, users, tube);
+
+    /// <summary>The end that connects to targets.</summary>
+    /// <param name="targets">Which.</param>
+    /// <param name="dialer">How.</param>
+    /// <param name="services">Limits and clock.</param>
+    /// <param name="users">Where user bytes are noted.</param>
+    /// <param name="tube">Where bytes that wait are counted.</param>
+    public static TunnelConversation Dialling(OpenTarget targets, TargetDialer dialer, ChannelServices services, UserTraffic users, TubeFlow tube) =>
+        new(null, false, false, targets, dialer, services, users, tube);
 
     public IPEndPoint? ListenEndPoint { get; }
 
@@ -294,16 +312,16 @@ internal sealed class TunnelConversation : IConversation
             return Reply(frames, ControlMessage.Encode(ControlCode.ConnectionOpened, message.Connection));
         if (existing is not null)
             return null; // Its answer is under way.
-        if (listener is not null)
+        if (dialer is null || targets is null)
             return Refuse(frames, message.Connection, CloseReason.ServerRefuse, "This end listens; it does not dial.");
         lastNumber = Math.Max(lastNumber, message.Connection);
-        if (!message.Data.IsEmpty)
-            return Refuse(frames, message.Connection, CloseReason.ConfigurationError, "This end dials the target of its settings; an open cannot name another.");
+        if (targets.Read(message.Data.Span, out var target) is { } wrong)
+            return Refuse(frames, message.Connection, CloseReason.ConfigurationError, wrong);
         if (!TryCount())
             return Refuse(frames, message.Connection, CloseReason.ServerRefuse, $"The channel has {services.Settings.MaxConnections} connections, which is the limit.");
         var connection = new TunnelConnection(message.Connection, CloseReason.UpstreamClosed, agreed, services, users);
         connections[message.Connection] = connection;
-        connection.Dial(dialer, settings.TargetHost!, settings.TargetPort, Forget);
+        connection.Dial(dialer, target.Host, target.Port, Forget);
         return null;
     }
 
@@ -321,7 +339,7 @@ internal sealed class TunnelConversation : IConversation
 
         var connection = new TunnelConnection(++lastNumber, CloseReason.Client, flow!, services, users);
         connections[connection.Number] = connection;
-        connection.Accept(client, Forget);
+        connection.Accept(client, servesSocks, Forget);
         return true;
     }
 

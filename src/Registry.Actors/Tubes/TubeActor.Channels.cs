@@ -164,7 +164,7 @@ internal sealed partial class TubeActor
         if (channels.TryGetValue(label, out var known) && known.Conversation is not null)
             return known;
         var settings = first.Command.Settings;
-        if (known is null && channels.Count >= node.Settings.MaxChannels || settings is TunnelSettings { ListenEndPoint: not null }
+        if (known is null && channels.Count >= node.Settings.MaxChannels || settings is TunnelSettings { ListenEndPoint: not null } or SocksSettings { ListenEndPoint: not null }
             || !node.Conversations.TryOpen(settings, users, flow, out var conversation, out _))
             return null;
         var channel = new TubeChannel(label, settings.Type, isClaimed: known?.IsClaimed ?? false, conversation) { Held = Hold(conversation) };

@@ -16,15 +16,16 @@ internal sealed class TunnelFixture : IAsyncDisposable
     private readonly Task<ChannelEnd>? nearRun;
     private readonly Task<ChannelEnd>? farRun;
 
-    public TunnelFixture(IPEndPoint target, string hocon = "", TimeProvider? time = null, string allow = "127.0.0.0/8:*", int window = 256 * 1024, bool run = true, string? host = null, string protocol = ControlMessage.Protocol)
+    public TunnelFixture(IPEndPoint target, string hocon = "", TimeProvider? time = null, string allow = "127.0.0.0/8:*", int window = 256 * 1024, bool run = true, string? host = null, string protocol = ControlMessage.Protocol, SocksSettings? socks = null)
     {
         var settings = RegistrySettings.From(ConfigurationFactory.ParseString(hocon));
         Services = new(settings, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges);
         (NearFlow, FarFlow) = (new(FlowLimits.From(settings)), new(FlowLimits.From(settings)));
         (NearUsers, FarUsers) = (new(Services.Time), new(Services.Time));
         var factory = new ConversationFactory(Services);
-        factory.TryOpen(TunnelSettings.Listen(new(IPAddress.Loopback, 0)), NearUsers, NearFlow, out var near, out _).ShouldBeTrue();
-        factory.TryOpen(TunnelSettings.Dial(host ?? target.Address.ToString(), target.Port), FarUsers, FarFlow, out var far, out _).ShouldBeTrue();
+        IPEndPoint anyPort = new(IPAddress.Loopback, 0);
+        factory.TryOpen(socks is null ? TunnelSettings.Listen(anyPort) : SocksSettings.Listen(anyPort), NearUsers, NearFlow, out var near, out _).ShouldBeTrue();
+        factory.TryOpen(socks ?? (ConversationSettings)TunnelSettings.Dial(host ?? target.Address.ToString(), target.Port), FarUsers, FarFlow, out var far, out _).ShouldBeTrue();
         (Near, Far) = (near, far);
         (NearChannel, FarChannel) = ScriptedDataChannel.Pair(window, protocol: protocol);
         if (!run)
