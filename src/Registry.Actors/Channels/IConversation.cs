@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -60,4 +61,7 @@ internal sealed record ChannelServices(RegistrySettings Settings, TargetPolicy T
 
     /// <summary>How names become addresses.</summary>
     public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = System.Net.Dns.GetHostAddressesAsync;
+
+    /// <summary>How an address becomes a connected socket.</summary>
+    public Func<IPEndPoint, CancellationToken, Task<Socket>> Connect { get; init; } = TargetDialer.ConnectAsync;
 }
