@@ -67,6 +67,8 @@ public sealed record RegistrySettings
     public int ReceiveLimit { get; private init; }
     /// <summary>Bytes that wait in one direction of a tube.</summary>
     public int TubeLimit { get; private init; }
+    /// <summary>Bytes of a tube that its peer has not acknowledged.</summary>
+    public int SendBuffer { get; private init; }
     /// <summary>Time between pings of a channel.</summary>
     public TimeSpan PingInterval { get; private init; }
     /// <summary>How long a peer may be silent after a ping.</summary>
@@ -120,6 +122,7 @@ public sealed record RegistrySettings
             DrainTimeout = reader.Duration("channels.drain-timeout"),
             ReceiveLimit = reader.Bytes("channels.receive-limit", 64 * 1024),
             TubeLimit = reader.Bytes("channels.tube-limit", 1024 * 1024),
+            SendBuffer = reader.Bytes("channels.send-buffer", 64 * 1024),
             PingInterval = reader.Duration("channels.ping-interval"),
             PingTimeout = reader.Duration("channels.ping-timeout"),
             MaxFramePayload = reader.Bytes("channels.max-frame-payload", 16 * 1024),

@@ -61,7 +61,7 @@ internal sealed class TunnelConnection : IDisposable
         window = new(flow.Tube, services.Time);
         // A peer with credit never fills the pipe beyond its window, so that the receive loop never waits for it.
         var limit = flow.Tube.Limits.MaxWindow;
-        inbound = new(new PipeOptions(pauseWriterThreshold: limit + 1, resumeWriterThreshold: limit / 2, useSynchronizationContext: false));
+        inbound = new(new PipeOptions(pauseWriterThreshold: limit + 1, resumeWriterThreshold: limit / 2, minimumSegmentSize: 16 * 1024, useSynchronizationContext: false));
         stop = new(Timeout.InfiniteTimeSpan, services.Time);
     }
 

@@ -83,7 +83,7 @@ internal sealed class TubeRegistryNode : IExtension
         new(channels),
         options.PeerConnections ?? fromContainer
             ?? throw new InvalidOperationException($"The registry needs an {nameof(IPeerConnectionFactory)}: set {nameof(TubeRegistryOptions)}.{nameof(options.PeerConnections)} or add one to the service container."),
-        options.PeerConnectionConfiguration ?? PeerConnectionConfiguration.Default,
+        options.PeerConnectionConfiguration ?? PeerConnectionConfiguration.Default with { SendBufferSize = Settings.SendBuffer },
         relay);
 
     public sealed class Provider : ExtensionIdProvider<TubeRegistryNode>
