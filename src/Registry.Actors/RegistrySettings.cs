@@ -98,6 +98,14 @@ public sealed record RegistrySettings
     public TimeSpan DrainTimeout { get; private init; }
     /// <summary>Bytes queued for one local socket.</summary>
     public int ReceiveLimit { get; private init; }
+    /// <summary>Bytes that wait in one direction of a tube.</summary>
+    public int TubeLimit { get; private init; }
+    /// <summary>Bytes of a tube that its peer has not acknowledged.</summary>
+    public int SendBuffer { get; private init; }
+    /// <summary>Time between pings of a channel.</summary>
+    public TimeSpan PingInterval { get; private init; }
+    /// <summary>How long a peer may be silent after a ping.</summary>
+    public TimeSpan PingTimeout { get; private init; }
     /// <summary>Largest payload of a received frame, in bytes.</summary>
     public int MaxFramePayload { get; private init; }
     /// <summary>Whether conversations may listen on addresses that are not loopback.</summary>
@@ -161,6 +169,10 @@ public sealed record RegistrySettings
             OpenTimeout = reader.Duration("channels.open-timeout"),
             DrainTimeout = reader.Duration("channels.drain-timeout"),
             ReceiveLimit = reader.Bytes("channels.receive-limit", 64 * 1024),
+            TubeLimit = reader.Bytes("channels.tube-limit", 1024 * 1024),
+            SendBuffer = reader.Bytes("channels.send-buffer", 64 * 1024),
+            PingInterval = reader.Duration("channels.ping-interval"),
+            PingTimeout = reader.Duration("channels.ping-timeout"),
             MaxFramePayload = reader.Bytes("channels.max-frame-payload", 16 * 1024),
             ListenBeyondLoopback = reader.Boolean("channels.listen-beyond-loopback"),
             AllowTargets = reader.Texts("targets.allow"),

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Net;
 
 namespace Registry.Messages;
@@ -50,6 +52,77 @@ public sealed record TunnelSettings : ConversationSettings
     // 253: the longest name that DNS can carry (RFC 1035 §2.3.4).
     internal static bool IsHost(string? host) =>
         host is { Length: > 0 and <= 253 } && Uri.CheckHostName(host) is UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6;
+}
+
+/// <summary>A SOCKS5 proxy (RFC 1928). One end listens and speaks SOCKS with the clients, the other dials what they ask for.</summary>
+public sealed record SocksSettings : ConversationSettings
+{
+    private SocksSettings() { }
+
+    /// <inheritdoc/>
+    public override string Type => "socks5";
+
+    /// <summary>Where this end listens; null when it dials.</summary>
+    public IPEndPoint? ListenEndPoint { get; private init; }
+
+    /// <summary>Which of the targets that the node allows this conversation may dial; null for all of them.</summary>
+    public AllowedTargets? Allowed { get; private init; }
+
+    /// <summary>An end that serves SOCKS clients.</summary>
+    /// <param name="endPoint">Address to bind; port 0 for any free one.</param>
+    public static SocksSettings Listen(IPEndPoint endPoint)
+    {
+        ArgumentNullException.ThrowIfNull(endPoint);
+        return new() { ListenEndPoint = endPoint };
+    }
+
+    /// <summary>An end that dials.</summary>
+    /// <param name="allowed">Narrows what the node's rules allow; null leaves them as they are.</param>
+    public static SocksSettings Dial(AllowedTargets? allowed = null) => new() { Allowed = allowed };
+}
+
+/// <summary>Hosts and ports that a conversation may dial, besides what the node's rules demand. Narrows, never widens.</summary>
+public sealed record AllowedTargets
+{
+    private AllowedTargets(string? hosts, string? ports)
+    {
+        Hosts = hosts;
+        Ports = ports;
+    }
+
+    /// <summary>Host names, <c>*.suffix</c>, IP addresses and CIDR networks, separated by commas; null for any.</summary>
+    public string? Hosts { get; }
+
+    /// <summary>TCP ports from 1 to 65535, separated by commas; null for any.</summary>
+    public string? Ports { get; }
+
+    // A rule for every host is none for loopback, which has to be named.
+    private const string AnyHost = "*,127.0.0.0/8,::1";
+
+    /// <summary>The same as rules of the form that <c>registry.targets.allow</c> takes.</summary>
+    public IEnumerable<string> Rules =>
+        (Hosts ?? AnyHost).Split(',').Select(host => $"{(host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host)}:{Ports ?? "*"}");
+
+    /// <summary>Reads both lists.</summary>
+    /// <param name="hosts">The hosts, or null.</param>
+    /// <param name="ports">The ports, or null.</param>
+    /// <param name="allowed">What was read, or null.</param>
+    /// <returns>False when an entry is not what it should be, or a list is empty.</returns>
+    public static bool TryParse(string? hosts, string? ports, [NotNullWhen(true)] out AllowedTargets? allowed)
+    {
+        string[]? hostList = hosts?.Split(',', StringSplitOptions.TrimEntries), portList = ports?.Split(',', StringSplitOptions.TrimEntries);
+        var isValid = (hostList is null || hostList.All(IsHost)) && (portList is null || portList.All(IsPort));
+        allowed = isValid ? new(hostList is null ? null : string.Join(',', hostList), portList is null ? null : string.Join(',', portList)) : null;
+        return isValid;
+    }
+
+    private static bool IsHost(string host) =>
+        IPNetwork.TryParse(host, out _)
+        || TunnelSettings.IsHost(host) && !host.Contains('[', StringComparison.Ordinal)
+        || host.StartsWith("*.", StringComparison.Ordinal) && Uri.CheckHostName(host[2..]) == UriHostNameType.Dns;
+
+    private static bool IsPort(string port) =>
+        int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= IPEndPoint.MaxPort;
 }
 
 /// <summary>Sends every message back as it came, for pages and programs that want to see whether a tube works.</summary>

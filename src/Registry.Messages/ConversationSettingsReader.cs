@@ -12,14 +12,20 @@ public static class ConversationSettingsReader
     private const string ListenKey = "local_listen_addr";
     private const string HostKey = "target_host";
     private const string PortKey = "target_port";
+    private const string SocksKey = "socks_mode";
+    private const string AllowedHostsKey = "allowed_hosts";
+    private const string AllowedPortsKey = "allowed_ports";
+    private const string Types = "\"tunnel\", \"socks5\" or \"echo\"";
+
+    private const string ListenForm = "must be a string \"ip:port\" such as \"127.0.0.1:0\" or \"[::1]:8080\"; names are not taken";
 
     private static readonly HashSet<string> LaterTypes =
-        ["ssh", "rdp", "vnc", "telnet", "http", "kubernetes", "mysql", "postgresql", "postgres", "sql-server", "socks5", "raw", "python_handler"];
+        ["ssh", "rdp", "vnc", "telnet", "http", "kubernetes", "mysql", "postgresql", "postgres", "sql-server", "raw", "python_handler"];
 
     // Keys of the original that this version does not read: refusing them beats ignoring what the caller relies on.
     private static readonly HashSet<string> LaterKeys =
     [
-        "tunnelType", "socks_mode", "allowed_hosts", "allowed_ports", "guacd", "guacd_params", "connect_as_settings", "proxy", "host",
+        "tunnelType", "guacd", "guacd_params", "connect_as_settings", "proxy", "host",
         "db_params", "databaseType", "use_turn", "turn_only", "turn_url", "turn_username", "turn_password",
     ];
 
@@ -32,16 +38,17 @@ public static class ConversationSettingsReader
         settings = null;
         refusal = null;
         if (!map.TryGetValue(TypeKey, out var typeValue))
-            refusal = Invalid(TypeKey, "is missing; give \"tunnel\" or \"echo\"");
+            refusal = Invalid(TypeKey, $"is missing; give {Types}");
         else if (typeValue.ValueKind != JsonValueKind.String)
-            refusal = Invalid(TypeKey, $"is {Kind(typeValue)}; give a string, \"tunnel\" or \"echo\"");
+            refusal = Invalid(TypeKey, $"is {Kind(typeValue)}; give a string, {Types}");
         else
             settings = typeValue.GetString() switch
             {
                 "tunnel" => ReadTunnel(map, out refusal),
+                "socks5" => ReadSocks(map, out refusal),
                 "echo" => ReadEcho(map, out refusal),
-                { } later when LaterTypes.Contains(later) => Fail(out refusal, TypeKey, $"\"{later}\" is not supported by this version yet; it knows \"tunnel\" and \"echo\""),
-                var unknown => Fail(out refusal, TypeKey, $"\"{Shown(unknown!)}\" is unknown; give \"tunnel\" or \"echo\""),
+                { } later when LaterTypes.Contains(later) => Fail(out refusal, TypeKey, $"\"{later}\" is not supported by this version yet; give {Types}"),
+                var unknown => Fail(out refusal, TypeKey, $"\"{Shown(unknown!)}\" is unknown; give {Types}"),
             };
         return refusal is null && settings is not null;
     }
@@ -52,9 +59,36 @@ public static class ConversationSettingsReader
         return refusal is null ? new EchoSettings() : null;
     }
 
+    private static ConversationSettings? ReadSocks(IReadOnlyDictionary<string, JsonElement> map, out Refused? refusal)
+    {
+        refusal = RefuseUnread(map, "socks5", TypeKey, SocksKey, ListenKey, AllowedHostsKey, AllowedPortsKey);
+        if (refusal is not null)
+            return null;
+        if (map.TryGetValue(SocksKey, out var mode) && mode.ValueKind != JsonValueKind.True)
+            return Fail(out refusal, SocksKey, "must be true where a SOCKS5 conversation is meant");
+        if (map.TryGetValue(ListenKey, out var listen))
+        {
+            if (map.ContainsKey(AllowedHostsKey) || map.ContainsKey(AllowedPortsKey))
+                return Fail(out refusal, ListenKey, $"excludes {AllowedHostsKey} and {AllowedPortsKey}: they say what the end that dials may dial");
+            return TryReadEndPoint(listen, out var endPoint) ? SocksSettings.Listen(endPoint) : Fail(out refusal, ListenKey, ListenForm);
+        }
+
+        if (!TryReadText(map, AllowedHostsKey, out var hosts) || hosts is not null && !AllowedTargets.TryParse(hosts, null, out _))
+            return Fail(out refusal, AllowedHostsKey, "must be a string with names, *.suffixes, IP addresses and CIDR networks, separated by commas");
+        if (!TryReadText(map, AllowedPortsKey, out var ports) || ports is not null && !AllowedTargets.TryParse(null, ports, out _))
+            return Fail(out refusal, AllowedPortsKey, "must be a string with ports from 1 to 65535, separated by commas");
+        AllowedTargets? allowed = null;
+        if (hosts is not null || ports is not null)
+            AllowedTargets.TryParse(hosts, ports, out allowed);
+        return SocksSettings.Dial(allowed);
+    }
+
     private static ConversationSettings? ReadTunnel(IReadOnlyDictionary<string, JsonElement> map, out Refused? refusal)
     {
-        refusal = RefuseUnread(map, "tunnel", TypeKey, ListenKey, HostKey, PortKey);
+        // As with the original, rules for hosts or ports make a tunnel a SOCKS5 proxy.
+        if (map.ContainsKey(AllowedHostsKey) || map.ContainsKey(AllowedPortsKey) || map.TryGetValue(SocksKey, out var mode) && mode.ValueKind != JsonValueKind.False)
+            return ReadSocks(map, out refusal);
+        refusal = RefuseUnread(map, "tunnel", TypeKey, ListenKey, HostKey, PortKey, SocksKey);
         if (refusal is not null)
             return null;
         if (map.TryGetValue(ListenKey, out var listen))
@@ -63,7 +97,7 @@ public static class ConversationSettingsReader
                 return Fail(out refusal, ListenKey, $"excludes {HostKey} and {PortKey}: one end of a tunnel listens and the other dials. Keep what this end does");
             return TryReadEndPoint(listen, out var endPoint)
                 ? TunnelSettings.Listen(endPoint)
-                : Fail(out refusal, ListenKey, "must be a string \"ip:port\" such as \"127.0.0.1:0\" or \"[::1]:8080\"; names are not taken");
+                : Fail(out refusal, ListenKey, ListenForm);
         }
 
         if (!map.TryGetValue(HostKey, out var host))
@@ -101,6 +135,12 @@ public static class ConversationSettingsReader
             && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out _)
             && (text[0] == '[' ? text[colon - 1] == ']' : text.IndexOf(':') == colon)
             && IPEndPoint.TryParse(text, out endPoint);
+    }
+
+    private static bool TryReadText(IReadOnlyDictionary<string, JsonElement> map, string key, out string? text)
+    {
+        text = map.TryGetValue(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        return text is not null || !map.ContainsKey(key);
     }
 
     private static bool TryReadPort(JsonElement value, out int port)

@@ -41,6 +41,10 @@ public sealed class RegistrySettingsSpecs
         settings.DialTimeout.ShouldBe(TimeSpan.FromSeconds(10));
         settings.MaxConnections.ShouldBe(1000);
         settings.ReceiveLimit.ShouldBe(1024 * 1024);
+        settings.TubeLimit.ShouldBe(8 * 1024 * 1024);
+        settings.SendBuffer.ShouldBe(1024 * 1024);
+        settings.PingInterval.ShouldBe(TimeSpan.FromSeconds(15));
+        settings.PingTimeout.ShouldBe(TimeSpan.FromSeconds(30));
         settings.MaxFramePayload.ShouldBe(1024 * 1024);
         settings.ListenBeyondLoopback.ShouldBeFalse();
         settings.AllowTargets.ShouldBeEmpty();

@@ -18,6 +18,17 @@ public sealed class ConversationSettingsSpecs
     [Fact]
     public void An_echo_is_read() => Read("""{"conversationType":"echo"}""").ShouldBe(new EchoSettings());
 
+    [Fact]
+    public void A_SOCKS5_proxy_is_read_by_its_own_name_and_as_the_original_writes_it()
+    {
+        AllowedTargets.TryParse("*.example.com,10.0.0.0/8", "22,443", out var allowed).ShouldBeTrue();
+        Read("""{"conversationType":"socks5"}""").ShouldBe(SocksSettings.Dial());
+        Read("""{"conversationType":"tunnel","socks_mode":true,"local_listen_addr":"127.0.0.1:1080"}""").ShouldBe(SocksSettings.Listen(new(IPAddress.Loopback, 1080)));
+        Read("""{"conversationType":"tunnel","allowed_hosts":"*.example.com, 10.0.0.0/8","allowed_ports":"22, 443"}""").ShouldBe(SocksSettings.Dial(allowed));
+        Read("""{"conversationType":"tunnel","socks_mode":false,"target_host":"h","target_port":1}""").ShouldBe(TunnelSettings.Dial("h", 1));
+        allowed.Rules.ShouldBe(["*.example.com:22,443", "10.0.0.0/8:22,443"]);
+    }
+
     [Theory]
     [InlineData("{}", "conversationType", "missing")]
     [InlineData("""{"conversationType":7}""", "conversationType", "number")]
@@ -25,7 +36,19 @@ public sealed class ConversationSettingsSpecs
     [InlineData("""{"conversationType":"rdp"}""", "conversationType", "not supported by this version")]
     [InlineData("""{"conversationType":"echo","target_port":1}""", "target_port", "unknown for type")]
     [InlineData("""{"conversationType":"tunnel","target_hots":"x"}""", "target_hots", "unknown")]
-    [InlineData("""{"conversationType":"tunnel","socks_mode":true}""", "socks_mode", "not supported by this version")]
+    [InlineData("""{"conversationType":"tunnel","socks_mode":"yes"}""", "socks_mode", "true")]
+    [InlineData("""{"conversationType":"socks5","socks_mode":false}""", "socks_mode", "true")]
+    [InlineData("""{"conversationType":"tunnel","socks_mode":true,"target_host":"h"}""", "target_host", "unknown for type")]
+    [InlineData("""{"conversationType":"socks5","allowed_hosts":["10.0.0.1"]}""", "allowed_hosts", "string")]
+    [InlineData("""{"conversationType":"socks5","allowed_hosts":""}""", "allowed_hosts", "names")]
+    [InlineData("""{"conversationType":"socks5","allowed_hosts":"a,,b"}""", "allowed_hosts", "names")]
+    [InlineData("""{"conversationType":"tunnel","allowed_hosts":"10.0.0.1:80"}""", "allowed_hosts", "names")]
+    [InlineData("""{"conversationType":"socks5","allowed_hosts":"*"}""", "allowed_hosts", "names")]
+    [InlineData("""{"conversationType":"socks5","allowed_ports":443}""", "allowed_ports", "string")]
+    [InlineData("""{"conversationType":"socks5","allowed_ports":"0"}""", "allowed_ports", "65535")]
+    [InlineData("""{"conversationType":"socks5","allowed_ports":"22,http"}""", "allowed_ports", "65535")]
+    [InlineData("""{"conversationType":"socks5","local_listen_addr":"127.0.0.1:0","allowed_ports":"22"}""", "local_listen_addr", "excludes")]
+    [InlineData("""{"conversationType":"tunnel","databaseType":"mysql","target_host":"h","target_port":1}""", "databaseType", "not supported by this version")]
     [InlineData("""{"conversationType":"tunnel"}""", "target_host", "local_listen_addr")]
     [InlineData("""{"conversationType":"tunnel","target_host":"h"}""", "target_port", "missing")]
     [InlineData("""{"conversationType":"tunnel","target_host":"","target_port":1}""", "target_host", "host name")]

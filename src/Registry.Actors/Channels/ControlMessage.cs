@@ -4,15 +4,19 @@ using Registry.Messages;
 
 namespace Registry.Actors.Channels;
 
-/// <summary>Codes of the messages on connection 0; the numbers are the original system's.</summary>
+/// <summary>Codes of the messages on connection 0; the numbers are the original system's, except for those that belong to <c>tube.v2</c>.</summary>
 internal enum ControlCode : ushort
 {
     Ping = 1,
     Pong = 2,
+    /// <summary>tube.v2: the end that did not open the channel takes the protocol that the data channel names. Its first message.</summary>
+    AcceptProtocol = 100,
     OpenConnection = 101,
     CloseConnection = 102,
     ConnectionOpened = 103,
     SendEof = 104,
+    /// <summary>tube.v2: so many bytes (u32) of the connection may follow, on top of those allowed before.</summary>
+    WindowUpdate = 105,
     MetricsRequest = 301,
     MetricsResponse = 302,
     MetricsConfig = 303,
@@ -24,6 +28,9 @@ internal enum ControlCode : ushort
 /// <param name="Data">What follows.</param>
 internal readonly record struct ControlMessage(ControlCode Code, uint Connection, ReadOnlyMemory<byte> Data)
 {
+    /// <summary>The data channel protocol of an end that speaks this version.</summary>
+    public const string Protocol = "tube.v2";
+
     /// <summary>Longest text in a CloseConnection, in bytes of UTF-8.</summary>
     public const int MaxText = 1024;
 
@@ -47,11 +54,11 @@ internal readonly record struct ControlMessage(ControlCode Code, uint Connection
                 message = new(code, 0, ReadOnlyMemory<byte>.Empty);
                 return null;
             case ControlCode.Ping or ControlCode.Pong or ControlCode.OpenConnection or ControlCode.CloseConnection
-                or ControlCode.ConnectionOpened or ControlCode.SendEof:
+                or ControlCode.ConnectionOpened or ControlCode.SendEof or ControlCode.AcceptProtocol or ControlCode.WindowUpdate:
                 if (rest.Length < 4)
                     return $"A control message {(ushort)code} has {rest.Length} bytes; its connection number needs 4.";
                 message = new(code, BinaryPrimitives.ReadUInt32BigEndian(rest.Span), rest[4..]);
-                return code == ControlCode.CloseConnection ? CheckClose(message.Data.Span) : null;
+                return Check(message);
             default:
                 return $"Control code {(ushort)code} is unknown.";
         }
@@ -62,6 +69,19 @@ internal readonly record struct ControlMessage(ControlCode Code, uint Connection
 
     /// <summary>The text of a CloseConnection, or an empty one.</summary>
     public string Text => Data.Length < 3 ? "" : Encoding.UTF8.GetString(Data.Span[3..]);
+
+    /// <summary>The bytes of a WindowUpdate.</summary>
+    public uint WindowBytes => BinaryPrimitives.ReadUInt32BigEndian(Data.Span);
+
+    private static string? Check(ControlMessage message) => message.Code switch
+    {
+        ControlCode.CloseConnection => CheckClose(message.Data.Span),
+        ControlCode.WindowUpdate when message.Data.Length != 4 => $"A WindowUpdate carries {message.Data.Length} bytes; its size needs 4.",
+        ControlCode.AcceptProtocol when !message.Data.Span.SequenceEqual(ProtocolBytes) => $"The peer accepts another protocol than {Protocol}.",
+        _ => null,
+    };
+
+    private static ReadOnlySpan<byte> ProtocolBytes => "tube.v2"u8;
 
     private static string? CheckClose(ReadOnlySpan<byte> data) => data.Length switch
     {
@@ -82,6 +102,17 @@ internal readonly record struct ControlMessage(ControlCode Code, uint Connection
         data.CopyTo(payload.AsSpan(6));
         return payload;
     }
+
+    /// <summary>The payload of a WindowUpdate.</summary>
+    public static byte[] EncodeWindowUpdate(uint connection, uint bytes)
+    {
+        Span<byte> data = stackalloc byte[4];
+        BinaryPrimitives.WriteUInt32BigEndian(data, bytes);
+        return Encode(ControlCode.WindowUpdate, connection, data);
+    }
+
+    /// <summary>The payload of an AcceptProtocol.</summary>
+    public static byte[] EncodeAccept() => Encode(ControlCode.AcceptProtocol, 0, ProtocolBytes);
 
     /// <summary>The payload of a MetricsResponse.</summary>
     public static byte[] EncodeMetrics(string json)

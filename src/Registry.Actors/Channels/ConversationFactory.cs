@@ -1,6 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
+using Registry.Actors.Channels.Flow;
+using Registry.Actors.Channels.Socks;
 using Registry.Messages;
 
 namespace Registry.Actors.Channels;
@@ -13,22 +15,27 @@ internal sealed class ConversationFactory(ChannelServices services)
     /// <summary>Makes a conversation, or says why it cannot be.</summary>
     /// <param name="settings">What it does.</param>
     /// <param name="users">Where it notes the user bytes it carries.</param>
+    /// <param name="flow">Where it counts the bytes that wait.</param>
     /// <param name="conversation">The conversation, or null.</param>
     /// <param name="refusal">What is wrong, or null.</param>
-    public bool TryOpen(ConversationSettings settings, UserTraffic users, [NotNullWhen(true)] out IConversation? conversation, [NotNullWhen(false)] out Refused? refusal)
+    public bool TryOpen(ConversationSettings settings, UserTraffic users, TubeFlow flow, [NotNullWhen(true)] out IConversation? conversation, [NotNullWhen(false)] out Refused? refusal)
     {
         refusal = null;
         conversation = null;
         switch (settings)
         {
-            case TunnelSettings { ListenEndPoint: { } endPoint } tunnel:
-                if (services.Listeners.FirstOrDefault(l => l.EndPoint.Equals(endPoint)) is { } shared)
-                    conversation = new TunnelConversation(tunnel, shared, ownsListener: false, services, users);
-                else if (TryListen(endPoint, out var listener, out refusal))
-                    conversation = new TunnelConversation(tunnel, listener, ownsListener: true, services, users);
+            case TunnelSettings { ListenEndPoint: { } endPoint }:
+                conversation = Listen(endPoint, servesSocks: false, users, flow, out refusal);
+                break;
+            case SocksSettings { ListenEndPoint: { } endPoint }:
+                conversation = Listen(endPoint, servesSocks: true, users, flow, out refusal);
                 break;
             case TunnelSettings tunnel:
-                conversation = new TunnelConversation(tunnel, null, ownsListener: false, services, users);
+                conversation = TunnelConversation.Dialling(new FixedTarget(new(tunnel.TargetHost!, tunnel.TargetPort)), new(services), services, users, flow);
+                break;
+            case SocksSettings socks:
+                var narrowing = socks.Allowed is { } allowed ? TargetPolicy.Parse(allowed.Rules) : null;
+                conversation = TunnelConversation.Dialling(new RequestedTarget(), new(services, narrowing), services, users, flow);
                 break;
             case EchoSettings:
                 conversation = new EchoConversation(users);
@@ -38,7 +45,17 @@ internal sealed class ConversationFactory(ChannelServices services)
                 break;
         }
 
-        return conversation is not null;
+        return conversation is not null && refusal is null;
+    }
+
+    private TunnelConversation? Listen(IPEndPoint endPoint, bool servesSocks, UserTraffic users, TubeFlow flow, out Refused? refusal)
+    {
+        refusal = null;
+        if (services.Listeners.FirstOrDefault(l => l.EndPoint.Equals(endPoint)) is { } shared)
+            return TunnelConversation.Listening(shared, ownsListener: false, servesSocks, services, users, flow);
+        return TryListen(endPoint, out var listener, out refusal)
+            ? TunnelConversation.Listening(listener, ownsListener: true, servesSocks, services, users, flow)
+            : null;
     }
 
     private bool TryListen(IPEndPoint endPoint, [NotNullWhen(true)] out TunnelListener? listener, [NotNullWhen(false)] out Refused? refusal)

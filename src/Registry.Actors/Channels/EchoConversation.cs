@@ -14,7 +14,9 @@ internal sealed class EchoConversation(UserTraffic users) : IConversation
 
     public IPEndPoint? ListenEndPoint => null;
 
-    public async Task<ChannelEnd> RunAsync(IDataChannel channel)
+    public string Protocol => "";
+
+    public async Task<ChannelEnd> RunAsync(IDataChannel channel, bool openedByPeer)
     {
         lock (endLock)
         {

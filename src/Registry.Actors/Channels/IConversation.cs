@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -10,8 +11,13 @@ internal interface IConversation : IDisposable
     /// <summary>Where it listens, or null.</summary>
     IPEndPoint? ListenEndPoint { get; }
 
+    /// <summary>What its data channel names as protocol when this end opens it; empty for none.</summary>
+    string Protocol { get; }
+
     /// <summary>Serves an open data channel to its end. Called at most once; never throws.</summary>
-    Task<ChannelEnd> RunAsync(IDataChannel channel);
+    /// <param name="channel">The channel.</param>
+    /// <param name="openedByPeer">Whether the peer opened it, so that this end takes or leaves the protocol it names.</param>
+    Task<ChannelEnd> RunAsync(IDataChannel channel, bool openedByPeer);
 
     /// <summary>Ends in order: tells the peer why, closes the channel, lets <see cref="RunAsync"/> finish. May be repeated, the first reason counts.</summary>
     void Close(CloseReason reason, string text);
@@ -55,4 +61,7 @@ internal sealed record ChannelServices(RegistrySettings Settings, TargetPolicy T
 
     /// <summary>How names become addresses.</summary>
     public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = System.Net.Dns.GetHostAddressesAsync;
+
+    /// <summary>How an address becomes a connected socket.</summary>
+    public Func<IPEndPoint, CancellationToken, Task<Socket>> Connect { get; init; } = TargetDialer.ConnectAsync;
 }

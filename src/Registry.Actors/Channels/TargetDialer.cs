@@ -7,9 +7,20 @@ namespace Registry.Actors.Channels;
 /// <summary>A connected socket, or why there is none.</summary>
 internal readonly record struct DialResult(Socket? Socket, CloseReason Reason, string Text);
 
-/// <summary>Opens TCP connections to targets: resolve once, check each address, dial only what was checked.</summary>
-internal sealed class TargetDialer(ChannelServices services)
+/// <summary>
+/// Opens TCP connections to targets: resolve once, check each address, dial only what was checked. Several addresses race (RFC 8305): both families
+/// in turn, each next one when the one before failed or has not answered for a moment.
+/// </summary>
+/// <param name="services">Limits, policy, names and clock.</param>
+/// <param name="narrowing">Rules that must allow a target too; null for none.</param>
+internal sealed class TargetDialer(ChannelServices services, TargetPolicy? narrowing = null)
 {
+    // The recommended Connection Attempt Delay (RFC 8305 §5).
+    private static readonly TimeSpan AttemptDelay = TimeSpan.FromMilliseconds(250);
+
+    // A name with more addresses is one that wants to be a port scan.
+    private const int MaxAddresses = 16;
+
     /// <summary>Dials within the dial timeout. Only a cancellation by the caller throws.</summary>
     public async Task<DialResult> DialAsync(string host, int port, CancellationToken cancellationToken)
     {
@@ -27,7 +38,7 @@ internal sealed class TargetDialer(ChannelServices services)
 
     private async Task<DialResult> DialCheckedAsync(string host, int port, CancellationToken cancellationToken)
     {
-        if (!services.Targets.MayAllowName(host, port))
+        if (!services.Targets.MayAllowName(host, port) || narrowing?.MayAllowName(host, port) == false)
             return Denied(host, port);
         IPAddress[] addresses;
         try
@@ -39,35 +50,86 @@ internal sealed class TargetDialer(ChannelServices services)
             return new(null, CloseReason.AddressResolutionFailed, $"The name {host} did not resolve: {e.Message}.");
         }
 
-        var result = addresses.Length == 0
-            ? new(null, CloseReason.AddressResolutionFailed, $"The name {host} has no address.")
-            : Denied(host, port);
-        foreach (var address in addresses)
-        {
-            if (!services.Targets.Allows(host, address, port))
-                continue;
-            result = await ConnectAsync(new(TargetPolicy.Plain(address), port), cancellationToken);
-            if (result.Socket is not null)
-                break;
-        }
-
-        return result;
+        if (addresses.Length == 0)
+            return new(null, CloseReason.AddressResolutionFailed, $"The name {host} has no address.");
+        IPEndPoint[] allowed = [.. InTurn([.. addresses.Where(a => IsAllowed(host, a, port)).Select(a => new IPEndPoint(TargetPolicy.Plain(a), port))]).Take(MaxAddresses)];
+        return allowed.Length == 0 ? Denied(host, port) : await RaceAsync(allowed, cancellationToken);
     }
 
-    private static async Task<DialResult> ConnectAsync(IPEndPoint target, CancellationToken cancellationToken)
+    private bool IsAllowed(string host, IPAddress address, int port) =>
+        services.Targets.Allows(host, address, port) && narrowing?.Allows(host, address, port) != false;
+
+    // The families take turns, beginning with the one that the resolver prefers (RFC 8305 §4).
+    private static IEnumerable<IPEndPoint> InTurn(IPEndPoint[] targets)
+    {
+        var families = targets.GroupBy(t => t.AddressFamily).Select(family => family.ToArray()).ToArray();
+        for (var i = 0; i < targets.Length; i++)
+            foreach (var family in families)
+                if (i < family.Length)
+                    yield return family[i];
+    }
+
+    private async Task<DialResult> RaceAsync(IPEndPoint[] targets, CancellationToken cancellationToken)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var attempts = new List<Task<DialResult>>();
+        DialResult result = default;
+        var next = 0;
+        try
+        {
+            while (result.Socket is null && (next < targets.Length || attempts.Count > 0))
+            {
+                var pause = Task.Delay(next + 1 < targets.Length ? AttemptDelay : Timeout.InfiniteTimeSpan, services.Time, over.Token);
+                if (next < targets.Length)
+                    attempts.Add(AttemptAsync(targets[next++], over.Token));
+                await Task.WhenAny([pause, .. attempts]);
+                cancellationToken.ThrowIfCancellationRequested();
+                if (attempts.Find(a => a.IsCompleted) is not { } ended)
+                    continue;
+                attempts.Remove(ended);
+                result = await ended;
+            }
+
+            return result;
+        }
+        finally
+        {
+            await over.CancelAsync();
+            foreach (var loser in attempts)
+                await DiscardAsync(loser);
+        }
+    }
+
+    private static async Task DiscardAsync(Task<DialResult> loser)
+    {
+        await ((Task)loser).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (loser.IsCompletedSuccessfully)
+            loser.Result.Socket?.Dispose();
+    }
+
+    private async Task<DialResult> AttemptAsync(IPEndPoint target, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return new(await services.Connect(target, cancellationToken), CloseReason.Normal, "");
+        }
+        catch (SocketException e)
+        {
+            return new(null, CloseReason.ConnectionFailed, $"{target} cannot be reached: {e.Message}.");
+        }
+    }
+
+    /// <summary>A socket that is connected to an address.</summary>
+    /// <exception cref="SocketException">It cannot be reached.</exception>
+    public static async Task<Socket> ConnectAsync(IPEndPoint target, CancellationToken cancellationToken)
     {
         var socket = new Socket(target.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
             await socket.ConnectAsync(target, cancellationToken);
-            return new(socket, CloseReason.Normal, "");
+            return socket;
         }
-        catch (SocketException e)
-        {
-            socket.Dispose();
-            return new(null, CloseReason.ConnectionFailed, $"{target} cannot be reached: {e.Message}.");
-        }
-        catch (OperationCanceledException)
+        catch
         {
             socket.Dispose();
             throw;

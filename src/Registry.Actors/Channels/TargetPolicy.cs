@@ -55,5 +55,15 @@ internal sealed class TargetPolicy(IReadOnlyList<TargetRule> rules)
             yield return new(b.AsSpan(2, 4));
         if (b is [0x20, 0x01, 0, 0, ..]) // Teredo (RFC 4380 §4): the client's address is inverted
             yield return new([(byte)~b[12], (byte)~b[13], (byte)~b[14], (byte)~b[15]]);
+        if (b is [0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0, ..] // IPv4-translated (RFC 2765 §2.1)
+            || b is [_, _, _, _, _, _, _, _, 0 or 2, 0, 0x5E, 0xFE, ..]) // ISATAP (RFC 5214 §6.1)
+            yield return new(b.AsSpan(12));
+        if (b is [0, 0x64, 0xFF, 0x9B, 0, 1, ..]) // NAT64 of this site (RFC 8215), with a prefix of 48, 56, 64 or 96 bits (RFC 6052 §2.2)
+        {
+            yield return new([b[6], b[7], b[9], b[10]]);
+            yield return new([b[7], b[9], b[10], b[11]]);
+            yield return new(b.AsSpan(9, 4));
+            yield return new(b.AsSpan(12));
+        }
     }
 }

@@ -1,14 +1,16 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
+using Registry.Actors.Channels.Flow;
+using Registry.Actors.Channels.Socks;
 using Registry.Messages;
 using Registry.WebRtc;
 
 namespace Registry.Actors.Channels;
 
 /// <summary>
-/// One TCP connection of a tunnel. Two pumps: the local socket to the peer, which waits when the channel's send buffer is full, and a
-/// bounded pipe to the local socket, which makes the channel's receive loop wait when it is full.
+/// One TCP connection of a tunnel. Two pumps: the local socket to the peer, which sends what the peer gave credit for and waits while the channel is
+/// full, and a bounded pipe to the local socket. What leaves the pipe is new credit for the peer; one that knows no credit waits for room in the pipe.
 /// </summary>
 /// <remarks>
 /// Members named after what the peer did are called by the channel's receive loop only; <see cref="Dispose"/> by anyone.
@@ -19,7 +21,10 @@ internal sealed class TunnelConnection : IDisposable
 {
     private sealed record End(CloseReason Reason, string Text);
 
+    private readonly ChannelFlow flow;
     private readonly FrameLink link;
+    private readonly SendBudget credit = new();
+    private readonly ReceiveBudget window;
     private readonly ChannelServices services;
     private readonly UserTraffic users;
     private readonly CloseReason socketLost;
@@ -32,21 +37,31 @@ internal sealed class TunnelConnection : IDisposable
     private volatile bool open;
     private volatile bool peerOpened;
     private bool inboundClosed; // touched by the receive loop only
+    private int inboundQueued;
+    private volatile bool isOver;
+    private bool isAnswered; // a SOCKS client was told that nothing was opened
+    private volatile bool isKnownToPeer;
+    private int hasGranted;
+    private int owedWindow;
+    private Task updatingWindow = Task.CompletedTask;
 
     /// <param name="number">The connection's number on the channel.</param>
     /// <param name="socketLost">What a broken local socket means: the client or the target went away.</param>
-    /// <param name="link">Where frames go.</param>
+    /// <param name="flow">Where frames go, and what may wait.</param>
     /// <param name="services">Limits and clock.</param>
     /// <param name="users">Where user bytes are noted.</param>
-    public TunnelConnection(uint number, CloseReason socketLost, FrameLink link, ChannelServices services, UserTraffic users)
+    public TunnelConnection(uint number, CloseReason socketLost, ChannelFlow flow, ChannelServices services, UserTraffic users)
     {
         this.users = users;
         Number = number;
         this.socketLost = socketLost;
-        this.link = link;
+        this.flow = flow;
+        link = flow.Link;
         this.services = services;
-        var limit = services.Settings.ReceiveLimit;
-        inbound = new(new PipeOptions(pauseWriterThreshold: limit, resumeWriterThreshold: limit / 2, useSynchronizationContext: false));
+        window = new(flow.Tube, services.Time);
+        // A peer with credit never fills the pipe beyond its window, so that the receive loop never waits for it.
+        var limit = flow.Tube.Limits.MaxWindow;
+        inbound = new(new PipeOptions(pauseWriterThreshold: limit + 1, resumeWriterThreshold: limit / 2, minimumSegmentSize: 16 * 1024, useSynchronizationContext: false));
         stop = new(Timeout.InfiniteTimeSpan, services.Time);
     }
 
@@ -59,7 +74,11 @@ internal sealed class TunnelConnection : IDisposable
     public Task Completion { get; private set; } = Task.CompletedTask;
 
     /// <summary>Serves a client that was accepted: asks the peer to open, then pumps.</summary>
-    public void Accept(Socket client, Action<TunnelConnection> onEnded) => Completion = RunAsync(token => AskPeerAsync(client, token), client, onEnded);
+    /// <param name="client">The client's socket, which is the connection's from now on.</param>
+    /// <param name="speaksSocks">Whether the client says by SOCKS5 what to open, and is answered so.</param>
+    /// <param name="onEnded">Called when all is over.</param>
+    public void Accept(Socket client, bool speaksSocks, Action<TunnelConnection> onEnded) =>
+        Completion = RunAsync(token => speaksSocks ? ServeSocksAsync(client, token) : AskPeerAsync(client, [], token), client, onEnded);
 
     /// <summary>Serves a connection the peer asked for: dials, answers, then pumps.</summary>
     public void Dial(TargetDialer dialer, string host, int port, Action<TunnelConnection> onEnded) =>
@@ -72,14 +91,40 @@ internal sealed class TunnelConnection : IDisposable
     }
 
     /// <summary>Queues bytes for the local socket, waiting while too many are queued.</summary>
-    /// <returns>False when the peer had said that no bytes follow.</returns>
-    public async ValueTask<bool> PeerSentAsync(ReadOnlyMemory<byte> payload)
+    /// <returns>What the peer did wrong, or null.</returns>
+    public async ValueTask<string?> PeerSentAsync(ReadOnlyMemory<byte> payload)
     {
+        // Bytes behind a CloseConnection were under way when the peer gave up; behind an EOF they are an error.
         if (inboundClosed)
-            return peerEnd is not null; // Bytes behind a CloseConnection were under way when the peer gave up; behind an EOF they are an error.
+            return peerEnd is null ? $"Data came for connection {Number} after its end of file." : null;
+        if (flow.HasWindows && !window.TryReceive(payload.Length))
+            return $"{payload.Length} bytes came for connection {Number}, which is more than it was given credit for.";
         users.Received();
+        try
+        {
+            await flow.Tube.Receiving.EnterAsync(payload.Length, stop.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return null; // The connection is ending and takes nothing more.
+        }
+
+        Interlocked.Add(ref inboundQueued, payload.Length);
         await inbound.Writer.WriteAsync(payload, CancellationToken.None);
-        return true;
+        if (isOver)
+            ForgetInbound();
+        return null;
+    }
+
+    /// <summary>The peer takes so many bytes more.</summary>
+    /// <returns>What the peer did wrong, or null.</returns>
+    public string? PeerGranted(uint bytes) => credit.Grant(bytes);
+
+    /// <summary>Gives the peer its first credit, once both ends speak of credit and the peer knows the connection.</summary>
+    public void OpenWindow()
+    {
+        if (flow.HasWindows && isKnownToPeer && Interlocked.Exchange(ref hasGranted, 1) == 0)
+            OweWindow(window.Open());
     }
 
     public void PeerSentEof()
@@ -125,33 +170,105 @@ internal sealed class TunnelConnection : IDisposable
             services.Gauges.SocketsChanged(1);
         try
         {
-            socket = await connect(stop.Token);
-            if (socket is not null)
+            if (await connect(stop.Token) is { } connected)
             {
+                socket = connected;
                 open = true;
+                if (!flow.HasWindows)
+                    credit.Lift();
                 await Task.WhenAll(SocketToPeerAsync(socket), PeerToSocketAsync(socket));
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
+        catch (SocketException e) when (isKnownToPeer)
         {
-            // The peer or the channel ended the connection while it was being opened: there is nobody to tell.
+            Fail(socketLost, $"The local socket broke: {e.Message}.");
+        }
+        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException or SocketException)
+        {
+            // The client left, or the peer or the channel ended the connection while it was being opened: there is nobody to tell.
             stop.Cancel();
         }
         finally
         {
             await inbound.Reader.CompleteAsync();
+            isOver = true;
+            ForgetInbound();
+            window.Close();
             if (socket is not null)
                 CloseSocket(socket);
             await SayEndAsync();
+            await updatingWindow;
             services.Gauges.ConnectionsChanged(-1);
             onEnded(this);
         }
     }
 
-    private async Task<Socket?> AskPeerAsync(Socket client, CancellationToken cancellationToken)
+    private async Task<Socket?> ServeSocksAsync(Socket client, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(services.Settings.OpenTimeout, services.Time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        if (await ReadSocksAsync(client, linked.Token) is not { } target)
+            return null;
+        try
+        {
+            await AskPeerAsync(client, target.Encode(), cancellationToken);
+            client.Send(SocksReplies.Encode(SocksReply.Succeeded));
+            return client;
+        }
+        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
+        {
+            Answer(client, SocksReplies.Encode(SocksReplies.For((peerEnd ?? localEnd)?.Reason)));
+            throw;
+        }
+    }
+
+    private async Task<SocksTarget?> ReadSocksAsync(Socket client, CancellationToken cancellationToken)
     {
         client.NoDelay = true;
-        await link.SendControlAsync(ControlCode.OpenConnection, Number, cancellationToken);
+        var handshake = new SocksHandshake();
+        var buffer = new byte[byte.MaxValue + 2];
+        while (!handshake.IsOver)
+        {
+            var needed = handshake.Needed;
+            for (var got = 0; got < needed;)
+            {
+                var received = await client.ReceiveAsync(buffer.AsMemory(got, needed - got), cancellationToken);
+                if (received == 0)
+                    return null;
+                got += received;
+            }
+
+            var answer = handshake.Take(buffer.AsSpan(0, needed));
+            if (handshake.IsOver && handshake.Target is null)
+                Answer(client, answer);
+            else if (answer.Length > 0)
+                client.Send(answer);
+        }
+
+        return handshake.Target;
+    }
+
+    // The last word to a client whose connection is not opened: it gets that and an end of file, no reset. A few bytes never wait for room.
+    private void Answer(Socket client, ReadOnlySpan<byte> last)
+    {
+        try
+        {
+            client.Send(last);
+            client.Shutdown(SocketShutdown.Send);
+            isAnswered = true;
+        }
+        catch (SocketException)
+        {
+            isAnswered = false; // It has gone.
+        }
+    }
+
+    private async Task<Socket?> AskPeerAsync(Socket client, byte[] target, CancellationToken cancellationToken)
+    {
+        client.NoDelay = true;
+        await link.SendAsync(Frame.Encode(0, link.Timestamp, ControlMessage.Encode(ControlCode.OpenConnection, Number, target)), cancellationToken);
+        isKnownToPeer = true;
+        OpenWindow();
         try
         {
             await answered.Task.WaitAsync(services.Settings.OpenTimeout, services.Time, cancellationToken);
@@ -177,6 +294,8 @@ internal sealed class TunnelConnection : IDisposable
         services.Gauges.SocketsChanged(1);
         try
         {
+            isKnownToPeer = true;
+            OpenWindow();
             await link.SendControlAsync(ControlCode.ConnectionOpened, Number, cancellationToken);
             return dialed.Socket;
         }
@@ -189,17 +308,10 @@ internal sealed class TunnelConnection : IDisposable
 
     private async Task SocketToPeerAsync(Socket socket)
     {
-        var size = link.PayloadSize;
-        var buffer = ArrayPool<byte>.Shared.Rent(size + Frame.Overhead);
         try
         {
-            int received;
-            while ((received = await socket.ReceiveAsync(buffer.AsMemory(Frame.HeaderLength, size), stop.Token)) > 0)
-            {
-                await link.SendAsync(buffer.AsMemory(0, Frame.Enclose(buffer, Number, link.Timestamp, received)), stop.Token);
+            while (await ForwardAsync(socket))
                 users.Sent();
-            }
-
             await link.SendControlAsync(ControlCode.SendEof, Number, stop.Token);
         }
         catch (SocketException e)
@@ -210,9 +322,31 @@ internal sealed class TunnelConnection : IDisposable
         {
             stop.Cancel();
         }
+    }
+
+    /// <summary>Reads one frame's worth and sends it.</summary>
+    /// <returns>False at the socket's end of file.</returns>
+    private async ValueTask<bool> ForwardAsync(Socket socket)
+    {
+        // Nothing is held while there is nothing to read, nor while the peer takes nothing: an idle or slow connection costs no memory.
+        await socket.ReceiveAsync(Memory<byte>.Empty, stop.Token);
+        var most = await credit.WaitAsync(link.PayloadSize, stop.Token);
+        var held = most + Frame.Overhead;
+        await flow.Tube.Sending.EnterAsync(held, stop.Token);
+        var buffer = ArrayPool<byte>.Shared.Rent(held);
+        try
+        {
+            var received = await socket.ReceiveAsync(buffer.AsMemory(Frame.HeaderLength, most), stop.Token);
+            if (received == 0)
+                return false;
+            credit.Spend(received);
+            await link.SendAsync(buffer.AsMemory(0, Frame.Enclose(buffer, Number, link.Timestamp, received)), stop.Token);
+            return true;
+        }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+            flow.Tube.Sending.Leave(held);
         }
     }
 
@@ -220,16 +354,14 @@ internal sealed class TunnelConnection : IDisposable
     {
         try
         {
-            bool completed;
-            do
+            while (await inbound.Reader.ReadAsync(stop.Token) is { Buffer: var waiting } && !waiting.IsEmpty)
             {
-                var read = await inbound.Reader.ReadAsync(stop.Token);
-                foreach (var segment in read.Buffer)
-                    await SendAllAsync(socket, segment);
-                inbound.Reader.AdvanceTo(read.Buffer.End);
-                completed = read.IsCompleted;
+                // Piece by piece: what was consumed is new credit, and must have left the pipe before more comes for it.
+                var piece = FirstOf(waiting);
+                await SendAllAsync(socket, piece);
+                inbound.Reader.AdvanceTo(waiting.GetPosition(piece.Length));
+                Consumed(piece.Length);
             }
-            while (!completed);
 
             if (peerEnd is null)
                 socket.Shutdown(SocketShutdown.Send);
@@ -248,10 +380,55 @@ internal sealed class TunnelConnection : IDisposable
         }
     }
 
+    // A sequence may begin with a segment that was read to its end.
+    private static ReadOnlyMemory<byte> FirstOf(ReadOnlySequence<byte> bytes)
+    {
+        foreach (var piece in bytes)
+            if (!piece.IsEmpty)
+                return piece;
+        return default;
+    }
+
     private async ValueTask SendAllAsync(Socket socket, ReadOnlyMemory<byte> bytes)
     {
         while (!bytes.IsEmpty)
             bytes = bytes[await socket.SendAsync(bytes, stop.Token)..];
+    }
+
+    private void Consumed(int bytes)
+    {
+        Interlocked.Add(ref inboundQueued, -bytes);
+        flow.Tube.Receiving.Leave(bytes);
+        if (flow.HasWindows)
+            OweWindow(window.Consume(bytes, flow.Heartbeat.RoundTrip));
+    }
+
+    // Called when the connection is over and by a receive loop that may have come later still.
+    private void ForgetInbound() => flow.Tube.Receiving.Leave(Interlocked.Exchange(ref inboundQueued, 0));
+
+    // One update at a time is under way; what is owed meanwhile goes with the next.
+    private void OweWindow(int bytes)
+    {
+        if (bytes > 0 && Interlocked.Add(ref owedWindow, bytes) == bytes)
+            updatingWindow = UpdateWindowAsync();
+    }
+
+    private async Task UpdateWindowAsync()
+    {
+        try
+        {
+            int bytes;
+            do
+            {
+                bytes = Volatile.Read(ref owedWindow);
+                await link.SendWindowAsync(Number, bytes, stop.Token);
+            }
+            while (Interlocked.Add(ref owedWindow, -bytes) > 0);
+        }
+        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
+        {
+            stop.Cancel();
+        }
     }
 
     // The first failure is the connection's reason; the other pump stops.
@@ -265,7 +442,7 @@ internal sealed class TunnelConnection : IDisposable
     {
         // A client must be able to tell a cut from an end. The original ends every connection of a target with ConnectionLost,
         // so that one has to count as an end.
-        var inOrder = open && (!stop.IsCancellationRequested || inboundDone && peerEnd is { Reason: CloseReason.Normal or CloseReason.ConnectionLost });
+        var inOrder = isAnswered || open && (!stop.IsCancellationRequested || inboundDone && peerEnd is { Reason: CloseReason.Normal or CloseReason.ConnectionLost });
         if (!inOrder)
             socket.LingerState = new(true, 0);
         socket.Dispose();

@@ -2,30 +2,40 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Registry.Actors.Channels.Flow;
 using Registry.Messages;
 using Registry.WebRtc;
 
 namespace Registry.Actors.Channels;
 
-/// <summary>A TCP port forward over one data channel. This end either listens and asks the peer to open, or dials what the settings name.</summary>
+/// <summary>
+/// A TCP port forward or a SOCKS5 proxy over one data channel. This end either listens and asks the peer to open, or dials what the settings or the
+/// peer's opens name.
+/// </summary>
 internal sealed class TunnelConversation : IConversation
 {
     // A CloseConnection with the longest text; a peer that takes less cannot be told anything.
     private const int LeastMessageSize = Frame.Overhead + 9 + ControlMessage.MaxText;
 
-    private readonly TunnelSettings settings;
     private readonly ChannelServices services;
     private readonly UserTraffic users;
-    private readonly TargetDialer dialer;
+    private readonly TubeFlow tube;
+    private readonly Heartbeat heartbeat;
+    private readonly long started;
+    private readonly OpenTarget? targets;
+    private readonly TargetDialer? dialer;
     private readonly TunnelListener? listener;
     private readonly bool ownsListener;
+    private readonly bool servesSocks;
     private readonly CancellationTokenSource stop = new();
     private readonly ConcurrentDictionary<uint, TunnelConnection> connections = new();
     private readonly Lock endLock = new();
     private ChannelEnd? end;
     private bool endedByPeer; // touched by the receive loop only
     private IDataChannel? channel;
-    private FrameLink? link;
+    private ChannelFlow? flow;
+    private bool mayBeAccepted; // touched by the receive loop only, as the next
+    private Task beating = Task.CompletedTask;
     private Task closing = Task.CompletedTask;
     private int connectionCount;
     private int disposed;
@@ -33,27 +43,49 @@ internal sealed class TunnelConversation : IConversation
     private bool superseded;
     private uint lastNumber; // highest connection number seen: accepted here, or opened by the peer
 
-    /// <param name="settings">What this end does.</param>
-    /// <param name="listener">Where clients come from, exactly when the settings listen.</param>
-    /// <param name="ownsListener">Whether the listener ends with the conversation.</param>
-    /// <param name="services">Limits, policy and clock.</param>
-    /// <param name="users">Where user bytes are noted.</param>
-    public TunnelConversation(TunnelSettings settings, TunnelListener? listener, bool ownsListener, ChannelServices services, UserTraffic users)
+    private TunnelConversation(TunnelListener? listener, bool ownsListener, bool servesSocks, OpenTarget? targets, TargetDialer? dialer, ChannelServices services, UserTraffic users, TubeFlow tube)
     {
         this.users = users;
-        this.settings = settings;
+        this.tube = tube;
+        this.targets = targets;
+        this.dialer = dialer;
         this.listener = listener;
         this.ownsListener = ownsListener;
+        this.servesSocks = servesSocks;
         this.services = services;
-        dialer = new(services);
+        heartbeat = new(services.Settings.PingInterval, services.Settings.PingTimeout);
+        started = services.Time.GetTimestamp();
         ListenEndPoint = listener?.EndPoint;
         if (ownsListener)
             services.Gauges.ListenersChanged(1);
     }
 
+    /// <summary>The end that clients connect to.</summary>
+    /// <param name="listener">Where they come from.</param>
+    /// <param name="ownsListener">Whether the listener ends with the conversation.</param>
+    /// <param name="servesSocks">Whether they say by SOCKS5 what they want to reach.</param>
+    /// <param name="services">Limits and clock.</param>
+    /// <param name="users">Where user bytes are noted.</param>
+    /// <param name="tube">Where bytes that wait are counted.</param>
+    public static TunnelConversation Listening(TunnelListener listener, bool ownsListener, bool servesSocks, ChannelServices services, UserTraffic users, TubeFlow tube) =>
+        new(listener, ownsListener, servesSocks, null, null, services, users, tube);
+
+    /// <summary>The end that connects to targets.</summary>
+    /// <param name="targets">Which.</param>
+    /// <param name="dialer">How.</param>
+    /// <param name="services">Limits and clock.</param>
+    /// <param name="users">Where user bytes are noted.</param>
+    /// <param name="tube">Where bytes that wait are counted.</param>
+    public static TunnelConversation Dialling(OpenTarget targets, TargetDialer dialer, ChannelServices services, UserTraffic users, TubeFlow tube) =>
+        new(null, false, false, targets, dialer, services, users, tube);
+
     public IPEndPoint? ListenEndPoint { get; }
 
-    public async Task<ChannelEnd> RunAsync(IDataChannel channel)
+    public string Protocol => ControlMessage.Protocol;
+
+    private TimeSpan Now => services.Time.GetElapsedTime(started);
+
+    public async Task<ChannelEnd> RunAsync(IDataChannel channel, bool openedByPeer)
     {
         if (channel.MaxMessageSize < LeastMessageSize)
         {
@@ -62,22 +94,25 @@ internal sealed class TunnelConversation : IConversation
         }
 
         using var frames = new FrameLink(channel, services.Time);
+        var agreed = new ChannelFlow(frames, tube, heartbeat);
+        AgreeOnProtocol(agreed, channel.Protocol, openedByPeer);
         lock (endLock)
         {
             this.channel = channel;
-            link = frames;
+            flow = agreed;
             if (end is { } early)
                 closing = SayCloseAsync(frames, channel, early);
         }
 
         listener?.Attach(this);
-        await ReceiveAsync(channel, frames);
+        await ReceiveAsync(channel, agreed);
         frames.Dispose();
         StopListening();
         foreach (var (_, connection) in connections)
             connection.ChannelClosed(inOrder: endedByPeer && end is { Reason: CloseReason.Normal });
         await Task.WhenAll(connections.Values.Select(c => c.Completion));
         await closing;
+        await beating;
         await frames.Completion;
         lock (endLock)
             return end ?? ChannelEnd.Unexplained;
@@ -91,8 +126,8 @@ internal sealed class TunnelConversation : IConversation
                 return;
             var close = new ChannelEnd(reason, text);
             end = close;
-            if (channel is not null && link is not null)
-                closing = SayCloseAsync(link, channel, close);
+            if (channel is not null && flow is not null)
+                closing = SayCloseAsync(flow.Link, channel, close);
         }
 
         StopListening();
@@ -112,7 +147,43 @@ internal sealed class TunnelConversation : IConversation
         channel?.Close();
     }
 
-    private async Task ReceiveAsync(IDataChannel from, FrameLink frames)
+    // A peer that knows tube.v2 says so before anything else. One that says something else, as the original does, gets the original's behaviour.
+    private void AgreeOnProtocol(ChannelFlow agreed, string protocol, bool openedByPeer)
+    {
+        var isNamed = protocol == ControlMessage.Protocol;
+        mayBeAccepted = isNamed && !openedByPeer;
+        if (!isNamed || !openedByPeer)
+            return;
+        agreed.Link.TryReply(ControlMessage.EncodeAccept());
+        UseWindows(agreed);
+    }
+
+    private void UseWindows(ChannelFlow agreed)
+    {
+        agreed.HasWindows = true;
+        foreach (var (_, connection) in connections)
+            connection.OpenWindow();
+        beating = BeatAsync(agreed.Link);
+    }
+
+    private async Task BeatAsync(FrameLink frames)
+    {
+        while (!frames.Ended.IsCancellationRequested)
+        {
+            var beat = heartbeat.Next(Now, out var wait);
+            if (beat == Beat.Ping)
+                frames.TryReply(ControlMessage.Encode(ControlCode.Ping, 0));
+            if (beat == Beat.PeerIsDead)
+            {
+                Close(CloseReason.ConnectionLost, $"The peer said nothing for {services.Settings.PingTimeout.TotalSeconds:0.###} s after a ping.");
+                return;
+            }
+
+            await Task.Delay(wait, services.Time, frames.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task ReceiveAsync(IDataChannel from, ChannelFlow agreed)
     {
         using var parser = new FrameParser(services.Settings.MaxFramePayload);
         try
@@ -128,7 +199,7 @@ internal sealed class TunnelConversation : IConversation
                     }
 
                     parser.Append(message.Data);
-                    if (!await HandleFramesAsync(parser, frames))
+                    if (!await HandleFramesAsync(parser, agreed))
                         return;
                     parser.Detach();
                 }
@@ -143,12 +214,13 @@ internal sealed class TunnelConversation : IConversation
         }
     }
 
-    private async ValueTask<bool> HandleFramesAsync(FrameParser parser, FrameLink frames)
+    private async ValueTask<bool> HandleFramesAsync(FrameParser parser, ChannelFlow agreed)
     {
         FrameStatus status;
+        heartbeat.Heard(Now);
         while ((status = parser.TryRead(out var frame)) == FrameStatus.Frame)
         {
-            var error = frame.Connection == 0 ? HandleControl(frame.Payload, frames) : await HandleDataAsync(frame);
+            var error = frame.Connection == 0 ? HandleControl(frame.Payload, agreed) : await HandleDataAsync(frame);
             if (error is not null)
             {
                 EndWithProtocolError(error);
@@ -170,27 +242,40 @@ internal sealed class TunnelConversation : IConversation
     {
         if (!connections.TryGetValue(frame.Connection, out var connection))
             return Unknown(frame.Connection, "Data");
-        return await connection.PeerSentAsync(frame.Payload) ? null : $"Data came for connection {frame.Connection} after its end of file.";
+        return await connection.PeerSentAsync(frame.Payload);
     }
 
-    private string? HandleControl(ReadOnlyMemory<byte> payload, FrameLink frames)
+    private string? HandleControl(ReadOnlyMemory<byte> payload, ChannelFlow agreed)
     {
         if (ControlMessage.Read(payload, out var message) is { } error)
             return error;
+        var isFirst = mayBeAccepted;
+        mayBeAccepted = false;
+        var frames = agreed.Link;
         connections.TryGetValue(message.Connection, out var connection);
         switch (message.Code)
         {
             case ControlCode.Ping:
                 return Reply(frames, ControlMessage.Encode(ControlCode.Pong, message.Connection, message.Data.Span));
             case ControlCode.MetricsRequest:
-                return Reply(frames, ControlMessage.EncodeMetrics(string.Create(CultureInfo.InvariantCulture, $"{{\"connections\":{connectionCount}}}")));
+                return Reply(frames, ControlMessage.EncodeMetrics(string.Create(CultureInfo.InvariantCulture, $"{{\"connections\":{connectionCount},\"roundTripMs\":{heartbeat.RoundTrip.TotalMilliseconds:0.###}}}")));
+            case ControlCode.Pong when message.Connection == 0:
+                heartbeat.Answered(Now);
+                return null;
+            case ControlCode.AcceptProtocol when isFirst:
+                UseWindows(agreed);
+                return null;
+            case ControlCode.AcceptProtocol:
+                return "A protocol was accepted that this end did not offer, or too late.";
+            case ControlCode.WindowUpdate when !agreed.HasWindows:
+                return $"A WindowUpdate came, which belongs to {ControlMessage.Protocol}, and that was not agreed on.";
             case ControlCode.Pong or ControlCode.MetricsResponse or ControlCode.MetricsConfig:
                 return null; // Nothing here asks or can be configured by a peer; the original logs these.
             case ControlCode.CloseConnection when message.Connection == 0:
                 EndByPeer(message.Reason, message.Text);
                 return null;
             case ControlCode.OpenConnection:
-                return Open(message, connection, frames);
+                return Open(message, connection, agreed);
         }
 
         if (connection is null)
@@ -203,6 +288,8 @@ internal sealed class TunnelConversation : IConversation
             case ControlCode.SendEof:
                 connection.PeerSentEof();
                 break;
+            case ControlCode.WindowUpdate:
+                return connection.PeerGranted(message.WindowBytes);
             case ControlCode.CloseConnection:
                 if (connection.PeerClosed(message.Reason, message.Text) && listener is not null)
                     services.ConnectionRefused?.Invoke(message.Reason, message.Text);
@@ -216,24 +303,25 @@ internal sealed class TunnelConversation : IConversation
     private string? Unknown(uint number, string what) =>
         number > Volatile.Read(ref lastNumber) ? $"{what} came for connection {number}, which was never opened." : null;
 
-    private string? Open(ControlMessage message, TunnelConnection? existing, FrameLink frames)
+    private string? Open(ControlMessage message, TunnelConnection? existing, ChannelFlow agreed)
     {
+        var frames = agreed.Link;
         if (message.Connection == 0)
             return "Connection 0 cannot be opened.";
         if (existing is { IsOpen: true })
             return Reply(frames, ControlMessage.Encode(ControlCode.ConnectionOpened, message.Connection));
         if (existing is not null)
             return null; // Its answer is under way.
-        if (listener is not null)
+        if (dialer is null || targets is null)
             return Refuse(frames, message.Connection, CloseReason.ServerRefuse, "This end listens; it does not dial.");
         lastNumber = Math.Max(lastNumber, message.Connection);
-        if (!message.Data.IsEmpty)
-            return Refuse(frames, message.Connection, CloseReason.ConfigurationError, "This end dials the target of its settings; an open cannot name another.");
+        if (targets.Read(message.Data.Span, out var target) is { } wrong)
+            return Refuse(frames, message.Connection, CloseReason.ConfigurationError, wrong);
         if (!TryCount())
             return Refuse(frames, message.Connection, CloseReason.ServerRefuse, $"The channel has {services.Settings.MaxConnections} connections, which is the limit.");
-        var connection = new TunnelConnection(message.Connection, CloseReason.UpstreamClosed, frames, services, users);
+        var connection = new TunnelConnection(message.Connection, CloseReason.UpstreamClosed, agreed, services, users);
         connections[message.Connection] = connection;
-        connection.Dial(dialer, settings.TargetHost!, settings.TargetPort, Forget);
+        connection.Dial(dialer, target.Host, target.Port, Forget);
         return null;
     }
 
@@ -249,9 +337,9 @@ internal sealed class TunnelConversation : IConversation
             return true;
         }
 
-        var connection = new TunnelConnection(++lastNumber, CloseReason.Client, link!, services, users);
+        var connection = new TunnelConnection(++lastNumber, CloseReason.Client, flow!, services, users);
         connections[connection.Number] = connection;
-        connection.Accept(client, Forget);
+        connection.Accept(client, servesSocks, Forget);
         return true;
     }
 

@@ -89,6 +89,7 @@ internal sealed class TubeRegistryNode : IExtension
             IceTransportPolicy = Settings.IceTransportPolicy,
             GatheringTimeout = Settings.IceGatheringTimeout,
             CongestionControl = Settings.CongestionControl,
+            SendBufferSize = Settings.SendBuffer,
         },
         iceServers);
 

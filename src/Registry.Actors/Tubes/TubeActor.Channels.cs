@@ -54,7 +54,7 @@ internal sealed partial class TubeActor
         refused = Claim(conversation);
         if (refused is not null)
             return false;
-        if (!node.Conversations.TryOpen(settings, users, out var opened, out refused))
+        if (!node.Conversations.TryOpen(settings, users, flow, out var opened, out refused))
         {
             if (!channels.ContainsKey(conversation))
                 node.Directory.Release(conversation, entry);
@@ -106,7 +106,7 @@ internal sealed partial class TubeActor
         Timers.StartSingleTimer(channel.TimerKey, new ChannelDeadline(channel), node.Settings.InitializingTimeout);
         try
         {
-            Use(channel, connection!.CreateDataChannel(command.ConversationId.ToString()));
+            Use(channel, CreateDataChannel(channel));
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
@@ -148,6 +148,7 @@ internal sealed partial class TubeActor
             : null;
         if (channel is { Conversation: not null, DataChannel: null })
         {
+            channel.OpenedByPeer = true;
             Use(channel, data);
             return;
         }
@@ -163,14 +164,17 @@ internal sealed partial class TubeActor
         if (channels.TryGetValue(label, out var known) && known.Conversation is not null)
             return known;
         var settings = first.Command.Settings;
-        if (known is null && channels.Count >= node.Settings.MaxChannels || settings is TunnelSettings { ListenEndPoint: not null }
-            || !node.Conversations.TryOpen(settings, users, out var conversation, out _))
+        if (known is null && channels.Count >= node.Settings.MaxChannels || settings is TunnelSettings { ListenEndPoint: not null } or SocksSettings { ListenEndPoint: not null }
+            || !node.Conversations.TryOpen(settings, users, flow, out var conversation, out _))
             return null;
         var channel = new TubeChannel(label, settings.Type, isClaimed: known?.IsClaimed ?? false, conversation) { Held = Hold(conversation) };
         channels[label] = channel;
         Publish();
         return channel;
     }
+
+    private IDataChannel CreateDataChannel(TubeChannel channel) =>
+        connection!.CreateDataChannel(channel.Id.ToString(), new() { Protocol = channel.Conversation!.Protocol });
 
     private void Use(TubeChannel channel, IDataChannel data)
     {
@@ -213,7 +217,7 @@ internal sealed partial class TubeActor
             Enter(TubeState.Ready);
         if (channel.Create is { } create && create != first)
             Answer(create, new TubeCreated(id, channel.Id, node.Node, state) { LocalListenAddress = channel.Conversation!.ListenEndPoint?.ToString() });
-        channel.Conversation!.RunAsync(channel.DataChannel!).PipeTo(self, success: end => new ChannelRan(channel, end), failure: WorkFailed.From);
+        channel.Conversation!.RunAsync(channel.DataChannel!, channel.OpenedByPeer).PipeTo(self, success: end => new ChannelRan(channel, end), failure: WorkFailed.From);
     }
 
     private void FinishChannel(TubeChannel channel, ChannelEnd how)

@@ -5,6 +5,7 @@ using Akka.Actor;
 using Akka.Event;
 using Registry.Actors.Admission;
 using Registry.Actors.Channels;
+using Registry.Actors.Channels.Flow;
 using Registry.Actors.ReadModel;
 using Registry.Actors.Reconciling;
 using Registry.Actors.Signals;
@@ -29,6 +30,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     private readonly PendingCreate first;
     private readonly TubeSignalBuffer signals;
     private readonly UserTraffic users;
+    private readonly TubeFlow flow;
     private readonly TubeEntry entry;
     private readonly ILoggingAdapter log = Context.GetLogger();
     private readonly CancellationTokenSource stop = new();
@@ -61,6 +63,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         users = new(node.Time);
         restarts = new(node.Settings);
         madeAt = node.Time.GetTimestamp();
+        flow = new(FlowLimits.From(node.Settings));
         history = [new(TubeState.New, Now)];
         entry = new(Self, new(id, node.Node, TubeState.New) { Owner = first.Command.Owner, IsOfferer = first.Command.Offer is null, History = history }, signals, users);
     }
@@ -307,7 +310,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         entry.Connection = connection;
         Attach(connection, first.Command.TrickleIce);
         if (offer is null && FirstChannel is { } channel)
-            Use(channel, connection.CreateDataChannel(channel.Id.ToString()));
+            Use(channel, CreateDataChannel(channel));
         TubeNegotiation.RunAsync(connection, offer, first.Command.TrickleIce, stop.Token).PipeTo(self, failure: WorkFailed.From);
     }
 

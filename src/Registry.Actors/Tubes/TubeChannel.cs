@@ -26,6 +26,9 @@ internal sealed class TubeChannel(ConversationId id, string type, bool isClaimed
 
     public IDataChannel? DataChannel { get; set; }
 
+    /// <summary>Whether the peer opened the data channel.</summary>
+    public bool OpenedByPeer { get; set; }
+
     /// <summary>Whether the data channel carries data.</summary>
     public bool IsOpen { get; set; }
 

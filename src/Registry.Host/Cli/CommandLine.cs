@@ -12,6 +12,7 @@ internal static class CommandLine
         var serve = ServeCommand.Create();
         root.Add(serve);
         root.Add(ForwardCommand.Create());
+        root.Add(ForwardCommand.CreateSocks());
         root.Add(SelfTestCommand.Create());
         root.Add(TubesCommand.Create());
         root.Add(CapacityCommand.Create());

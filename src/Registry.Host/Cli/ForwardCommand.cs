@@ -9,50 +9,88 @@ using Registry.Messages;
 
 namespace Registry.Host.Cli;
 
-/// <summary><c>forward -L [bind:]port:host:hostport</c>.</summary>
+/// <summary><c>forward -L [bind:]port:host:hostport</c> (several) and <c>socks -D [bind:]port</c>.</summary>
 internal static class ForwardCommand
 {
+    private static readonly Option<string[]> Gateways = new("--gateway")
+    {
+        Description = "A gateway's HTTP address. May be repeated: they are asked in turn, and one that works is kept.",
+        HelpName = "URL",
+        DefaultValueFactory = _ => [GatewayOptions.DefaultHttp],
+    };
+
     public static Command Create()
     {
-        var specification = new Option<string>("-L")
+        var specifications = new Option<string[]>("-L")
         {
-            Description = "Listen on [bind:]port here (loopback and port 0 = any free one unless told otherwise) and reach host:hostport from the gateway.",
+            Description = "Listen on [bind:]port here (loopback and port 0 = any free one unless told otherwise) and reach host:hostport from the gateway. May be repeated.",
             HelpName = "[bind:]port:host:hostport",
             Required = true,
         };
-        var gateway = new Option<string[]>("--gateway")
-        {
-            Description = "A gateway's HTTP address. May be repeated: they are asked in turn, and one that works is kept.",
-            HelpName = "URL",
-            DefaultValueFactory = _ => [GatewayOptions.DefaultHttp],
-        };
-        var command = new Command("forward", "Forward a local TCP port through a tube to a target the gateway can reach. Ctrl-C closes it.") { specification, gateway, SharedOptions.Json };
-        command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
-        {
-            var forward = ForwardSpecification.Parse(result.GetRequiredValue(specification));
-            Uri[] gateways = [.. result.GetRequiredValue(gateway).Select(GatewayClient.ParseGateway)];
-            var console = result.InvocationConfiguration;
-            await RunAsync(forward, gateways, new Report(console.Output, console.Error, result.GetValue(SharedOptions.Json)), cancellationToken);
-            return ExitCode.Ok;
-        }));
+        var command = new Command("forward", "Forward local TCP ports through tubes to targets the gateway can reach. Ctrl-C closes them.") { specifications, Gateways, SharedOptions.Json };
+        command.SetAction((result, _) => RunAsync(result, () => [.. result.GetRequiredValue(specifications).Select(ForwardSpecification.Parse)]));
         return command;
     }
 
-    /// <summary>Forwards until the token ends it.</summary>
-    public static async Task RunAsync(ForwardSpecification forward, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
+    public static Command CreateSocks()
     {
-        using var listener = Listen(forward.Listen);
-        await using var registry = await InProcessRegistry.StartAsync(new()
+        var specification = new Option<string>("-D")
         {
-            // Tubes of one process to one gateway cannot share a socket on both sides: DTLS names no connection.
-            PeerConnections = new() { SocketPerConnection = true },
-            Listeners = [listener],
-            ConnectionRefused = (reason, text) => report.Warn($"{forward.Target}: {text} ({reason.Name})"),
-        }, cancellationToken);
-        GatewayClient[] clients = [.. gateways.Select(gateway => new GatewayClient(gateway))];
+            Description = "Serve SOCKS5 on [bind:]port here (loopback and port 0 = any free one unless told otherwise) and reach what its clients ask for from the gateway.",
+            HelpName = "[bind:]port",
+            Required = true,
+        };
+        var command = new Command("socks", "Serve a SOCKS5 proxy (TCP CONNECT) whose connections begin at the gateway. Ctrl-C closes it.") { specification, Gateways, SharedOptions.Json };
+        command.SetAction((result, _) => RunAsync(result, () => [SocksSpecification.Parse(result.GetRequiredValue(specification))]));
+        return command;
+    }
+
+    private static Task<int> RunAsync(ParseResult result, Func<IReadOnlyList<LocalPort>> parse) => CommandLine.RunAsync(result, async cancellationToken =>
+    {
+        var ports = parse();
+        Uri[] gateways = [.. result.GetRequiredValue(Gateways).Select(GatewayClient.ParseGateway)];
+        var console = result.InvocationConfiguration;
+        await RunAsync(ports, gateways, new Report(console.Output, console.Error, result.GetValue(SharedOptions.Json)), cancellationToken);
+        return ExitCode.Ok;
+    });
+
+    /// <summary>Forwards until the token ends it.</summary>
+    public static async Task RunAsync(IReadOnlyList<LocalPort> ports, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
+    {
+        var listeners = new List<TunnelListener>();
         try
         {
-            await new Forwarder(registry.Registry, clients, forward, listener.EndPoint, report).RunAsync(cancellationToken);
+            foreach (var port in ports)
+                listeners.Add(Listen(port));
+            await using var registry = await InProcessRegistry.StartAsync(new()
+            {
+                // Tubes of one process to one gateway cannot share a socket on both sides: DTLS names no connection.
+                PeerConnections = new() { SocketPerConnection = true },
+                Listeners = listeners,
+                ConnectionRefused = (reason, text) => report.Warn($"{string.Join(", ", ports.Select(p => p.Target))}: {text} ({reason.Name})"),
+            }, cancellationToken);
+            await RunAsync(ports, listeners, registry, gateways, report, cancellationToken);
+        }
+        finally
+        {
+            foreach (var listener in listeners)
+                listener.Dispose();
+        }
+    }
+
+    // One port's failure for good ends all: a command that serves half of what it was asked for would go unnoticed.
+    private static async Task RunAsync(IReadOnlyList<LocalPort> ports, List<TunnelListener> listeners, InProcessRegistry registry, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
+    {
+        GatewayClient[] clients = [.. gateways.Select(gateway => new GatewayClient(gateway))];
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        try
+        {
+            Task[] running = [.. ports.Select((port, i) => new Forwarder(registry.Registry, clients, port, listeners[i].EndPoint, report).RunAsync(stop.Token))];
+            var first = await Task.WhenAny(running);
+            await stop.CancelAsync();
+            foreach (var task in running)
+                await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await first;
         }
         finally
         {
@@ -61,15 +99,15 @@ internal static class ForwardCommand
         }
     }
 
-    private static TunnelListener Listen(IPEndPoint endPoint)
+    private static TunnelListener Listen(LocalPort port)
     {
         try
         {
-            return new(endPoint);
+            return new(port.Listen);
         }
         catch (SocketException e)
         {
-            throw new CommandException(ExitCode.AddressUnavailable, $"-L: cannot listen on {endPoint}: {e.Message}. Choose another port, or 0 for any free one.");
+            throw new CommandException(ExitCode.AddressUnavailable, $"{port.Option}: cannot listen on {port.Listen}: {e.Message}. Choose another port, or 0 for any free one.");
         }
     }
 

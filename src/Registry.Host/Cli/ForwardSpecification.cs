@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net;
+using System.Text.Json;
+using Registry.Messages;
 
 namespace Registry.Host.Cli;
 
@@ -7,12 +9,23 @@ namespace Registry.Host.Cli;
 /// <param name="Listen">Where clients connect on this machine; port 0 for any free one.</param>
 /// <param name="TargetHost">Name or address the gateway dials.</param>
 /// <param name="TargetPort">TCP port the gateway dials.</param>
-internal sealed record ForwardSpecification(IPEndPoint Listen, string TargetHost, int TargetPort)
+internal sealed record ForwardSpecification(IPEndPoint Listen, string TargetHost, int TargetPort) : LocalPort(Listen)
 {
     private const string Form = "must be [bind:]port:host:hostport, such as 15432:127.0.0.1:5432 or [::1]:8080:[::1]:80";
 
     /// <summary>The target as <c>host:port</c>.</summary>
-    public string Target => TargetHost.Contains(':', StringComparison.Ordinal) ? $"[{TargetHost}]:{TargetPort}" : $"{TargetHost}:{TargetPort}";
+    public override string Target => TargetHost.Contains(':', StringComparison.Ordinal) ? $"[{TargetHost}]:{TargetPort}" : $"{TargetHost}:{TargetPort}";
+
+    public override string Option => "-L";
+
+    public override ConversationSettings LocalSettings(IPEndPoint listen) => TunnelSettings.Listen(listen);
+
+    public override Dictionary<string, JsonElement> GatewaySettings => new()
+    {
+        ["conversationType"] = JsonSerializer.SerializeToElement("tunnel"),
+        ["target_host"] = JsonSerializer.SerializeToElement(TargetHost),
+        ["target_port"] = JsonSerializer.SerializeToElement(TargetPort),
+    };
 
     /// <exception cref="CommandException">The text has another form; the message names the part.</exception>
     public static ForwardSpecification Parse(string text)

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text.Json;
 using Registry.Actors;
 using Registry.Host.Api;
 using Registry.Messages;
@@ -61,9 +60,9 @@ internal sealed class ForwardTube : IAsyncDisposable
     /// <param name="report">Told what does not go as it should.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="CommandException">It could not be made or cannot carry traffic.</exception>
-    public static async Task<ForwardTube> OpenAsync(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardSpecification target, IPEndPoint listen, IForwardReport report, CancellationToken cancellationToken)
+    public static async Task<ForwardTube> OpenAsync(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, LocalPort target, IPEndPoint listen, IForwardReport report, CancellationToken cancellationToken)
     {
-        var local = await CreateLocalAsync(registry, listen, cancellationToken);
+        var local = await CreateLocalAsync(registry, target.LocalSettings(listen), cancellationToken);
         ForwardTube? tube = null;
         try
         {
@@ -97,26 +96,21 @@ internal sealed class ForwardTube : IAsyncDisposable
         stop.Dispose();
     }
 
-    private static async Task<TubeCreated> CreateLocalAsync(ITubeRegistry registry, IPEndPoint listen, CancellationToken cancellationToken)
+    private static async Task<TubeCreated> CreateLocalAsync(ITubeRegistry registry, ConversationSettings settings, CancellationToken cancellationToken)
     {
         var conversation = new ConversationId($"forward-{Guid.NewGuid():N}");
-        var reply = await registry.CreateAsync(new(conversation, TunnelSettings.Listen(listen)), cancellationToken);
+        var reply = await registry.CreateAsync(new(conversation, settings), cancellationToken);
         return reply is TubeCreated { Offer: not null } created
             ? created
             : throw new CommandException(ExitCode.Failed, $"The tube could not be made in this process: {(reply as Refused)?.Message ?? reply.ToString()}");
     }
 
-    private static Task<TubeCreatedBody> CreateRemoteAsync(GatewayClient gateway, TubeCreated local, ForwardSpecification target, CancellationToken cancellationToken) =>
+    private static Task<TubeCreatedBody> CreateRemoteAsync(GatewayClient gateway, TubeCreated local, LocalPort target, CancellationToken cancellationToken) =>
         gateway.CreateTubeAsync(new()
         {
             ConversationId = local.ConversationId.ToString(),
             Offer = local.Offer,
-            Settings = new()
-            {
-                ["conversationType"] = JsonSerializer.SerializeToElement("tunnel"),
-                ["target_host"] = JsonSerializer.SerializeToElement(target.TargetHost),
-                ["target_port"] = JsonSerializer.SerializeToElement(target.TargetPort),
-            },
+            Settings = target.GatewaySettings,
         }, cancellationToken);
 
     private GatewayClient Maker => gateways[0];

@@ -4,7 +4,7 @@ using Registry.Actors;
 namespace Registry.Host.Cli;
 
 /// <summary>
-/// Keeps one port forward alive. The listener is not a tube's: tubes serve it one after the other, so that the port stays bound while one is replaced.
+/// Keeps one port forward or SOCKS5 proxy alive. The listener is not a tube's: tubes serve it one after the other, so that the port stays bound while one is replaced.
 /// A tube that is lost is replaced; one whose node goes out of service is replaced first and then left to the connections it has.
 /// </summary>
 /// <param name="registry">The registry in this process, with the listener among its own.</param>
@@ -12,7 +12,7 @@ namespace Registry.Host.Cli;
 /// <param name="specification">What to reach.</param>
 /// <param name="listen">Address of the listener.</param>
 /// <param name="report">Told what people or scripts should see.</param>
-internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardSpecification specification, IPEndPoint listen, IForwardReport report)
+internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, LocalPort specification, IPEndPoint listen, IForwardReport report)
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(15);

@@ -50,6 +50,8 @@ public static partial class RegistryCodec
     {
         TunnelSettings { ListenEndPoint: { } endPoint } => new() { TunnelListen = Write(endPoint) },
         TunnelSettings { TargetHost: { } host } tunnel => new() { TunnelDial = new() { Host = host, Port = (uint)tunnel.TargetPort } },
+        SocksSettings { ListenEndPoint: { } endPoint } => new() { SocksListen = Write(endPoint) },
+        SocksSettings socks => new() { SocksDial = Write(socks.Allowed) },
         EchoSettings => new() { Echo = new() },
         _ => throw new FormatException($"{settings.GetType().Name} has no wire form."),
     };
@@ -58,6 +60,8 @@ public static partial class RegistryCodec
     {
         V1.ConversationSettings.KindOneofCase.TunnelListen => TunnelSettings.Listen(Read(wire.TunnelListen)),
         V1.ConversationSettings.KindOneofCase.TunnelDial => Read(wire.TunnelDial),
+        V1.ConversationSettings.KindOneofCase.SocksListen => SocksSettings.Listen(Read(wire.SocksListen)),
+        V1.ConversationSettings.KindOneofCase.SocksDial => Read(wire.SocksDial),
         V1.ConversationSettings.KindOneofCase.Echo => new EchoSettings(),
         _ => throw new FormatException("settings are of no kind that this version knows."),
     };
@@ -84,6 +88,25 @@ public static partial class RegistryCodec
     private static TunnelSettings Read(V1.TunnelDial wire) => TunnelSettings.IsHost(wire.Host) && wire.Port is >= 1 and <= IPEndPoint.MaxPort
         ? TunnelSettings.Dial(wire.Host, (int)wire.Port)
         : throw new FormatException("tunnel_dial is not a host name or IP address with a port from 1 to 65535.");
+
+    private static V1.SocksDial Write(AllowedTargets? allowed)
+    {
+        var wire = new V1.SocksDial();
+        if (allowed?.Hosts is { } hosts)
+            wire.Hosts = hosts;
+        if (allowed?.Ports is { } ports)
+            wire.Ports = ports;
+        return wire;
+    }
+
+    private static SocksSettings Read(V1.SocksDial wire)
+    {
+        if (!wire.HasHosts && !wire.HasPorts)
+            return SocksSettings.Dial();
+        return AllowedTargets.TryParse(wire.HasHosts ? wire.Hosts : null, wire.HasPorts ? wire.Ports : null, out var allowed)
+            ? SocksSettings.Dial(allowed)
+            : throw new FormatException("socks_dial holds hosts or ports that are none.");
+    }
 
     private static V1.SetRemoteDescription Write(SetRemoteDescription command) => new()
     {

@@ -30,6 +30,15 @@ public sealed class FrameSpecs
     }
 
     [Fact]
+    public void The_messages_of_tube_v2_have_a_fixed_layout()
+    {
+        Convert.ToHexString(ControlMessage.EncodeAccept()).ShouldBe("0064" + "00000000" + "747562652E7632");
+        Convert.ToHexString(ControlMessage.EncodeWindowUpdate(7, 0x01020304)).ShouldBe("0069" + "00000007" + "01020304");
+        ControlMessage.Read(ControlMessage.EncodeWindowUpdate(7, 0x01020304), out var update).ShouldBeNull();
+        (update.Connection, update.WindowBytes).ShouldBe((7u, 0x01020304u));
+    }
+
+    [Fact]
     public void Every_reason_survives_a_close()
     {
         foreach (var reason in Enum.GetValues<CloseReason>())
@@ -58,6 +67,10 @@ public sealed class FrameSpecs
     [InlineData("00660000000A0A00")] // half a text length
     [InlineData("00660000000A0A000461")] // text cut short
     [InlineData("00680000")]
+    [InlineData("006400000000747562652E7633")] // tube.v3
+    [InlineData("006400000000")]
+    [InlineData("006900000001")] // no size
+    [InlineData("0069000000010000000001")]
     public void Malformed_control_messages_are_told(string hex) => ControlMessage.Read(Convert.FromHexString(hex), out _).ShouldNotBeNull();
 
     [Fact]

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Time.Testing;
 using Registry.Actors.Channels;
+using Registry.Actors.Channels.Flow;
 using Registry.Actors.Tests.Scripted;
 using Registry.Messages;
 using Registry.WebRtc;
@@ -191,6 +193,126 @@ public sealed class PeerSpecs
     }
 
     [Fact]
+    public async Task A_dialling_end_takes_tube_v2_from_a_peer_that_names_it_and_gives_credit()
+    {
+        await using var server = LoopbackServer.Echo();
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", server.EndPoint.Port), protocol: ControlMessage.Protocol);
+
+        await peer.ShouldSayAsync("0064" + "00000000" + "747562652E7632"); // tube.v2 accepted
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.Ping, 0u));
+        await peer.ControlAsync(ControlCode.OpenConnection, 1);
+        await peer.ShouldSayAsync("0069" + "00000001" + "00040000"); // 256 KiB
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.ConnectionOpened, 1u));
+        await peer.SendAsync(Frame.Encode(1, 0, "hello"u8));
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.EncodeWindowUpdate(1, 2)));
+        (await peer.NextDataAsync()).ShouldBe((1u, "he"));
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.EncodeWindowUpdate(1, 100)));
+        (await peer.NextDataAsync()).ShouldBe((1u, "llo"));
+        await peer.ControlAsync(ControlCode.SendEof, 1);
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.SendEof, 1u));
+        // It crossed the connection's end.
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.EncodeWindowUpdate(1, 100)));
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.Encode(ControlCode.Ping, 0)));
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.Pong, 0u));
+    }
+
+    [Fact]
+    public async Task A_listening_end_offers_tube_v2_and_gives_credit_once_it_is_accepted()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Listen(new(IPAddress.Loopback, 0)), protocol: ControlMessage.Protocol, peerOpens: false);
+        peer.Conversation.Protocol.ShouldBe("tube.v2");
+        using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(peer.Conversation.ListenEndPoint!);
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.OpenConnection, 1u));
+
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.EncodeAccept()));
+
+        await peer.ShouldSayAsync("0069" + "00000001" + "00040000");
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.Ping, 0u));
+        await peer.ControlAsync(ControlCode.ConnectionOpened, 1);
+        await client.SendAsync("hello"u8.ToArray());
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.EncodeWindowUpdate(1, 100)));
+        (await peer.NextDataAsync()).ShouldBe((1u, "hello"));
+    }
+
+    [Fact]
+    public async Task An_offer_of_tube_v2_that_the_original_does_not_know_leaves_the_original_s_conversation()
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Listen(new(IPAddress.Loopback, 0)), protocol: ControlMessage.Protocol, peerOpens: false);
+        using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(peer.Conversation.ListenEndPoint!);
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.OpenConnection, 1u));
+
+        await peer.ControlAsync(ControlCode.ConnectionOpened, 1);
+        await client.SendAsync("hello"u8.ToArray());
+
+        (await peer.NextDataAsync()).ShouldBe((1u, "hello"));
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.EncodeAccept()));
+        (await peer.NextCloseAsync(0)).Reason.ShouldBe(CloseReason.ProtocolError); // too late
+    }
+
+    [Theory]
+    [InlineData("", "00690000000100000001")] // a WindowUpdate that was not agreed on
+    [InlineData("", "006400000000747562652E7632")] // an AcceptProtocol for nothing
+    [InlineData("tube.v2", "006400000000747562652E7632")]
+    [InlineData("tube.v2", "00690000000100000001")] // a WindowUpdate for a connection that never was
+    [InlineData("tube.v2", "006900000001000001")] // and one cut short
+    public async Task What_does_not_belong_to_the_agreed_protocol_is_a_protocol_error(string protocol, string payload)
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", 9), protocol: protocol);
+
+        await peer.SendAsync(Frame.Encode(0, 0, Convert.FromHexString(payload)));
+
+        (await peer.EndAsync()).Reason.ShouldBe(CloseReason.ProtocolError);
+    }
+
+    [Fact]
+    public async Task Data_beyond_the_credit_is_a_protocol_error()
+    {
+        await using var server = LoopbackServer.Echo();
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", server.EndPoint.Port), protocol: ControlMessage.Protocol);
+
+        await peer.ControlAsync(ControlCode.OpenConnection, 1);
+        await peer.SendInPiecesAsync(Frame.Encode(1, 0, new byte[256 * 1024 + 1]));
+
+        var end = await peer.EndAsync();
+        end.Reason.ShouldBe(CloseReason.ProtocolError);
+        end.Text.ShouldContain("credit");
+        await TunnelFixture.UntilAsync(() => peer.Gauges is { Sockets: 0, Connections: 0 });
+    }
+
+    [Fact]
+    public async Task A_peer_that_falls_silent_is_given_up_after_a_ping()
+    {
+        var time = new FakeTimeProvider();
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", 9), protocol: ControlMessage.Protocol, time: time);
+        await peer.ShouldSayAsync("0064" + "00000000" + "747562652E7632");
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.Ping, 0u));
+        await peer.ControlAsync(ControlCode.Pong, 0);
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.Encode(ControlCode.MetricsRequest, 0)));
+        (await peer.NextControlAsync()).Item1.ShouldBe(ControlCode.MetricsResponse); // what was sent before has been read
+
+        // The beat's next wait begins when it likes: let time pass until it pings.
+        var ping = peer.NextControlAsync();
+        await TunnelFixture.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return ping.IsCompleted;
+        });
+        (await ping).ShouldBe((ControlCode.Ping, 0u));
+        var pinged = time.GetUtcNow();
+        var end = peer.EndAsync();
+        await TunnelFixture.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return end.IsCompleted;
+        });
+
+        (await end).Reason.ShouldBe(CloseReason.ConnectionLost);
+        (time.GetUtcNow() - pinged).ShouldBeGreaterThanOrEqualTo(TimeSpan.FromSeconds(29));
+    }
+
+    [Fact]
     public async Task An_echo_sends_back_what_comes_as_it_came()
     {
         await using var peer = new PlayedPeer(new EchoSettings());
@@ -209,25 +331,37 @@ public sealed class PeerSpecs
         private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
         private readonly Task<ChannelEnd> run;
 
-        public PlayedPeer(ConversationSettings settings, string allow = "127.0.0.0/8:*", int window = 256 * 1024, string hocon = "")
+        public PlayedPeer(ConversationSettings settings, string allow = "127.0.0.0/8:*", int window = 256 * 1024, string hocon = "", string protocol = "", bool peerOpens = true, TimeProvider? time = null)
         {
-            var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.ConfigurationFactory.ParseString(hocon)), TargetPolicy.Parse([allow]), TimeProvider.System, Gauges)
+            var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.ConfigurationFactory.ParseString(hocon)), TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges)
             {
                 Resolve = (_, _) => throw new SocketException((int)SocketError.HostNotFound),
             };
-            new ConversationFactory(services).TryOpen(settings, new(services.Time), out var conversation, out _).ShouldBeTrue();
+            Flow = new(FlowLimits.From(services.Settings));
+            new ConversationFactory(services).TryOpen(settings, new(services.Time), Flow, out var conversation, out _).ShouldBeTrue();
             Conversation = conversation;
-            (Channel, var theirs) = ScriptedDataChannel.Pair(window);
-            run = conversation.RunAsync(theirs);
+            (Channel, var theirs) = ScriptedDataChannel.Pair(window, protocol: protocol);
+            run = conversation.RunAsync(theirs, peerOpens);
         }
 
         public ChannelGauges Gauges { get; } = new();
+        public TubeFlow Flow { get; }
         public IConversation Conversation { get; }
         public ScriptedDataChannel Channel { get; }
 
         public Task<ChannelEnd> EndAsync() => run.WaitAsync(Patience);
 
         public ValueTask SendAsync(byte[] frames) => Channel.SendAsync(frames);
+
+        /// <summary>Sends a frame that is larger than a message.</summary>
+        public async Task SendInPiecesAsync(byte[] frame)
+        {
+            foreach (var piece in frame.Chunk(Channel.MaxMessageSize))
+                await SendAsync(piece);
+        }
+
+        /// <summary>The next control message's bytes.</summary>
+        public async Task ShouldSayAsync(string hex) => Convert.ToHexString((await NextAsync()).Payload).ShouldBe(hex);
 
         public ValueTask ControlAsync(ControlCode code, uint connection) => SendAsync(Frame.Encode(0, 0, ControlMessage.Encode(code, connection)));
 

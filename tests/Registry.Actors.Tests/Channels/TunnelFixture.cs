@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Akka.Configuration;
 using Registry.Actors.Channels;
+using Registry.Actors.Channels.Flow;
 using Registry.Actors.Tests.Scripted;
 using Registry.Messages;
 
@@ -15,26 +16,30 @@ internal sealed class TunnelFixture : IAsyncDisposable
     private readonly Task<ChannelEnd>? nearRun;
     private readonly Task<ChannelEnd>? farRun;
 
-    public TunnelFixture(IPEndPoint target, string hocon = "", TimeProvider? time = null, string allow = "127.0.0.0/8:*", int window = 256 * 1024, bool run = true, string? host = null)
+    public TunnelFixture(IPEndPoint target, string hocon = "", TimeProvider? time = null, string allow = "127.0.0.0/8:*", int window = 256 * 1024, bool run = true, string? host = null, string protocol = ControlMessage.Protocol, SocksSettings? socks = null)
     {
         var settings = RegistrySettings.From(ConfigurationFactory.ParseString(hocon));
         Services = new(settings, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges);
+        (NearFlow, FarFlow) = (new(FlowLimits.From(settings)), new(FlowLimits.From(settings)));
         (NearUsers, FarUsers) = (new(Services.Time), new(Services.Time));
         var factory = new ConversationFactory(Services);
-        factory.TryOpen(TunnelSettings.Listen(new(IPAddress.Loopback, 0)), NearUsers, out var near, out _).ShouldBeTrue();
-        factory.TryOpen(TunnelSettings.Dial(host ?? target.Address.ToString(), target.Port), FarUsers, out var far, out _).ShouldBeTrue();
+        IPEndPoint anyPort = new(IPAddress.Loopback, 0);
+        factory.TryOpen(socks is null ? TunnelSettings.Listen(anyPort) : SocksSettings.Listen(anyPort), NearUsers, NearFlow, out var near, out _).ShouldBeTrue();
+        factory.TryOpen(socks ?? (ConversationSettings)TunnelSettings.Dial(host ?? target.Address.ToString(), target.Port), FarUsers, FarFlow, out var far, out _).ShouldBeTrue();
         (Near, Far) = (near, far);
-        (NearChannel, FarChannel) = ScriptedDataChannel.Pair(window);
+        (NearChannel, FarChannel) = ScriptedDataChannel.Pair(window, protocol: protocol);
         if (!run)
             return;
-        nearRun = Near.RunAsync(NearChannel);
-        farRun = Far.RunAsync(FarChannel);
+        nearRun = Near.RunAsync(NearChannel, openedByPeer: false);
+        farRun = Far.RunAsync(FarChannel, openedByPeer: true);
     }
 
     public ChannelGauges Gauges { get; } = new();
     public ChannelServices Services { get; }
     public UserTraffic NearUsers { get; }
     public UserTraffic FarUsers { get; }
+    public TubeFlow NearFlow { get; }
+    public TubeFlow FarFlow { get; }
     public IConversation Near { get; }
     public IConversation Far { get; }
     public ScriptedDataChannel NearChannel { get; }
@@ -89,6 +94,10 @@ internal sealed class TunnelFixture : IAsyncDisposable
         Gauges.Connections.ShouldBe(0);
         Gauges.Sockets.ShouldBe(0);
         Gauges.Listeners.ShouldBe(0);
+        foreach (var queued in new[] { NearFlow.Sending, NearFlow.Receiving, FarFlow.Sending, FarFlow.Receiving })
+            queued.Queued.ShouldBe(0);
+        NearFlow.Promised.ShouldBe(0);
+        FarFlow.Promised.ShouldBe(0);
     }
 }
 

@@ -149,17 +149,17 @@ public sealed class TunnelSpecs
         var reached = new TaskCompletionSource<Socket>();
         await using var server = new LoopbackServer(client =>
         {
-            client.ReceiveBufferSize = 4096;
+            client.ReceiveBufferSize = 64 * 1024;
             reached.SetResult(client);
             return Task.CompletedTask; // and never reads
         });
-        await using var tunnel = new TunnelFixture(server.EndPoint, "registry.channels.receive-limit = 64 KiB", window: 64 * 1024);
+        await using var tunnel = new TunnelFixture(server.EndPoint, "registry.channels.receive-limit = 64 KiB", window: 64 * 1024, protocol: "");
         using var client = await tunnel.ConnectAsync();
         using var target = await reached.Task;
 
         // Writes until nothing more is taken: the brake reaches the client's socket.
         client.Blocking = false;
-        client.SendBufferSize = 4096;
+        client.SendBufferSize = 64 * 1024; // with less, each piece may wait for a delayed acknowledgement (RFC 1122 §4.2.3.2), and megabytes take minutes
         var block = new byte[64 * 1024];
         long taken = 0;
         await TunnelFixture.UntilAsync(() =>
@@ -257,7 +257,7 @@ public sealed class TunnelSpecs
     {
         var time = new FakeTimeProvider();
         await using var tunnel = new TunnelFixture(new(IPAddress.Loopback, 9), time: time, run: false);
-        var near = tunnel.Near.RunAsync(tunnel.NearChannel); // the far end never runs: nothing answers
+        var near = tunnel.Near.RunAsync(tunnel.NearChannel, openedByPeer: false); // the far end never runs: nothing answers
         using var client = await tunnel.ConnectAsync();
         await TunnelFixture.UntilAsync(() => tunnel.FarChannel.Waiting > 0);
 

@@ -30,10 +30,10 @@ internal sealed class ScriptedDataChannel(string label, DataChannelOptions optio
     public int Waiting { get { lock (gate) return receivedBytes; } }
 
     /// <summary>Two open ends that belong together.</summary>
-    public static (ScriptedDataChannel Near, ScriptedDataChannel Far) Pair(int window = 256 * 1024, string label = "c")
+    public static (ScriptedDataChannel Near, ScriptedDataChannel Far) Pair(int window = 256 * 1024, string label = "c", string protocol = "")
     {
-        var near = new ScriptedDataChannel(label, DataChannelOptions.Default, window);
-        var far = new ScriptedDataChannel(label, DataChannelOptions.Default, window);
+        var near = new ScriptedDataChannel(label, new() { Protocol = protocol }, window);
+        var far = new ScriptedDataChannel(label, new() { Protocol = protocol }, window);
         near.Open(far);
         return (near, far);
     }

@@ -204,9 +204,9 @@ public sealed class TubeApiTests : IAsyncLifetime
     [Fact]
     public async Task An_ice_restart_and_an_offer_are_answered_with_the_description()
     {
-        gateway.Registry.Answer = command => command is RestartIce restart
+        gateway.Registry.Answer = command => Task.FromResult<RegistryReply>(command is RestartIce restart
             ? new DescriptionMade(restart.TubeId, DescriptionType.Offer, "b2ZmZXI=")
-            : new DescriptionMade(new("t1"), DescriptionType.Answer, "YW5zd2Vy");
+            : new DescriptionMade(new("t1"), DescriptionType.Answer, "YW5zd2Vy"));
 
         var (status, offer) = await gateway.SendAsync(HttpMethod.Post, "/v1/tubes/t1/ice-restart");
         status.ShouldBe(HttpStatusCode.OK);

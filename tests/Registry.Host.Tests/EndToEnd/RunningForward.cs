@@ -13,8 +13,12 @@ internal sealed class RunningForward : IForwardReport, IAsyncDisposable
     private readonly CancellationTokenSource stop = new();
     private readonly Task running;
 
-    public RunningForward(IPEndPoint target, params Uri[] gateways) =>
-        running = ForwardCommand.RunAsync(new(new(IPAddress.Loopback, 0), target.Address.ToString(), target.Port), gateways, this, stop.Token);
+    public RunningForward(IPEndPoint target, params Uri[] gateways)
+        : this([new ForwardSpecification(new(IPAddress.Loopback, 0), target.Address.ToString(), target.Port)], gateways)
+    {
+    }
+
+    public RunningForward(IReadOnlyList<LocalPort> ports, params Uri[] gateways) => running = ForwardCommand.RunAsync(ports, gateways, this, stop.Token);
 
     public async Task<ForwardReady> NextReadyAsync()
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
+using Registry.Host.Cli;
 using Registry.Host.Tests.EndToEnd;
 
 namespace Registry.Host.Tests.RealPrograms;
@@ -21,6 +22,25 @@ public sealed class RealProgramTests
         await using var file = File.OpenRead(folder.File("download"));
         file.Length.ShouldBe(length);
         (await SHA256.HashDataAsync(file)).ShouldBe(ByteServer.HashOf(length));
+    }
+
+    [ProgramFact("curl")]
+    public async Task Curl_downloads_through_a_SOCKS5_proxy_and_is_told_what_no_rule_allows()
+    {
+        const int length = 20_000_000;
+        using var folder = new TemporaryFolder();
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.StartAsync($"localhost:{server.EndPoint.Port}");
+        await using var socks = new RunningForward([new SocksSpecification(new(IPAddress.Loopback, 0))], gateway.Url);
+        await socks.NextReadyAsync();
+        string[] common = ["--silent", "--show-error", "--fail", "--noproxy", "", "--socks5-hostname", socks.Listen.ToString()];
+
+        await Programs.RunAsync(Programs.Start("curl", [.. common, "--output", folder.File("download"), $"http://localhost:{server.EndPoint.Port}/{length}"]));
+
+        await using var file = File.OpenRead(folder.File("download"));
+        (await SHA256.HashDataAsync(file)).ShouldBe(ByteServer.HashOf(length));
+        var denied = await Record.ExceptionAsync(() => Programs.RunAsync(Programs.Start("curl", [.. common, "http://10.1.2.3/"])));
+        denied.ShouldNotBeNull().Message.ShouldContain("SOCKS5 connection to 10.1.2.3. (2)"); // RFC 1928: not allowed by the rules
     }
 
     [ProgramFact("sshd", "ssh", "scp", "ssh-keygen")]

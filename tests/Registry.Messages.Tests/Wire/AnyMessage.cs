@@ -31,6 +31,10 @@ internal static class AnyMessage
 
     private static readonly Gen<ConversationSettings> Settings = Gen.OneOf<ConversationSettings>(
         Gen.Const<ConversationSettings>(new EchoSettings()),
+        Gen.Const<ConversationSettings>(SocksSettings.Dial()),
+        Gen.Select(Gen.Bool, Gen.Bool,
+            (hosts, ports) => (ConversationSettings)SocksSettings.Dial(AllowedTargets.TryParse(hosts ? "*.example.com,10.0.0.0/8" : null, ports ? "22,443" : "22", out var allowed) ? allowed : null)),
+        Gen.Select(Address, Gen.Int[0, IPEndPoint.MaxPort], (address, port) => (ConversationSettings)SocksSettings.Listen(new(address, port))),
         Gen.Select(Address, Gen.Int[0, IPEndPoint.MaxPort], (address, port) => (ConversationSettings)TunnelSettings.Listen(new(address, port))),
         Gen.Select(
             Gen.OneOf(Address.Select(a => a.ToString().Split('%')[0]), Gen.String[Gen.Char['a', 'z'], 1, 63]),

@@ -92,6 +92,7 @@ internal static class Golden
             "0A095369747A756E672037121212100A0B64622E696E7465726E616C10B82A18012208646A307744516F3D2A06747562652D3132056B65792D313A06"
             + "7465616D2D61400148025003588080A7D39219"),
         ("CT", new CreateTube(Conversation, new EchoSettings()) { TrickleIce = false }, "0A095369747A756E67203712021A00"),
+        ("CT", new CreateTube(Conversation, SocksSettings.Dial()) { TrickleIce = false }, "0A095369747A756E67203712022A00"),
         ("SRD", new SetRemoteDescription(Tube, DescriptionType.Answer, "dj0wDQo="), "0A06747562652D3110021A08646A307744516F3D"),
         ("RI", new RestartIce(Tube), "0A06747562652D31"),
         ("AC", new AddCandidates(Tube, ["candidate:1 1 udp 1 10.0.0.1 5000 typ host", ""]),

@@ -1,0 +1,22 @@
+namespace Registry.Actors.Channels.Flow;
+
+/// <summary>The bytes of one tube that wait in memory, each way; shared by its channels.</summary>
+internal sealed class TubeFlow(FlowLimits limits)
+{
+    private long promised;
+
+    /// <summary>The bounds.</summary>
+    public FlowLimits Limits => limits;
+
+    /// <summary>What was read from local sockets and is not yet in the data channel.</summary>
+    public QueuedBytes Sending { get; } = new(limits.TubeLimit);
+
+    /// <summary>What came from the peer and is not yet in a local socket.</summary>
+    public QueuedBytes Receiving { get; } = new(limits.TubeLimit);
+
+    /// <summary>What peers have credit for or what waits of it, all connections together. Bounded by good manners only: <see cref="Receiving"/> is the bound.</summary>
+    public long Promised => Volatile.Read(ref promised);
+
+    /// <summary>Counts credit that was given (positive), or that was used and whose bytes went on (negative).</summary>
+    public void PromisedChanged(int by) => Interlocked.Add(ref promised, by);
+}
