@@ -18,6 +18,8 @@ internal sealed partial class PeerConnection
     private IceConnectionState iceState;
     private bool restartRequested;
     private bool peerRestarts;
+    private bool pathWorked;
+    private TransportAddress? pathTaken;
 
     /// <summary>The agent that the last offer and answer were about, and the peer's side of it.</summary>
     private sealed record Agreement(IceAgent Agent, IceCredentials RemoteCredentials);
@@ -106,6 +108,17 @@ internal sealed partial class PeerConnection
             agent.Close();
         }
         iceState = ice.State;
+    }
+
+    /// <summary>Tells SCTP when packets go another way, and when the way was closed and is open again.</summary>
+    private void WatchPath(TimeSpan now)
+    {
+        var works = iceState is IceConnectionState.Connected or IceConnectionState.Completed;
+        if (works && (!pathWorked || SelectedRemote != pathTaken))
+            association?.OnPathChanged(now);
+        pathWorked = works;
+        if (works)
+            pathTaken = SelectedRemote;
     }
 
     private void UpdateIceState()

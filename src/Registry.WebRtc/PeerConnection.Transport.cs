@@ -330,6 +330,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         }
         if (ice.IsNominated)
             RetireReplacedIce();
+        WatchPath(now);
         roundTripTicks = (ice.RoundTripTime ?? replacedIce?.RoundTripTime)?.Ticks ?? 0;
         PublishLivePath();
     }

@@ -52,6 +52,9 @@ internal sealed partial class DataChannelAssociation
         association.HandlePacket(now, packet);
     }
 
+    /// <inheritdoc cref="SctpAssociation.OnPathChanged"/>
+    public void OnPathChanged(TimeSpan now) => association.OnPathChanged(now);
+
     /// <summary>Does what is due; to be called at <see cref="NextTimeout"/>.</summary>
     public void HandleTimeout(TimeSpan now)
     {

@@ -13,14 +13,8 @@ internal sealed class IceConsent(IceOptions options, RandomFill random)
     /// <summary>Unanswered checks after which other pairs are tried.</summary>
     private const int SuspectAfter = 5;
 
-    /// <summary>
-    /// Unanswered checks that follow each other fast. At 20 % loss each way twelve in a row are lost once in 200,000 times,
-    /// and they fit between a missed check and the default disconnected timeout.
-    /// </summary>
-    private const int FastRepeats = 12;
-
-    private static readonly TimeSpan FastRepeat = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan SlowRepeat = TimeSpan.FromSeconds(2);
+    /// <summary>Time between unanswered checks: a path that comes back is to be noticed within the second.</summary>
+    private static readonly TimeSpan Repeat = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Time that unanswered checks get before silence counts, also where the interval is longer than the timeouts.</summary>
     private static readonly TimeSpan LeastSilence = TimeSpan.FromSeconds(3);
@@ -63,8 +57,7 @@ internal sealed class IceConsent(IceOptions options, RandomFill random)
         recent[sent++ & (CheckRing.Length - 1)] = new(transactionId, now);
         if (unanswered++ == 0)
             firstUnansweredAt = now;
-        var repeat = unanswered <= FastRepeats ? FastRepeat : SlowRepeat;
-        NextCheck = now + (repeat < options.ConsentInterval ? repeat : Jittered(options.ConsentInterval));
+        NextCheck = now + (Repeat < options.ConsentInterval ? Repeat : Jittered(options.ConsentInterval));
     }
 
     /// <summary>Whether the transaction is one of the last consent checks, and when that was sent.</summary>

@@ -72,10 +72,6 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
 
     public uint FirstLost => lost.Head;
 
-    /// <summary>User bytes of the chunk that goes out again next, 0 for none.</summary>
-    public int LargestResend(bool probe) =>
-        Math.Max(HasLost ? this[FirstLost].Length : 0, probe && HasOutstanding ? this[NewestOutstanding].Length : 0);
-
     /// <summary>Gives the next fragment of a message its TSN.</summary>
     public uint Add(OutboundMessage message, int length, byte flags, long now)
     {

@@ -23,8 +23,8 @@ internal sealed class PathMtu(int baseSize, int maximum)
     /// <summary>How long a path that swallowed a size is left alone.</summary>
     private static readonly long avoidFor = TimeSpan.FromMinutes(1).Ticks;
 
-    // With DTLS (37), UDP (8) and IP: Ethernet over IPv6 and IPv4, 2 KiB, 4 KiB, and 8 KiB, which jumbo frames and loopback carry.
-    private static readonly int[] common = [1412, 1432, 2008, 4056, 8152];
+    // 2 KiB, 4 KiB, and 8 KiB with DTLS (37), UDP (8) and IP, which jumbo frames and loopback carry. An Ethernet frame has no room for a second chunk.
+    private static readonly int[] common = [2008, 4056, 8152];
 
     private readonly int baseSize = baseSize;
     private readonly int maximum = maximum;
@@ -85,6 +85,15 @@ internal sealed class PathMtu(int baseSize, int maximum)
         probeDeadline = long.MaxValue;
         if (probes >= MaxProbes)
             EndSearch(now, Math.Min(raiseAfter, firstPause << Math.Min(failures++, 7)));
+    }
+
+    /// <summary>Begins again: the path is another one.</summary>
+    public void Restart()
+    {
+        PacketSize = baseSize;
+        ProbeSize = probes = failures = timeouts = 0;
+        probeDeadline = long.MaxValue;
+        isEnded = false;
     }
 
     /// <summary>Data was acknowledged.</summary>

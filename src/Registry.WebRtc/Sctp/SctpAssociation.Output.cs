@@ -24,25 +24,10 @@ internal sealed partial class SctpAssociation
     {
         if (destination.Length < LargestPacket)
             throw new ArgumentException($"A packet needs {LargestPacket} bytes.", nameof(destination));
-        if (!TryWriteAlone(now.Ticks, destination, out written) && !TryWriteBundle(now.Ticks, destination[..PacketLimit], out written) && !TryWritePathProbe(now.Ticks, destination, out written))
+        if (!TryWriteAlone(now.Ticks, destination, out written) && !TryWriteBundle(now.Ticks, destination[..pathMtu.PacketSize], out written) && !TryWritePathProbe(now.Ticks, destination, out written))
             return false;
         packetsSent++;
         return true;
-    }
-
-    /// <summary>
-    /// What a packet may have now. A chunk keeps its TSN and so its size (RFC 9260 §6.9): one that was made for a larger packet goes out
-    /// again in such a one.
-    /// </summary>
-    private int PacketLimit
-    {
-        get
-        {
-            var size = pathMtu.PacketSize;
-            if (size != LargestPacket && CanSendData && !inFlight.IsEmpty)
-                size = Math.Max(size, SctpPacketWriter.HeaderLength + DataHeaderLength + ((inFlight.LargestResend(probeDue) + 3) & ~3));
-            return size;
-        }
     }
 
     /// <summary>Chunks that are never bundled.</summary>
@@ -215,7 +200,7 @@ internal sealed partial class SctpAssociation
     {
         if (inFlight.IsFull || inFlight.UnacknowledgedBytes >= options.MaxBytesInFlight || sendQueue.Peek(now) is not { } message)
             return null;
-        var length = Math.Min(message.Length - message.Sent, pathMtu.PacketSize - SctpPacketWriter.HeaderLength - DataHeaderLength);
+        var length = Math.Min(message.Length - message.Sent, MaxChunk);
         return length <= peerWindow || inFlight.IsEmpty ? message : null;
     }
 
@@ -285,15 +270,20 @@ internal sealed partial class SctpAssociation
             retransmissionDeadline = now + rto.Rto;
     }
 
+    /// <summary>
+    /// User data of a chunk at most. It keeps its TSN and so its size when it is sent again (RFC 9260 §6.9): cut for the smallest packet, it also passes a path
+    /// that carries less than the present one. Larger packets carry several.
+    /// </summary>
+    private int MaxChunk => options.BasePacketSize - SctpPacketWriter.HeaderLength - DataHeaderLength;
+
     private bool TryWriteFragment(OutboundMessage message, long now, ref SctpPacketWriter writer)
     {
         var room = writer.Remaining - DataHeaderLength;
         var rest = message.Length - message.Sent;
-        var full = pathMtu.PacketSize - SctpPacketWriter.HeaderLength - DataHeaderLength;
-        // A message that fits into a packet of its own is not cut, and nothing is cut into slivers.
-        if (room < rest && (rest <= full || room < MinimumFragment))
+        // A message that fits into a chunk of its own is not cut, and nothing is cut into slivers.
+        if (room < rest && (rest <= MaxChunk || room < MinimumFragment))
             return false;
-        var length = Math.Min(room, rest);
+        var length = Math.Min(Math.Min(room, rest), MaxChunk);
         var flags = (byte)((message.IsStarted ? 0 : DataChunk.BeginFlag) | (length == rest ? DataChunk.EndFlag : 0) | (message.Unordered ? DataChunk.UnorderedFlag : 0));
         isProbingWindow = length > peerWindow;
         // The tail of a burst is to be acknowledged at once, so that its loss shows soon (RFC 7053 §4).

@@ -64,6 +64,23 @@ internal sealed partial class SctpAssociation
         }
     }
 
+    /// <summary>
+    /// Packets take another path now, or the old one works again: what is in flight is tried at once, in packets that every path carries, and not when the
+    /// back-off of the silence is over.
+    /// </summary>
+    public void OnPathChanged(TimeSpan time)
+    {
+        if (hasEnded)
+            return;
+        pathMtu.Restart();
+        UsePacketSize();
+        rto.ResetBackOff();
+        if (initDeadline != long.MaxValue)
+            initDeadline = time.Ticks;
+        if (retransmissionDeadline != long.MaxValue)
+            retransmissionDeadline = time.Ticks;
+    }
+
     private void OnReorderTimeout(long now)
     {
         DetectLosses(now);

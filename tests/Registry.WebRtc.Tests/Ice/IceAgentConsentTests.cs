@@ -89,7 +89,7 @@ public sealed class IceAgentConsentTests
     }
 
     [Fact]
-    public void Checks_of_a_silent_path_stay_few()
+    public void A_silent_path_is_checked_twice_a_second_and_no_more()
     {
         var (network, a, _) = Connect(4);
         network.Carries = (_, _) => false;
@@ -97,7 +97,7 @@ public sealed class IceAgentConsentTests
 
         network.Run(TimeSpan.FromSeconds(40)).ShouldBeTrue();
 
-        (a.Sent - before).ShouldBeLessThan(30);
+        (a.Sent - before).ShouldBeInRange(40, 60); // for the 24 to 26 seconds until consent has expired
     }
 
     [Fact]
