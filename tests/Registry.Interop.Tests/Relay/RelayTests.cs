@@ -192,13 +192,17 @@ public sealed class RelayTests : IClassFixture<RelayFixture>, IAsyncLifetime, ID
 
     private static async Task ExchangeAsync(IDataChannel here, IDataChannel there, int count, int size)
     {
-        for (var i = 0; i < count; i++)
-            await here.SendAsync(MessageContent.Binary(i, size));
+        var sending = Task.Run(async () =>
+        {
+            for (var i = 0; i < count; i++)
+                await here.SendAsync(MessageContent.Binary(i, size));
+        });
         for (var i = 0; i < count; i++)
         {
             using var message = (await there.ReceiveAsync().AsTask().WaitAsync(patience)).ShouldNotBeNull();
             message.Data.Span.SequenceEqual(MessageContent.Binary(i, size)).ShouldBeTrue();
         }
+        await sending.WaitAsync(patience);
         await there.SendAsync(Encoding.UTF8.GetBytes("back"));
         using var reply = (await here.ReceiveAsync().AsTask().WaitAsync(patience)).ShouldNotBeNull();
         Encoding.UTF8.GetString(reply.Data.Span).ShouldBe("back");
