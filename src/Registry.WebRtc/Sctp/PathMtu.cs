@@ -10,18 +10,12 @@ internal sealed class PathMtu(int baseSize, int maximum)
 {
     private const int MaxProbes = 3;
 
-    /// <summary>Data packets lost by timeout in a row after which a size counts as carried no more (RFC 8899 §4.3).</summary>
-    private const int BlackHoleTimeouts = 2;
-
     /// <summary>
     /// How long the end of a search is believed at last (RFC 8899 §5.1.1, PMTU_RAISE_TIMER). At first it is much less: an overloaded host
     /// loses probes too.
     /// </summary>
     private static readonly long raiseAfter = TimeSpan.FromMinutes(10).Ticks;
     private static readonly long firstPause = TimeSpan.FromSeconds(5).Ticks;
-
-    /// <summary>How long a path that swallowed a size is left alone.</summary>
-    private static readonly long avoidFor = TimeSpan.FromMinutes(1).Ticks;
 
     // 2 KiB, 4 KiB, and 8 KiB with DTLS (37), UDP (8) and IP, which jumbo frames and loopback carry. An Ethernet frame has no room for a second chunk.
     private static readonly int[] common = [2008, 4056, 8152];
@@ -31,7 +25,6 @@ internal sealed class PathMtu(int baseSize, int maximum)
     private int limit;
     private int failures;
     private int probes;
-    private int timeouts;
     private long probeDeadline = long.MaxValue;
     private long nextSearch;
     private bool isEnded;
@@ -91,22 +84,21 @@ internal sealed class PathMtu(int baseSize, int maximum)
     public void Restart()
     {
         PacketSize = baseSize;
-        ProbeSize = probes = failures = timeouts = 0;
+        ProbeSize = probes = failures = 0;
         probeDeadline = long.MaxValue;
         isEnded = false;
     }
 
-    /// <summary>Data was acknowledged.</summary>
-    public void OnAcknowledged() => timeouts = 0;
-
-    /// <summary>Data timed out; true when packets become smaller because of that.</summary>
+    /// <summary>
+    /// Data timed out; true when packets become smaller because of that. One timeout is enough: what is sent again singly gets through where full packets do not, and a
+    /// path that still carries those is found again by the next search.
+    /// </summary>
     public bool OnTimeout(long now)
     {
-        if (PacketSize == baseSize || ++timeouts < BlackHoleTimeouts)
+        if (PacketSize == baseSize)
             return false;
-        timeouts = 0;
         PacketSize = baseSize;
-        EndSearch(now, avoidFor);
+        EndSearch(now, firstPause);
         return true;
     }
 

@@ -118,7 +118,6 @@ internal sealed partial class SctpAssociation
         if (summary.Bytes > 0)
         {
             errorCount = 0;
-            pathMtu.OnAcknowledged();
             probeInFlight = false;
             MeasureRoundTrip(now, in summary);
             deliveryRate = inFlight.DeliveryRate.OnAcknowledged(now, in summary, rto.MinimumRtt);
