@@ -100,7 +100,7 @@ public sealed record RegistrySettings
     public int ReceiveLimit { get; private init; }
     /// <summary>Bytes that wait in one direction of a tube.</summary>
     public int TubeLimit { get; private init; }
-    /// <summary>Bytes of a tube that its peer has not acknowledged.</summary>
+    /// <summary>Bytes of a tube that wait to be sent.</summary>
     public int SendBuffer { get; private init; }
     /// <summary>Time between pings of a channel.</summary>
     public TimeSpan PingInterval { get; private init; }

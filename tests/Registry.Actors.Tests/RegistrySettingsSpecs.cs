@@ -42,7 +42,7 @@ public sealed class RegistrySettingsSpecs
         settings.MaxConnections.ShouldBe(1000);
         settings.ReceiveLimit.ShouldBe(1024 * 1024);
         settings.TubeLimit.ShouldBe(8 * 1024 * 1024);
-        settings.SendBuffer.ShouldBe(1024 * 1024);
+        settings.SendBuffer.ShouldBe(128 * 1024);
         settings.PingInterval.ShouldBe(TimeSpan.FromSeconds(15));
         settings.PingTimeout.ShouldBe(TimeSpan.FromSeconds(30));
         settings.MaxFramePayload.ShouldBe(1024 * 1024);
