@@ -20,13 +20,13 @@ internal sealed class DcepTarget : IFuzzTarget
                 options is not { MaxRetransmits: not null, MaxPacketLifeTime: not null } && label.Length + options.Protocol.Length <= input.Length,
                 "The channel's options contradict each other, or its names are longer than the message.");
         var reader = new FuzzReader(input);
-        var peer = new EstablishedAssociation(interleaves: false);
+        var peer = new FuzzedAssociation(interleaves: false);
         Span<byte> header = stackalloc byte[12];
         for (byte message = 0; message < MaxMessages && !reader.IsAtEnd; message++)
         {
             header.Clear();
-            header[2] = (byte)((EstablishedAssociation.PeerInitialTsn + message) >> 8);
-            header[3] = (byte)(EstablishedAssociation.PeerInitialTsn + message);
+            header[2] = (byte)((FuzzedAssociation.PeerInitialTsn + message) >> 8);
+            header[3] = (byte)(FuzzedAssociation.PeerInitialTsn + message);
             header[5] = reader.Byte();
             header[7] = reader.Byte();
             header[11] = (byte)(50 + (reader.Byte() & 7));

@@ -4,7 +4,7 @@ using Registry.WebRtc;
 namespace Registry.Fuzzing.Targets;
 
 /// <summary>
-/// An established association with channels and traffic of its own, and a peer that sends any chunks in any order: the input is a list of
+/// An association, established or not, with channels and traffic of its own, and a peer that sends any chunks in any order: the input is a list of
 /// chunks, of ends of packets and of things that this side does.
 /// </summary>
 internal sealed class SctpTarget : IFuzzTarget
@@ -19,6 +19,7 @@ internal sealed class SctpTarget : IFuzzTarget
     private const byte CloseChannel = 0xF4;
     private const byte ChangePath = 0xF5;
     private const byte Shutdown = 0xF6;
+    private const byte EchoCookie = 0xF7;
 
     public string Name => "sctp";
 
@@ -30,7 +31,8 @@ internal sealed class SctpTarget : IFuzzTarget
     {
         var reader = new FuzzReader(input);
         var choice = reader.Byte();
-        var peer = new EstablishedAssociation(interleaves: (choice & 1) != 0, (choice & 2) != 0 ? CongestionControl.Cubic : CongestionControl.Bbr);
+        var peer = new FuzzedAssociation(
+            interleaves: (choice & 1) != 0, (choice & 2) != 0 ? CongestionControl.Cubic : CongestionControl.Bbr, establish: (choice & 4) == 0);
         var association = peer.Association;
         for (var step = 0; step < MaxSteps && !reader.IsAtEnd; step++)
         {
@@ -57,6 +59,9 @@ internal sealed class SctpTarget : IFuzzTarget
                 case ChangePath:
                     association.OnPathChanged(peer.Now);
                     break;
+                case EchoCookie:
+                    peer.EchoCookie();
+                    break;
                 case Shutdown:
                     association.Shutdown(peer.Now);
                     break;
@@ -73,7 +78,7 @@ internal sealed class SctpTarget : IFuzzTarget
         }
     }
 
-    private static void AddChunk(EstablishedAssociation peer, byte kind, ref FuzzReader reader)
+    private static void AddChunk(FuzzedAssociation peer, byte kind, ref FuzzReader reader)
     {
         var flags = reader.Byte();
         Span<byte> value = reader.Block().ToArray();
@@ -81,17 +86,17 @@ internal sealed class SctpTarget : IFuzzTarget
         if (value.Length >= 4 && kind is 0 or 3 or 64 or 192 or 194 && value[0] == 0)
         {
             var number = BinaryPrimitives.ReadUInt32BigEndian(value);
-            BinaryPrimitives.WriteUInt32BigEndian(value, number + (kind == 3 ? peer.LocalInitialTsn - 1 : EstablishedAssociation.PeerInitialTsn));
+            BinaryPrimitives.WriteUInt32BigEndian(value, number + (kind == 3 ? peer.LocalInitialTsn - 1 : FuzzedAssociation.PeerInitialTsn));
         }
         if (value.Length >= 12 && kind == 130 && value[4] == 0)
         {
-            BinaryPrimitives.WriteUInt32BigEndian(value[4..], BinaryPrimitives.ReadUInt32BigEndian(value[4..]) + EstablishedAssociation.PeerInitialTsn);
+            BinaryPrimitives.WriteUInt32BigEndian(value[4..], BinaryPrimitives.ReadUInt32BigEndian(value[4..]) + FuzzedAssociation.PeerInitialTsn);
             BinaryPrimitives.WriteUInt32BigEndian(value[8..], BinaryPrimitives.ReadUInt32BigEndian(value[8..]) + peer.LocalInitialTsn);
         }
         peer.Chunk(kind, flags, value);
     }
 
-    private static void TryOpen(EstablishedAssociation peer, byte kind)
+    private static void TryOpen(FuzzedAssociation peer, byte kind)
     {
         try
         {
@@ -108,7 +113,7 @@ internal sealed class SctpTarget : IFuzzTarget
         }
     }
 
-    private static void TrySend(EstablishedAssociation peer, byte channel, int length)
+    private static void TrySend(FuzzedAssociation peer, byte channel, int length)
     {
         try
         {

@@ -5,8 +5,8 @@ using Registry.WebRtc.Sctp;
 
 namespace Registry.Fuzzing.Targets;
 
-/// <summary>An established association whose peer is the fuzzer; tags and checksums are right, the rest is the input's.</summary>
-internal sealed class EstablishedAssociation
+/// <summary>An association whose peer is the fuzzer, established unless that is left to the input; tags and checksums are right, the rest is the input's.</summary>
+internal sealed class FuzzedAssociation
 {
     public const uint PeerInitialTsn = 1000;
     private const int Window = 100_000;
@@ -19,8 +19,9 @@ internal sealed class EstablishedAssociation
     private readonly byte[] buffer = new byte[8192];
     private readonly List<byte> packet = new(1500);
     private readonly uint localTag;
+    private byte[] receivedCookie = [];
 
-    public EstablishedAssociation(bool interleaves, CongestionControl congestionControl = CongestionControl.Bbr)
+    public FuzzedAssociation(bool interleaves, CongestionControl congestionControl = CongestionControl.Bbr, bool establish = true)
     {
         var random = new Random(1);
         Association = new DataChannelAssociation(
@@ -34,15 +35,8 @@ internal sealed class EstablishedAssociation
         Association.TryWritePacket(Now, buffer, out _);
         localTag = BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(16));
         LocalInitialTsn = BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(28));
-        Span<byte> init = [0, 0, 0xCA, 0xFE, 0, 0xF, 0x42, 0x40, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, (byte)(PeerInitialTsn >> 8), (byte)(PeerInitialTsn & 0xFF)];
-        Chunk(2, 0, [.. init, .. cookie, .. interleaves ? interleaving : extensions]);
-        Send();
-        Drain();
-        Chunk(11, 0, []);
-        Send();
-        Drain();
-        if (Association.State != SctpAssociationState.Established)
-            throw new InvalidOperationException("The association was not established.");
+        if (establish)
+            Establish(interleaves);
     }
 
     public DataChannelAssociation Association { get; }
@@ -59,6 +53,13 @@ internal sealed class EstablishedAssociation
         packet.AddRange(value);
         while (packet.Count % 4 != 0)
             packet.Add(0);
+    }
+
+    /// <summary>Adds a COOKIE ECHO with the cookie of the last INIT ACK, if there was one.</summary>
+    public void EchoCookie()
+    {
+        if (receivedCookie.Length > 0)
+            Chunk(10, 0, receivedCookie);
     }
 
     /// <summary>Delivers the chunks in one packet.</summary>
@@ -78,8 +79,12 @@ internal sealed class EstablishedAssociation
     /// <summary>Takes what the association has to send and to tell, and looks whether it keeps its bounds.</summary>
     public void Drain()
     {
-        for (var written = 0; Association.TryWritePacket(Now, buffer, out _); written++)
+        for (var written = 0; Association.TryWritePacket(Now, buffer, out var length); written++)
+        {
             PropertyViolatedException.ThrowUnless(written < 1000, "The association does not stop writing.");
+            if (buffer[12] == 2 && InitParameters.TryParse(buffer.AsSpan(16, length - 16), out _, out var cookie, out _))
+                receivedCookie = cookie.ToArray();
+        }
         while (Association.TryReadEvent(out var e))
         {
             if (e.Message is not { } message)
@@ -103,5 +108,18 @@ internal sealed class EstablishedAssociation
         if (Association.NextTimeout > Now)
             Now = Association.NextTimeout;
         Association.HandleTimeout(Now);
+    }
+
+    private void Establish(bool interleaves)
+    {
+        Span<byte> init = [0, 0, 0xCA, 0xFE, 0, 0xF, 0x42, 0x40, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, (byte)(PeerInitialTsn >> 8), (byte)(PeerInitialTsn & 0xFF)];
+        Chunk(2, 0, [.. init, .. cookie, .. interleaves ? interleaving : extensions]);
+        Send();
+        Drain();
+        Chunk(11, 0, []);
+        Send();
+        Drain();
+        if (Association.State != SctpAssociationState.Established)
+            throw new InvalidOperationException("The association was not established.");
     }
 }
