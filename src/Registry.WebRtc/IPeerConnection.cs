@@ -98,4 +98,7 @@ public interface IPeerConnection : IAsyncDisposable
 
     /// <summary>Counters of this connection at this moment; cheap, never waits for the data path.</summary>
     PeerConnectionStatistics GetStatistics();
+
+    /// <summary>Everything that can be told of this connection, its channels and its path (W3C getStats); never waits for the data path.</summary>
+    StatsReport GetStatsReport();
 }

@@ -35,6 +35,7 @@ internal sealed partial class PeerConnection : IDataChannelOwner
                 waitingChannels.Add(channel);
             else
                 OpenChannel(Now, channel);
+            AddToReport(channel);
             if (association is not null)
                 Advance(Now);
         }
@@ -60,6 +61,7 @@ internal sealed partial class PeerConnection : IDataChannelOwner
                 sendSpace ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
                 return false;
             }
+            channel.CountSent(message.Length);
             Flush(now);
             ArmTimer(now);
             if (association.HasEvents)
@@ -207,13 +209,17 @@ internal sealed partial class PeerConnection : IDataChannelOwner
     {
         var channel = new DataChannel(this, opened.Label!, opened.Options!) { Id = opened.ChannelId };
         channel.Advance(DataChannelState.Open);
+        dataChannelsOpened++;
         channels.Add(opened.ChannelId, channel);
+        AddToReport(channel);
         Raise(() => DataChannelReceived?.Invoke(channel));
     }
 
     private void Deliver(DataChannelEvent received)
     {
-        if (!channels.TryGetValue(received.ChannelId, out var channel) || channel.State >= DataChannelState.Closing)
+        if (channels.TryGetValue(received.ChannelId, out var channel))
+            channel.CountReceived(received.Message!.Data.Length);
+        if (channel is null or { State: >= DataChannelState.Closing })
             Discard(received.Message!);
         else if (channel.Deliver(received.Message!))
             AddToWake(channel);
@@ -264,10 +270,22 @@ internal sealed partial class PeerConnection : IDataChannelOwner
     {
         if (!channel.Advance(next))
             return;
+        CountChange(channel, next);
         Raise(() => channel.RaiseStateChanged(next));
         // Who waits to send on a channel that closes must learn it; the others find the buffer full and wait again.
         if (next >= DataChannelState.Closing)
             ReleaseSenders();
+    }
+
+    private void CountChange(DataChannel channel, DataChannelState next)
+    {
+        if (next == DataChannelState.Open)
+            dataChannelsOpened++;
+        if (next != DataChannelState.Closed)
+            return;
+        RemoveFromReport(channel);
+        if (channel.HasOpened)
+            dataChannelsClosed++;
     }
 
     private void ReleaseSenders()

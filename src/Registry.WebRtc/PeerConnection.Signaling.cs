@@ -175,6 +175,8 @@ internal sealed partial class PeerConnection
         agreedLocal = local;
         if (agreed?.Agent != ice)
         {
+            if (agreed is not null)
+                iceRestarts++;
             agreed = new(ice, remote!.Credentials);
             peerRestarts = false;
             var offering = local!.Type == SdpType.Offer;

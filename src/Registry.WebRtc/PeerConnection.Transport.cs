@@ -59,11 +59,6 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     private TimeSpan? sharedTimerDue;
     private DtlsSession? dtls;
     private DataChannelAssociation? association;
-    private long packetsSent;
-    private long packetsReceived;
-
-    // For the statistics, which are read without the lock.
-    private long roundTripTicks;
     private int requestedRuns;
     private long checkProcessedAt;
     private volatile Path? livePath;
@@ -142,7 +137,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         lock (gate)
         {
             if (!released && SelectedRemote is { } remote)
-                Send(datagram, remote);
+                SendRecords(datagram, remote);
         }
     }
 
@@ -252,7 +247,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         {
             var datagram = rest[..Math.Min(run.SegmentSize, rest.Length)];
             rest = rest[datagram.Length..];
-            packetsReceived++;
+            CountReceived(datagram.Length);
             Receive(now, datagram, run.Remote);
         }
         return count;
@@ -271,6 +266,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
                 HandleStunDatagram(now, remote, datagram);
                 break;
             case >= 20 and <= 63 when learnedAddresses.Contains(remote):
+                CountRecordReceived(datagram.Length);
                 if (dtls is not null)
                     ReceiveRecords(now, datagram);
                 else if (earlyRecords.Count < MaxEarlyRecords)
@@ -331,7 +327,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         if (ice.IsNominated)
             RetireReplacedIce();
         WatchPath(now);
-        roundTripTicks = (ice.RoundTripTime ?? replacedIce?.RoundTripTime)?.Ticks ?? 0;
+        FollowSelectedPair();
         PublishLivePath();
     }
 
@@ -400,7 +396,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         if (remote.Relay != 0)
         {
             while (association!.TryWritePacket(now, buffer.Slice(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
-                Send(buffer[..dtls!.Protect(buffer[..(SctpPacketSize + DtlsSession.RecordOverhead)], length)], remote);
+                SendRecords(buffer[..dtls!.Protect(buffer[..(SctpPacketSize + DtlsSession.RecordOverhead)], length)], remote);
             return;
         }
         var batch = new DatagramBatch(transport, buffer, remote);
@@ -409,8 +405,9 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             var record = batch.Reserve(SctpPacketSize + DtlsSession.RecordOverhead);
             if (!association!.TryWritePacket(now, record.Slice(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
                 break;
-            batch.Add(dtls!.Protect(record, length));
-            packetsSent++;
+            var recordLength = dtls!.Protect(record, length);
+            batch.Add(recordLength);
+            CountRecordSent(recordLength);
         }
         batch.Send();
     }
@@ -426,9 +423,20 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             factory.Demultiplexer.RemoveTransaction(announcedChecks.Dequeue());
     }
 
+    private void SendRecords(ReadOnlySpan<byte> datagram, TransportAddress remote)
+    {
+        CountRecordSent(datagram.Length);
+        Transmit(datagram, remote);
+    }
+
     private void Send(ReadOnlySpan<byte> datagram, TransportAddress remote)
     {
-        packetsSent++;
+        CountSent(datagram.Length);
+        Transmit(datagram, remote);
+    }
+
+    private void Transmit(ReadOnlySpan<byte> datagram, TransportAddress remote)
+    {
         if (remote.Relay == 0)
             transport.Send(datagram, remote);
         else
@@ -493,7 +501,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             SendPackets(Now, buffer, remote);
         }
         if (dtls.WriteCloseNotify(buffer) is > 0 and var alert)
-            Send(buffer.AsSpan(0, alert), remote);
+            SendRecords(buffer.AsSpan(0, alert), remote);
         BufferPool.Return(buffer);
     }
 }

@@ -11,7 +11,7 @@ namespace Registry.WebRtc;
 /// <summary>
 /// One peer connection: the ICE, DTLS, SCTP and data-channel state machines under one lock. This file holds its state and the
 /// public members; Signaling applies descriptions, Gathering finds candidates, IceRestart changes the path's credentials, Transport moves
-/// packets, Channels serves the data channels.
+/// packets, Channels serves the data channels, Statistics counts.
 /// </summary>
 /// <remarks>
 /// Work is done by <see cref="Execute"/> on the thread pool, one run at a time, and by callers of public members. Nothing
@@ -69,25 +69,6 @@ internal sealed partial class PeerConnection : IPeerConnection
     public PeerConnectionFailure? Failure { get; private set; }
 
     private TimeSpan Now => factory.Now;
-
-    public PeerConnectionStatistics GetStatistics()
-    {
-        var sctp = association?.Statistics ?? default;
-        var messages = association?.Messages ?? default;
-        return new()
-        {
-            PacketsSent = packetsSent,
-            PacketsReceived = packetsReceived,
-            BytesSent = messages.BytesSent,
-            BytesReceived = messages.BytesReceived,
-            MessagesSent = messages.Sent,
-            MessagesReceived = messages.Received,
-            Retransmissions = sctp.Retransmissions,
-            RoundTripTime = roundTripTicks > 0 ? new TimeSpan(roundTripTicks) : null,
-            CongestionWindow = sctp.CongestionWindow,
-            PeerReceiveWindow = sctp.PeerReceiveWindow,
-        };
-    }
 
     public ValueTask DisposeAsync()
     {

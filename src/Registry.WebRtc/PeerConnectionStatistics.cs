@@ -1,6 +1,6 @@
 namespace Registry.WebRtc;
 
-/// <summary>Counters of one peer connection (after W3C RTCStats).</summary>
+/// <summary>The counters of one peer connection that are asked for often, without allocating; <see cref="StatsReport"/> has them all.</summary>
 public readonly record struct PeerConnectionStatistics
 {
     /// <summary>Datagrams sent.</summary>

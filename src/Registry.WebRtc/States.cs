@@ -72,3 +72,51 @@ public enum DataChannelState
     /// <summary>Closed in both directions.</summary>
     Closed,
 }
+
+/// <summary>State of DTLS (W3C RTCDtlsTransportState).</summary>
+public enum DtlsTransportState
+{
+    /// <summary>The handshake has not started.</summary>
+    New,
+    /// <summary>The handshake is running.</summary>
+    Connecting,
+    /// <summary>The handshake is over and the peer's certificate is the one it promised.</summary>
+    Connected,
+    /// <summary>Closed by either side.</summary>
+    Closed,
+    /// <summary>The handshake failed, or the peer reported an error.</summary>
+    Failed,
+}
+
+/// <summary>Which end of the handshake a side is; from <c>a=setup</c> (RFC 8842 §5): active is the client.</summary>
+public enum DtlsRole
+{
+    /// <summary>Sends the ClientHello.</summary>
+    Client,
+    /// <summary>Waits for the ClientHello.</summary>
+    Server,
+}
+
+/// <summary>Which agent nominates the pair (RFC 8445 §6.1.1).</summary>
+public enum IceRole
+{
+    /// <summary>Nominates.</summary>
+    Controlling,
+    /// <summary>Follows the nomination.</summary>
+    Controlled,
+}
+
+/// <summary>State of a pair in the check list (RFC 8445 §6.1.2.6).</summary>
+public enum IcePairState
+{
+    /// <summary>No check is planned.</summary>
+    Frozen,
+    /// <summary>A check will be sent when its turn comes.</summary>
+    Waiting,
+    /// <summary>A check was sent and may be sent again.</summary>
+    InProgress,
+    /// <summary>The last check was answered.</summary>
+    Succeeded,
+    /// <summary>The last check was not answered, or refused.</summary>
+    Failed,
+}

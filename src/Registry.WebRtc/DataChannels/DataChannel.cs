@@ -31,6 +31,7 @@ internal sealed class DataChannel : IDataChannel, IValueTaskSource<DataChannelMe
     private DataChannelMessage? handedOver;
     private bool receiverWaits;
     private bool ended;
+    private MessageCounts counts;
     private volatile int state = (int)DataChannelState.Connecting;
 
     public DataChannel(IDataChannelOwner owner, string label, DataChannelOptions options)
@@ -49,6 +50,9 @@ internal sealed class DataChannel : IDataChannel, IValueTaskSource<DataChannelMe
     public event Action<DataChannelState>? StateChanged;
     public long BufferedAmount => owner.BufferedAmount(this);
     public int MaxMessageSize => owner.RemoteMaxMessageSize;
+
+    /// <summary>Whether it was open at some time.</summary>
+    public bool HasOpened => opened.Task.IsCompletedSuccessfully;
 
     /// <summary>The next channel in the list of those whose receiver must be woken once the lock is free.</summary>
     public DataChannel? NextToWake { get; set; }
@@ -102,6 +106,33 @@ internal sealed class DataChannel : IDataChannel, IValueTaskSource<DataChannelMe
             _ = opened.Task.Exception; // Nobody has to wait for the opening.
         return true;
     }
+
+    /// <summary>Counts a message taken for sending; under the peer connection's lock.</summary>
+    public void CountSent(int length)
+    {
+        counts.Sent++;
+        counts.BytesSent += length;
+    }
+
+    /// <summary>Counts a message received; under the peer connection's lock.</summary>
+    public void CountReceived(int length)
+    {
+        counts.Received++;
+        counts.BytesReceived += length;
+    }
+
+    /// <summary>What the channel tells about itself. Any thread.</summary>
+    public DataChannelStatistics GetStatistics() => new()
+    {
+        Label = Label,
+        Protocol = Protocol,
+        DataChannelIdentifier = Id,
+        State = State,
+        MessagesSent = Volatile.Read(ref counts.Sent),
+        BytesSent = Volatile.Read(ref counts.BytesSent),
+        MessagesReceived = Volatile.Read(ref counts.Received),
+        BytesReceived = Volatile.Read(ref counts.BytesReceived),
+    };
 
     public void RaiseStateChanged(DataChannelState reached) => StateChanged?.Invoke(reached);
 

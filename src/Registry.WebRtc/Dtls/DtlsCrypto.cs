@@ -19,6 +19,9 @@ internal sealed class DtlsCrypto() : BcTlsCrypto(PlatformRandom)
     /// <summary>The cipher of epoch 1, once the handshake has derived its keys.</summary>
     public DtlsRecordCipher? RecordCipher { get; private set; }
 
+    /// <summary>IANA's name of the suite of <see cref="RecordCipher"/>.</summary>
+    public string? CipherSuiteName { get; private set; }
+
     /// <inheritdoc/>
     public override TlsCipher CreateCipher(TlsCryptoParameters cryptoParams, int encryptionAlgorithm, int macAlgorithm)
     {
@@ -28,6 +31,7 @@ internal sealed class DtlsCrypto() : BcTlsCrypto(PlatformRandom)
             EncryptionAlgorithm.AES_256_GCM => 32,
             _ => throw new TlsFatalAlert(AlertDescription.internal_error),
         };
+        CipherSuiteName = DtlsCredentials.NameOf(cryptoParams.SecurityParameters.CipherSuite);
         return RecordCipher = new DtlsRecordCipher(cryptoParams, keyLength);
     }
 

@@ -98,7 +98,7 @@ internal sealed class DtlsHandshake : DatagramTransport
                 new DtlsServerProtocol().Accept(new DtlsServerPeer(crypto, credentials, retransmit), this);
             Flush();
             var cipher = crypto.RecordCipher ?? throw new InvalidOperationException("The handshake ended without keys.");
-            result = new DtlsHandshakeResult(cipher, cipher.TakeOver(), nextPlaintextSequence);
+            result = new DtlsHandshakeResult(cipher, cipher.TakeOver(), nextPlaintextSequence, new(crypto.CipherSuiteName!, credentials.Verified!));
             return true;
         }
         catch (Exception error)
@@ -201,4 +201,10 @@ internal sealed class DtlsHandshake : DatagramTransport
 /// <param name="Cipher">The keys of epoch 1; the receiver disposes of it.</param>
 /// <param name="Finished">This side's Finished message.</param>
 /// <param name="NextPlaintextSequence">First unused sequence number of epoch 0.</param>
-internal sealed record DtlsHandshakeResult(DtlsRecordCipher Cipher, byte[] Finished, ulong NextPlaintextSequence);
+/// <param name="Agreement">What the two sides agreed on.</param>
+internal sealed record DtlsHandshakeResult(DtlsRecordCipher Cipher, byte[] Finished, ulong NextPlaintextSequence, DtlsAgreement Agreement);
+
+/// <summary>What a handshake agreed on, for the statistics.</summary>
+/// <param name="CipherSuite">IANA's name of the cipher suite.</param>
+/// <param name="RemoteFingerprint">The fingerprint by which the peer's certificate was verified.</param>
+internal sealed record DtlsAgreement(string CipherSuite, CertificateFingerprint RemoteFingerprint);

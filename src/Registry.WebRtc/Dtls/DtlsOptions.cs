@@ -1,14 +1,5 @@
 namespace Registry.WebRtc.Dtls;
 
-/// <summary>Which end of the handshake a session is; from <c>a=setup</c> (RFC 8842 §5): active is the client.</summary>
-internal enum DtlsRole
-{
-    /// <summary>Sends the ClientHello.</summary>
-    Client,
-    /// <summary>Waits for the ClientHello.</summary>
-    Server,
-}
-
 /// <summary>Limits and timings of a DTLS session.</summary>
 internal sealed record DtlsOptions
 {

@@ -21,6 +21,16 @@ internal sealed class DtlsCredentials(DtlsCertificate certificate, IReadOnlyList
         CipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
     ];
 
+    /// <summary>IANA's name of one of the suites.</summary>
+    public static string NameOf(int suite) => suite switch
+    {
+        CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 => nameof(CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
+        CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 => nameof(CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384),
+        CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => nameof(CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256),
+        CipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 => nameof(CipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384),
+        _ => $"0x{suite:X4}",
+    };
+
     /// <summary>P-256 first: it runs on the platform, X25519 does not.</summary>
     public static readonly int[] Groups = [NamedGroup.secp256r1, NamedGroup.x25519];
 
@@ -45,6 +55,9 @@ internal sealed class DtlsCredentials(DtlsCertificate certificate, IReadOnlyList
     /// <summary>Why the peer's certificate was refused; null as long as it was not.</summary>
     public string? Mismatch { get; private set; }
 
+    /// <summary>The fingerprint that the peer's certificate has; null before it came.</summary>
+    public CertificateFingerprint? Verified { get; private set; }
+
     /// <summary>The node's signer for this handshake.</summary>
     public TlsCredentialedSigner CreateSigner(TlsContext context) =>
         new DefaultTlsCredentialedSigner(new TlsCryptoParameters(context), new CertificateSigner(certificate), certificate.Chain, EcdsaSha256);
@@ -58,8 +71,10 @@ internal sealed class DtlsCredentials(DtlsCertificate certificate, IReadOnlyList
         var der = chain.GetCertificateAt(0).GetEncoded();
         foreach (var fingerprint in expected)
         {
-            if (fingerprint.Matches(der))
-                return;
+            if (!fingerprint.Matches(der))
+                continue;
+            Verified = fingerprint;
+            return;
         }
 
         Mismatch = Describe(der);

@@ -49,6 +49,7 @@ internal sealed class DtlsSession : IDisposable
     private readonly DtlsOptions options;
     private readonly Queue<byte[]> early = new();
     private volatile DtlsSessionState state;
+    private volatile DtlsAgreement? agreement;
     private DtlsHandshake? handshake;
     private bool threadRequested;
     private Timer? deadline;
@@ -75,6 +76,12 @@ internal sealed class DtlsSession : IDisposable
 
     /// <summary>Where the session stands.</summary>
     public DtlsSessionState State => state;
+
+    /// <summary>This side's role.</summary>
+    public DtlsRole Role => role;
+
+    /// <summary>What the handshake agreed on; null before it is over. Any thread may read it.</summary>
+    public DtlsAgreement? Agreement => agreement;
 
     private bool CanSend => state is DtlsSessionState.Completed or DtlsSessionState.Established && !closeNotifySent;
 
@@ -216,6 +223,7 @@ internal sealed class DtlsSession : IDisposable
             foreach (var datagram in handshake.TakeQueue())
                 KeepEarly(datagram);
             cipher = result.Cipher;
+            agreement = result.Agreement;
             this.finished = result.Finished;
             nextPlaintextSequence = result.NextPlaintextSequence;
             this.handshake = null;

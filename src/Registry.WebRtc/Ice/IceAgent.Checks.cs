@@ -83,6 +83,7 @@ internal sealed partial class IceAgent
             remote.Address.ToString(), remote.Port, IceCandidateType.PeerReflexive)));
         if (pair is null)
             return;
+        pair.Counters.RequestsReceived++;
         Learn(pair);
 
         var nominates = useCandidate && Role == IceRole.Controlled;
@@ -117,6 +118,7 @@ internal sealed partial class IceAgent
         Learn(pair);
         pair.IsValid = true;
         pair.LastAnswer = now;
+        reportIsOld |= pair.MappedAddress != mapped;
         pair.MappedAddress = mapped;
         pair.EndCheck(IcePairState.Succeeded);
         firstValidAt = Earlier(firstValidAt, now);
@@ -186,6 +188,7 @@ internal sealed partial class IceAgent
     private void Select(TimeSpan now, IcePair pair)
     {
         selected = pair;
+        reportIsOld = true;
         consent.Start(now);
         events.Enqueue(new IceEvent(IceEventKind.SelectedPairChanged, State, pair.Remote));
     }

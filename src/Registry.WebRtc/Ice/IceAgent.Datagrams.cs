@@ -142,7 +142,8 @@ internal sealed partial class IceAgent
             return;
         // A check that was sent again does not tell which of its transmissions was answered.
         if (answersConsent || pair.Transmissions == 1)
-            pair.RoundTripTime = now - sentAt;
+            pair.Counters.AddRoundTrip(now - sentAt);
+        pair.Counters.ResponsesReceived++;
         if (pair == selected)
             consent.OnAnswer(now);
         if (answersCheck)
@@ -193,6 +194,8 @@ internal sealed partial class IceAgent
         {
             written = WriteResponse(destination, response);
             remote = response.Remote;
+            if (checkList.Find(remote) is { } answered)
+                answered.Counters.ResponsesSent++;
             return true;
         }
         if (NextPendingCheck() is { } pair)
@@ -200,6 +203,8 @@ internal sealed partial class IceAgent
             pair.IsSendPending = false;
             pair.SentAt = now;
             pair.Deadline = now + RetransmissionAfter(++pair.Transmissions);
+            if (pair.Transmissions == 1)
+                pair.Counters.RequestsSent++;
             written = WriteCheck(destination, pair.Remote, pair.TransactionId, pair.CheckRole, pair.UsesCandidate);
             remote = pair.Remote;
             ComputeNextTimeout(now);
@@ -209,6 +214,7 @@ internal sealed partial class IceAgent
         {
             var id = CreateTransactionId();
             consent.OnSent(now, id);
+            selected.Counters.ConsentRequestsSent++;
             written = WriteCheck(destination, selected.Remote, id, Role, useCandidate: Role == IceRole.Controlling && selected.IsNominated);
             remote = selected.Remote;
             ComputeNextTimeout(now);

@@ -35,6 +35,10 @@ internal sealed partial class IceAgent
     private readonly Dictionary<ushort, IceCandidate> relays = [];
     private bool remoteCandidatesEnded;
 
+    private volatile IceReport report = IceReport.Empty;
+    private bool reportIsOld;
+    private int pairsMade;
+
     private IcePair? selected;
     private IcePair? nominating;
     private TimeSpan firstValidAt = TimeSpan.MaxValue;
@@ -93,6 +97,12 @@ internal sealed partial class IceAgent
     /// <summary>Round-trip time of the selected pair by its last check, or null before it was measured.</summary>
     public TimeSpan? RoundTripTime => selected?.RoundTripTime;
 
+    /// <summary>The pair of <see cref="SelectedRemote"/>, for its counters.</summary>
+    public IcePairCounters? SelectedCounters => selected?.Counters;
+
+    /// <summary>Candidates and pairs for the statistics; any thread may read it.</summary>
+    public IceReport Report => report;
+
     /// <summary>When <see cref="HandleTimeout"/> has to be called; <see cref="TimeSpan.MaxValue"/> for never.</summary>
     public TimeSpan NextTimeout => nextTimeout;
 
@@ -111,9 +121,11 @@ internal sealed partial class IceAgent
             foreach (var (address, remote) in remoteCandidates)
                 Pair(address with { Relay = relay }, remote);
             nextTimeout = TimeSpan.Zero;
+            PublishReport();
             return;
         }
         ComputePriorities();
+        PublishReport();
         foreach (var pair in checkList)
         {
             // The peer's address family was without a partner until now.
@@ -160,6 +172,7 @@ internal sealed partial class IceAgent
         if (remoteUsernameFragment is { } ufrag && candidate.UsernameFragment is { } named && named != ufrag)
             return;
         remoteCandidates.Add((address, candidate));
+        reportIsOld = true;
         if (!options.RelayOnly)
             Pair(address, candidate);
         foreach (var relay in relays.Keys)
@@ -222,6 +235,17 @@ internal sealed partial class IceAgent
         }
         UpdateState(now);
         ComputeNextTimeout(now);
+        if (reportIsOld)
+            PublishReport();
+    }
+
+    private void PublishReport()
+    {
+        reportIsOld = false;
+        var pairs = new List<IceReportedPair>(checkList.Count);
+        foreach (var pair in checkList)
+            pairs.Add(new(pair, LocalCandidateOf(pair), pair.RemoteCandidate));
+        report = new([.. localCandidates], [.. remoteCandidates.Select(remote => remote.Candidate)], pairs, selected);
     }
 
     private void UpdateState(TimeSpan now)
@@ -318,6 +342,8 @@ internal sealed partial class IceAgent
     private IcePair? AddPair(IcePair pair)
     {
         pair.Priority = PairPriority(pair);
+        pair.Number = ++pairsMade;
+        reportIsOld = true;
         if (!checkList.TryAdd(pair, keep: selected, out var removed))
             return null;
         if (removed is { IsLearned: true })

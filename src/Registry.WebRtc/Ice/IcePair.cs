@@ -3,21 +3,6 @@ using Registry.WebRtc.Stun;
 
 namespace Registry.WebRtc.Ice;
 
-/// <summary>State of a pair in the check list (RFC 8445 §6.1.2.6).</summary>
-internal enum IcePairState
-{
-    /// <summary>No check is planned.</summary>
-    Frozen,
-    /// <summary>A check will be sent when its turn comes.</summary>
-    Waiting,
-    /// <summary>A check was sent and may be sent again.</summary>
-    InProgress,
-    /// <summary>The last check was answered.</summary>
-    Succeeded,
-    /// <summary>The last check was not answered, or refused.</summary>
-    Failed,
-}
-
 /// <summary>
 /// A pair of the check list. The node has one socket, so the remote address, with the number of the relay it is reached through,
 /// identifies it; which local address is used is the kernel's choice.
@@ -30,6 +15,9 @@ internal sealed class IcePair(TransportAddress remote, IceCandidate remoteCandid
     public IceCandidate RemoteCandidate { get; set; } = remoteCandidate;
 
     public ulong Priority { get; set; }
+
+    /// <summary>Tells the pairs of an agent apart, also after one has gone.</summary>
+    public int Number { get; set; }
 
     public IcePairState State { get; set; } = IcePairState.Frozen;
 
@@ -54,7 +42,10 @@ internal sealed class IcePair(TransportAddress remote, IceCandidate remoteCandid
     public TimeSpan LastAnswer { get; set; }
 
     /// <summary>Time from the last check to its answer, or null before one could be measured.</summary>
-    public TimeSpan? RoundTripTime { get; set; }
+    public TimeSpan? RoundTripTime => Counters.CurrentRoundTripTime;
+
+    /// <summary>What the statistics say of the pair.</summary>
+    public IcePairCounters Counters { get; } = new();
 
     /// <summary>This side's address as the peer saw it.</summary>
     public TransportAddress? MappedAddress { get; set; }

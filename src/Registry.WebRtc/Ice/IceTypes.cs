@@ -2,13 +2,6 @@ using Registry.WebRtc.Net;
 
 namespace Registry.WebRtc.Ice;
 
-/// <summary>Which agent nominates the pair (RFC 8445 §6.1.1).</summary>
-internal enum IceRole
-{
-    Controlling,
-    Controlled,
-}
-
 internal enum IceEventKind
 {
     /// <summary>The agent's state changed to <see cref="IceEvent.State"/>.</summary>

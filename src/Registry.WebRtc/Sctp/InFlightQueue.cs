@@ -45,6 +45,9 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
 
     public int OutstandingCount => outstanding.Count;
 
+    /// <summary>Chunks that the peer has not acknowledged in any way.</summary>
+    public int UnacknowledgedCount => outstanding.Count + lost.Count;
+
     public bool HasOutstanding => outstanding.Count > 0;
 
     public bool HasLost => lost.Count > 0;

@@ -71,7 +71,8 @@ internal sealed partial class SctpAssociation
         WriteReplies(ref writer);
         if (State >= SctpAssociationState.Established)
         {
-            if (sackDue || hasData && unacknowledgedPackets > 0)
+            // Answers to the peer may have left no room; the acknowledgement then goes into the next packet.
+            if ((sackDue || hasData && unacknowledgedPackets > 0) && writer.Remaining >= TlvReader.HeaderLength + SackFixedLength)
                 WriteSack(ref writer);
             WriteControl(now, ref writer);
             if (hasData)

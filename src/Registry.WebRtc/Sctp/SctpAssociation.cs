@@ -82,6 +82,7 @@ internal sealed partial class SctpAssociation
         CongestionWindow = congestion.Window,
         PeerReceiveWindow = peerWindow,
         PacketSize = pathMtu.PacketSize,
+        UnacknowledgedChunks = inFlight.UnacknowledgedCount,
         BytesInFlight = inFlight.UnacknowledgedBytes,
         ReceiveBufferUsed = reassembly.HeldBytes,
         SendBufferUsed = sendQueue.BufferedBytes,

@@ -17,6 +17,8 @@ internal readonly record struct SctpStatistics
     public long PeerReceiveWindow { get; init; }
     /// <summary>Largest packet known to arrive, in bytes of SCTP.</summary>
     public int PacketSize { get; init; }
+    /// <summary>DATA chunks sent and not acknowledged.</summary>
+    public int UnacknowledgedChunks { get; init; }
     /// <summary>User bytes in flight.</summary>
     public long BytesInFlight { get; init; }
     /// <summary>Bytes of the receive window in use, with the overhead charged per message.</summary>

@@ -110,6 +110,8 @@ internal sealed class ScriptedPeerConnection : IPeerConnection
         return ValueTask.CompletedTask;
     }
 
+    public StatsReport GetStatsReport() => new();
+
     public PeerConnectionStatistics GetStatistics() => new() { BytesSent = 7, BytesReceived = 8, MessagesSent = 1, MessagesReceived = 2 };
 
     public ValueTask DisposeAsync()

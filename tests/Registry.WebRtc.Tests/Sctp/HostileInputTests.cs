@@ -108,6 +108,24 @@ public sealed class HostileInputTests
         peer.ReadChunks().Count.ShouldBeLessThanOrEqualTo(8 + 4);
     }
 
+    /// <summary>An answer may be as long as a packet; what has no room beside it comes in the next one.</summary>
+    [Theory]
+    [InlineData(1176)]
+    [InlineData(1168)]
+    [InlineData(1160)]
+    public void An_answer_that_fills_a_packet_leaves_the_acknowledgement_to_the_next(int heartbeat)
+    {
+        var peer = ScriptedPeer.Established(options);
+        peer.Send(peer.Packet().Chunk(4, 0, new byte[heartbeat]).Data(1000, 1, 0, 3, 51, 1));
+        peer.Send(peer.Packet().Data(1001, 1, 1, 3, 51, 1));
+
+        var chunks = peer.ReadChunks();
+
+        chunks.ShouldContain(chunk => chunk[0] == (byte)SctpChunkType.HeartbeatAck);
+        var sack = chunks.Where(chunk => chunk[0] == (byte)SctpChunkType.Sack).ShouldHaveSingleItem();
+        sack.AsSpan(4, 4).ToArray().ShouldBe(PacketBuilder.U32(1001));
+    }
+
     [Fact]
     public void A_forged_SACK_for_what_was_never_sent_changes_nothing()
     {
