@@ -42,11 +42,16 @@ public sealed record TunnelSettings : ConversationSettings
     /// <exception cref="ArgumentException">The host is not a name or address, or the port is out of range.</exception>
     public static TunnelSettings Dial(string host, int port)
     {
+        ThrowIfNoTarget(host, port);
+        return new() { TargetHost = host, TargetPort = port };
+    }
+
+    internal static void ThrowIfNoTarget(string host, int port)
+    {
         if (!IsHost(host))
             throw new ArgumentException($"'{host}' is not a host name or IP address.", nameof(host));
         ArgumentOutOfRangeException.ThrowIfLessThan(port, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(port, IPEndPoint.MaxPort);
-        return new() { TargetHost = host, TargetPort = port };
     }
 
     // 253: the longest name that DNS can carry (RFC 1035 §2.3.4).
@@ -123,6 +128,31 @@ public sealed record AllowedTargets
 
     private static bool IsPort(string port) =>
         int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= IPEndPoint.MaxPort;
+}
+
+/// <summary>One TCP connection whose bytes are those of the data channel's messages, without framing: for pages and simple clients. The end of either side ends it.</summary>
+public sealed record RawSettings : ConversationSettings
+{
+    private RawSettings(string host, int port) => (TargetHost, TargetPort) = (host, port);
+
+    /// <inheritdoc/>
+    public override string Type => "raw";
+
+    /// <summary>Host name or IP address this end dials.</summary>
+    public string TargetHost { get; }
+
+    /// <summary>Port this end dials, 1 to 65535.</summary>
+    public int TargetPort { get; }
+
+    /// <summary>An end that opens a TCP connection to the target when its channel opens.</summary>
+    /// <param name="host">Host name of at most 253 characters, or IP address.</param>
+    /// <param name="port">1 to 65535.</param>
+    /// <exception cref="ArgumentException">The host is not a name or address, or the port is out of range.</exception>
+    public static RawSettings Dial(string host, int port)
+    {
+        TunnelSettings.ThrowIfNoTarget(host, port);
+        return new(host, port);
+    }
 }
 
 /// <summary>Sends every message back as it came, for pages and programs that want to see whether a tube works.</summary>

@@ -37,6 +37,9 @@ internal sealed class ConversationFactory(ChannelServices services)
                 var narrowing = socks.Allowed is { } allowed ? TargetPolicy.Parse(allowed.Rules) : null;
                 conversation = TunnelConversation.Dialling(new RequestedTarget(), new(services, narrowing), services, users, flow);
                 break;
+            case RawSettings raw:
+                conversation = new RawConversation(raw.TargetHost, raw.TargetPort, new(services), services, users, flow);
+                break;
             case EchoSettings:
                 conversation = new EchoConversation(users);
                 break;
