@@ -155,6 +155,31 @@ public sealed record RawSettings : ConversationSettings
     }
 }
 
+/// <summary>A channel that code of the application serves, by the name it was registered under.</summary>
+public sealed record HandlerSettings : ConversationSettings
+{
+    /// <summary>The longest name, in characters.</summary>
+    public const int MaxLength = 64;
+
+    /// <summary>Takes a valid name.</summary>
+    /// <param name="name">1 to <see cref="MaxLength"/> characters of <c>A-Z a-z 0-9 . _ -</c>.</param>
+    /// <exception cref="ArgumentException">The name is not valid.</exception>
+    public HandlerSettings(string name)
+    {
+        if (!IsName(name))
+            throw new ArgumentException($"'{name}' is not a handler's name: 1 to {MaxLength} characters of A-Z a-z 0-9 . _ - are allowed.", nameof(name));
+        Name = name;
+    }
+
+    /// <inheritdoc/>
+    public override string Type => "handler";
+
+    /// <summary>The handler's name.</summary>
+    public string Name { get; }
+
+    internal static bool IsName(string? name) => name is { Length: > 0 and <= MaxLength } && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
+}
+
 /// <summary>Sends every message back as it came, for pages and programs that want to see whether a tube works.</summary>
 public sealed record EchoSettings : ConversationSettings
 {

@@ -15,7 +15,8 @@ public static class ConversationSettingsReader
     private const string SocksKey = "socks_mode";
     private const string AllowedHostsKey = "allowed_hosts";
     private const string AllowedPortsKey = "allowed_ports";
-    private const string Types = "\"tunnel\", \"socks5\", \"raw\" or \"echo\"";
+    private const string HandlerKey = "handler";
+    private const string Types = "\"tunnel\", \"socks5\", \"raw\", \"handler\" or \"echo\"";
 
     private const string ListenForm = "must be a string \"ip:port\" such as \"127.0.0.1:0\" or \"[::1]:8080\"; names are not taken";
 
@@ -47,6 +48,7 @@ public static class ConversationSettingsReader
                 "tunnel" => ReadTunnel(map, out refusal),
                 "socks5" => ReadSocks(map, out refusal),
                 "raw" => ReadRaw(map, out refusal),
+                "handler" => ReadHandler(map, out refusal),
                 "echo" => ReadEcho(map, out refusal),
                 { } later when LaterTypes.Contains(later) => Fail(out refusal, TypeKey, $"\"{later}\" is not supported by this version yet; give {Types}"),
                 var unknown => Fail(out refusal, TypeKey, $"\"{Shown(unknown!)}\" is unknown; give {Types}"),
@@ -58,6 +60,16 @@ public static class ConversationSettingsReader
     {
         refusal = RefuseUnread(map, "echo", TypeKey);
         return refusal is null ? new EchoSettings() : null;
+    }
+
+    private static ConversationSettings? ReadHandler(IReadOnlyDictionary<string, JsonElement> map, out Refused? refusal)
+    {
+        refusal = RefuseUnread(map, "handler", TypeKey, HandlerKey);
+        if (refusal is not null)
+            return null;
+        return map.TryGetValue(HandlerKey, out var name) && name.ValueKind == JsonValueKind.String && HandlerSettings.IsName(name.GetString())
+            ? new HandlerSettings(name.GetString()!)
+            : Fail(out refusal, HandlerKey, $"must be the name of a handler: a string with 1 to {HandlerSettings.MaxLength} characters of A-Z a-z 0-9 . _ -");
     }
 
     private static ConversationSettings? ReadSocks(IReadOnlyDictionary<string, JsonElement> map, out Refused? refusal)

@@ -20,6 +20,9 @@ public sealed class ConversationSettingsSpecs
         Read("""{"conversationType":"raw","target_host":"vnc.internal","target_port":"5900"}""").ShouldBe(RawSettings.Dial("vnc.internal", 5900));
 
     [Fact]
+    public void A_handler_is_read() => Read("""{"conversationType":"handler","handler":"chat"}""").ShouldBe(new HandlerSettings("chat"));
+
+    [Fact]
     public void An_echo_is_read() => Read("""{"conversationType":"echo"}""").ShouldBe(new EchoSettings());
 
     [Fact]
@@ -39,6 +42,9 @@ public sealed class ConversationSettingsSpecs
     [InlineData("""{"conversationType":"carrier-pigeon"}""", "conversationType", "unknown")]
     [InlineData("""{"conversationType":"rdp"}""", "conversationType", "not supported by this version")]
     [InlineData("""{"conversationType":"echo","target_port":1}""", "target_port", "unknown for type")]
+    [InlineData("""{"conversationType":"handler"}""", "handler", "name of a handler")]
+    [InlineData("""{"conversationType":"handler","handler":"a b"}""", "handler", "name of a handler")]
+    [InlineData("""{"conversationType":"handler","handler":"a","target_port":1}""", "target_port", "unknown for type")]
     [InlineData("""{"conversationType":"raw"}""", "target_host", "missing")]
     [InlineData("""{"conversationType":"raw","target_host":"h"}""", "target_port", "missing")]
     [InlineData("""{"conversationType":"raw","target_host":7,"target_port":1}""", "target_host", "host name")]

@@ -1,5 +1,7 @@
+using System.Collections.Frozen;
 using Akka.Actor;
 using Akka.Actor.Setup;
+using Akka.Event;
 using Registry.Actors.Admission;
 using Registry.Actors.Channels;
 using Registry.Actors.Cluster.Membership;
@@ -31,6 +33,7 @@ internal sealed class TubeRegistryNode : IExtension
     {
         options = system.Settings.Setup.Get<TubeRegistrySetup>() is { HasValue: true } setup ? setup.Value.Options : new();
         Settings = options.Apply(RegistrySettings.From(system.Settings.Config));
+        var log = Logging.GetLogger(system, typeof(ConversationFactory));
         Name = options.Node ?? NodeName.Of(system) ?? Environment.MachineName;
         time = options.TimeProvider ?? TimeProvider.System;
         Directory = new(Settings.ClosedKept);
@@ -39,7 +42,13 @@ internal sealed class TubeRegistryNode : IExtension
         Reads = new(Name, Directory, Events, Admission, time);
         Metrics = new(Admission);
         Holdings = new();
-        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new()) { ConnectionRefused = options.ConnectionRefused, Listeners = [.. options.Listeners] };
+        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new()) 
+        {
+            ConnectionRefused = options.ConnectionRefused,
+            Listeners = [.. options.Listeners],
+            Handlers = options.Handlers.ToFrozenDictionary(StringComparer.Ordinal),
+            HandlerFailed = (name, origin, e) => log.Error(e, "The handler {Handler} of conversation {ConversationId} on tube {TubeId} failed", name, origin.ConversationId, origin.TubeId),
+        };
         var endpoint = Settings.IceCredentialsUrl is null ? null : new RelayCredentials(Settings, system.Scheduler, time);
         iceServers = new(Settings, endpoint, time);
         system.RegisterOnTermination(() =>

@@ -53,6 +53,7 @@ public static partial class RegistryCodec
         SocksSettings { ListenEndPoint: { } endPoint } => new() { SocksListen = Write(endPoint) },
         SocksSettings socks => new() { SocksDial = Write(socks.Allowed) },
         RawSettings raw => new() { RawDial = new() { Host = raw.TargetHost, Port = (uint)raw.TargetPort } },
+        HandlerSettings handler => new() { Handler = new() { Name = handler.Name } },
         EchoSettings => new() { Echo = new() },
         _ => throw new FormatException($"{settings.GetType().Name} has no wire form."),
     };
@@ -64,6 +65,7 @@ public static partial class RegistryCodec
         V1.ConversationSettings.KindOneofCase.SocksListen => SocksSettings.Listen(Read(wire.SocksListen)),
         V1.ConversationSettings.KindOneofCase.SocksDial => Read(wire.SocksDial),
         V1.ConversationSettings.KindOneofCase.RawDial => Read(wire.RawDial, "raw_dial", RawSettings.Dial),
+        V1.ConversationSettings.KindOneofCase.Handler => HandlerSettings.IsName(wire.Handler.Name) ? new HandlerSettings(wire.Handler.Name) : throw new FormatException("handler is not a handler's name."),
         V1.ConversationSettings.KindOneofCase.Echo => new EchoSettings(),
         _ => throw new FormatException("settings are of no kind that this version knows."),
     };

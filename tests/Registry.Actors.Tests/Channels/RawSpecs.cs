@@ -164,7 +164,7 @@ public sealed class RawSpecs
             if (connect is not null)
                 services = services with { Connect = connect };
             Flow = new(FlowLimits.From(services.Settings));
-            new ConversationFactory(services).TryOpen(RawSettings.Dial(target.Address.ToString(), target.Port), new(services.Time), Flow, out var conversation, out _).ShouldBeTrue();
+            new ConversationFactory(services).TryOpen(RawSettings.Dial(target.Address.ToString(), target.Port), TunnelFixture.Origin, new(services.Time), Flow, out var conversation, out _).ShouldBeTrue();
             Conversation = conversation;
             (Channel, var theirs) = ScriptedDataChannel.Pair(window);
             Run = conversation.RunAsync(theirs, openedByPeer: true);

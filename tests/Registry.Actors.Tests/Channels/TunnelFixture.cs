@@ -24,8 +24,8 @@ internal sealed class TunnelFixture : IAsyncDisposable
         (NearUsers, FarUsers) = (new(Services.Time), new(Services.Time));
         var factory = new ConversationFactory(Services);
         IPEndPoint anyPort = new(IPAddress.Loopback, 0);
-        factory.TryOpen(socks is null ? TunnelSettings.Listen(anyPort) : SocksSettings.Listen(anyPort), NearUsers, NearFlow, out var near, out _).ShouldBeTrue();
-        factory.TryOpen(socks ?? (ConversationSettings)TunnelSettings.Dial(host ?? target.Address.ToString(), target.Port), FarUsers, FarFlow, out var far, out _).ShouldBeTrue();
+        factory.TryOpen(socks is null ? TunnelSettings.Listen(anyPort) : SocksSettings.Listen(anyPort), Origin, NearUsers, NearFlow, out var near, out _).ShouldBeTrue();
+        factory.TryOpen(socks ?? (ConversationSettings)TunnelSettings.Dial(host ?? target.Address.ToString(), target.Port), Origin, FarUsers, FarFlow, out var far, out _).ShouldBeTrue();
         (Near, Far) = (near, far);
         (NearChannel, FarChannel) = ScriptedDataChannel.Pair(window, protocol: protocol);
         if (!run)
@@ -33,6 +33,9 @@ internal sealed class TunnelFixture : IAsyncDisposable
         nearRun = Near.RunAsync(NearChannel, openedByPeer: false);
         farRun = Far.RunAsync(FarChannel, openedByPeer: true);
     }
+
+    /// <summary>Whose the conversations of tests are.</summary>
+    public static ConversationOrigin Origin { get; } = new(new("tube"), new("conversation"));
 
     public ChannelGauges Gauges { get; } = new();
     public ChannelServices Services { get; }

@@ -93,6 +93,7 @@ internal static class Golden
             + "7465616D2D61400148025003588080A7D39219"),
         ("CT", new CreateTube(Conversation, new EchoSettings()) { TrickleIce = false }, "0A095369747A756E67203712021A00"),
         ("CT", new CreateTube(Conversation, SocksSettings.Dial()) { TrickleIce = false }, "0A095369747A756E67203712022A00"),
+        ("CT", new CreateTube(Conversation, new HandlerSettings("chat")) { TrickleIce = false }, "0A095369747A756E67203712083A060A0463686174"),
         ("CT", new CreateTube(Conversation, RawSettings.Dial("db.internal", 5432)) { TrickleIce = false },
             "0A095369747A756E672037121232100A0B64622E696E7465726E616C10B82A"),
         ("SRD", new SetRemoteDescription(Tube, DescriptionType.Answer, "dj0wDQo="), "0A06747562652D3110021A08646A307744516F3D"),
