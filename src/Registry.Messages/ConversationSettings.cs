@@ -42,11 +42,16 @@ public sealed record TunnelSettings : ConversationSettings
     /// <exception cref="ArgumentException">The host is not a name or address, or the port is out of range.</exception>
     public static TunnelSettings Dial(string host, int port)
     {
+        ThrowIfNoTarget(host, port);
+        return new() { TargetHost = host, TargetPort = port };
+    }
+
+    internal static void ThrowIfNoTarget(string host, int port)
+    {
         if (!IsHost(host))
             throw new ArgumentException($"'{host}' is not a host name or IP address.", nameof(host));
         ArgumentOutOfRangeException.ThrowIfLessThan(port, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(port, IPEndPoint.MaxPort);
-        return new() { TargetHost = host, TargetPort = port };
     }
 
     // 253: the longest name that DNS can carry (RFC 1035 §2.3.4).
@@ -123,6 +128,56 @@ public sealed record AllowedTargets
 
     private static bool IsPort(string port) =>
         int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= IPEndPoint.MaxPort;
+}
+
+/// <summary>One TCP connection whose bytes are those of the data channel's messages, without framing: for pages and simple clients. The end of either side ends it.</summary>
+public sealed record RawSettings : ConversationSettings
+{
+    private RawSettings(string host, int port) => (TargetHost, TargetPort) = (host, port);
+
+    /// <inheritdoc/>
+    public override string Type => "raw";
+
+    /// <summary>Host name or IP address this end dials.</summary>
+    public string TargetHost { get; }
+
+    /// <summary>Port this end dials, 1 to 65535.</summary>
+    public int TargetPort { get; }
+
+    /// <summary>An end that opens a TCP connection to the target when its channel opens.</summary>
+    /// <param name="host">Host name of at most 253 characters, or IP address.</param>
+    /// <param name="port">1 to 65535.</param>
+    /// <exception cref="ArgumentException">The host is not a name or address, or the port is out of range.</exception>
+    public static RawSettings Dial(string host, int port)
+    {
+        TunnelSettings.ThrowIfNoTarget(host, port);
+        return new(host, port);
+    }
+}
+
+/// <summary>A channel that code of the application serves, by the name it was registered under.</summary>
+public sealed record HandlerSettings : ConversationSettings
+{
+    /// <summary>The longest name, in characters.</summary>
+    public const int MaxLength = 64;
+
+    /// <summary>Takes a valid name.</summary>
+    /// <param name="name">1 to <see cref="MaxLength"/> characters of <c>A-Z a-z 0-9 . _ -</c>.</param>
+    /// <exception cref="ArgumentException">The name is not valid.</exception>
+    public HandlerSettings(string name)
+    {
+        if (!IsName(name))
+            throw new ArgumentException($"'{name}' is not a handler's name: 1 to {MaxLength} characters of A-Z a-z 0-9 . _ - are allowed.", nameof(name));
+        Name = name;
+    }
+
+    /// <inheritdoc/>
+    public override string Type => "handler";
+
+    /// <summary>The handler's name.</summary>
+    public string Name { get; }
+
+    internal static bool IsName(string? name) => name is { Length: > 0 and <= MaxLength } && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
 }
 
 /// <summary>Sends every message back as it came, for pages and programs that want to see whether a tube works.</summary>

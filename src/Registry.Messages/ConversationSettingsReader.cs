@@ -15,12 +15,13 @@ public static class ConversationSettingsReader
     private const string SocksKey = "socks_mode";
     private const string AllowedHostsKey = "allowed_hosts";
     private const string AllowedPortsKey = "allowed_ports";
-    private const string Types = "\"tunnel\", \"socks5\" or \"echo\"";
+    private const string HandlerKey = "handler";
+    private const string Types = "\"tunnel\", \"socks5\", \"raw\", \"handler\" or \"echo\"";
 
     private const string ListenForm = "must be a string \"ip:port\" such as \"127.0.0.1:0\" or \"[::1]:8080\"; names are not taken";
 
     private static readonly HashSet<string> LaterTypes =
-        ["ssh", "rdp", "vnc", "telnet", "http", "kubernetes", "mysql", "postgresql", "postgres", "sql-server", "raw", "python_handler"];
+        ["ssh", "rdp", "vnc", "telnet", "http", "kubernetes", "mysql", "postgresql", "postgres", "sql-server", "python_handler"];
 
     // Keys of the original that this version does not read: refusing them beats ignoring what the caller relies on.
     private static readonly HashSet<string> LaterKeys =
@@ -46,6 +47,8 @@ public static class ConversationSettingsReader
             {
                 "tunnel" => ReadTunnel(map, out refusal),
                 "socks5" => ReadSocks(map, out refusal),
+                "raw" => ReadRaw(map, out refusal),
+                "handler" => ReadHandler(map, out refusal),
                 "echo" => ReadEcho(map, out refusal),
                 { } later when LaterTypes.Contains(later) => Fail(out refusal, TypeKey, $"\"{later}\" is not supported by this version yet; give {Types}"),
                 var unknown => Fail(out refusal, TypeKey, $"\"{Shown(unknown!)}\" is unknown; give {Types}"),
@@ -57,6 +60,16 @@ public static class ConversationSettingsReader
     {
         refusal = RefuseUnread(map, "echo", TypeKey);
         return refusal is null ? new EchoSettings() : null;
+    }
+
+    private static ConversationSettings? ReadHandler(IReadOnlyDictionary<string, JsonElement> map, out Refused? refusal)
+    {
+        refusal = RefuseUnread(map, "handler", TypeKey, HandlerKey);
+        if (refusal is not null)
+            return null;
+        return map.TryGetValue(HandlerKey, out var name) && name.ValueKind == JsonValueKind.String && HandlerSettings.IsName(name.GetString())
+            ? new HandlerSettings(name.GetString()!)
+            : Fail(out refusal, HandlerKey, $"must be the name of a handler: a string with 1 to {HandlerSettings.MaxLength} characters of A-Z a-z 0-9 . _ -");
     }
 
     private static ConversationSettings? ReadSocks(IReadOnlyDictionary<string, JsonElement> map, out Refused? refusal)
@@ -100,15 +113,31 @@ public static class ConversationSettingsReader
                 : Fail(out refusal, ListenKey, ListenForm);
         }
 
-        if (!map.TryGetValue(HostKey, out var host))
+        if (!map.ContainsKey(HostKey))
             return Fail(out refusal, HostKey, $"is missing; give {HostKey} and {PortKey} for the end that dials, or {ListenKey} for the end that listens");
-        if (host.ValueKind != JsonValueKind.String || !TunnelSettings.IsHost(host.GetString()))
-            return Fail(out refusal, HostKey, "must be a string with a host name or an IP address");
-        if (!map.TryGetValue(PortKey, out var port))
-            return Fail(out refusal, PortKey, "is missing; give the target's TCP port, 1 to 65535");
-        return TryReadPort(port, out var number)
-            ? TunnelSettings.Dial(host.GetString()!, number)
-            : Fail(out refusal, PortKey, "must be a number from 1 to 65535, or that number as a string");
+        return TryReadTarget(map, out var host, out var port, out refusal) ? TunnelSettings.Dial(host, port) : null;
+    }
+
+    private static RawSettings? ReadRaw(IReadOnlyDictionary<string, JsonElement> map, out Refused? refusal)
+    {
+        refusal = RefuseUnread(map, "raw", TypeKey, HostKey, PortKey);
+        return refusal is null && TryReadTarget(map, out var host, out var port, out refusal) ? RawSettings.Dial(host, port) : null;
+    }
+
+    private static bool TryReadTarget(IReadOnlyDictionary<string, JsonElement> map, [NotNullWhen(true)] out string? host, out int port, out Refused? refusal)
+    {
+        (host, port, refusal) = (null, 0, null);
+        if (!map.TryGetValue(HostKey, out var name))
+            refusal = Invalid(HostKey, "is missing; give the target's name or IP address");
+        else if (name.ValueKind != JsonValueKind.String || !TunnelSettings.IsHost(name.GetString()))
+            refusal = Invalid(HostKey, "must be a string with a host name or an IP address");
+        else if (!map.TryGetValue(PortKey, out var number))
+            refusal = Invalid(PortKey, "is missing; give the target's TCP port, 1 to 65535");
+        else if (!TryReadPort(number, out port))
+            refusal = Invalid(PortKey, "must be a number from 1 to 65535, or that number as a string");
+        else
+            host = name.GetString()!;
+        return host is not null;
     }
 
     private static Refused? RefuseUnread(IReadOnlyDictionary<string, JsonElement> map, string type, params ReadOnlySpan<string> read)

@@ -17,11 +17,13 @@ internal sealed class StackNode : IAsyncDisposable
 
     /// <param name="name">The node's name.</param>
     /// <param name="socketPerConnection">What a side needs that has several tubes to one other node.</param>
-    public StackNode(string name, bool socketPerConnection = false)
+    /// <param name="configure">Sets further options.</param>
+    public StackNode(string name, bool socketPerConnection = false, Action<TubeRegistryOptions>? configure = null)
     {
         peers = PeerConnectionFactory.Create(new() { BindAddress = IPAddress.Loopback, HostAddresses = [IPAddress.Loopback], SocketPerConnection = socketPerConnection });
         var options = new TubeRegistryOptions { PeerConnections = peers, Node = name };
         options.AllowTargets.Add("127.0.0.0/8:*");
+        configure?.Invoke(options);
         system = ActorSystem.Create(name, ActorSystemSetup.Create(
             BootstrapSetup.Create().WithConfig(ConfigurationFactory.ParseString("akka { loglevel = OFF, stdout-loglevel = OFF }")),
             new TubeRegistrySetup(options)));

@@ -16,6 +16,13 @@ public sealed class ConversationSettingsSpecs
         Read($$"""{"conversationType":"tunnel","target_host":"db.internal","target_port":{{port}}}""").ShouldBe(TunnelSettings.Dial("db.internal", 5432));
 
     [Fact]
+    public void A_raw_connection_is_read() =>
+        Read("""{"conversationType":"raw","target_host":"vnc.internal","target_port":"5900"}""").ShouldBe(RawSettings.Dial("vnc.internal", 5900));
+
+    [Fact]
+    public void A_handler_is_read() => Read("""{"conversationType":"handler","handler":"chat"}""").ShouldBe(new HandlerSettings("chat"));
+
+    [Fact]
     public void An_echo_is_read() => Read("""{"conversationType":"echo"}""").ShouldBe(new EchoSettings());
 
     [Fact]
@@ -35,6 +42,14 @@ public sealed class ConversationSettingsSpecs
     [InlineData("""{"conversationType":"carrier-pigeon"}""", "conversationType", "unknown")]
     [InlineData("""{"conversationType":"rdp"}""", "conversationType", "not supported by this version")]
     [InlineData("""{"conversationType":"echo","target_port":1}""", "target_port", "unknown for type")]
+    [InlineData("""{"conversationType":"handler"}""", "handler", "name of a handler")]
+    [InlineData("""{"conversationType":"handler","handler":"a b"}""", "handler", "name of a handler")]
+    [InlineData("""{"conversationType":"handler","handler":"a","target_port":1}""", "target_port", "unknown for type")]
+    [InlineData("""{"conversationType":"raw"}""", "target_host", "missing")]
+    [InlineData("""{"conversationType":"raw","target_host":"h"}""", "target_port", "missing")]
+    [InlineData("""{"conversationType":"raw","target_host":7,"target_port":1}""", "target_host", "host name")]
+    [InlineData("""{"conversationType":"raw","target_host":"h","target_port":0}""", "target_port", "65535")]
+    [InlineData("""{"conversationType":"raw","target_host":"h","target_port":1,"local_listen_addr":"127.0.0.1:0"}""", "local_listen_addr", "unknown for type")]
     [InlineData("""{"conversationType":"tunnel","target_hots":"x"}""", "target_hots", "unknown")]
     [InlineData("""{"conversationType":"tunnel","socks_mode":"yes"}""", "socks_mode", "true")]
     [InlineData("""{"conversationType":"socks5","socks_mode":false}""", "socks_mode", "true")]

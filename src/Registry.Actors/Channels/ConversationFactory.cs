@@ -14,11 +14,12 @@ internal sealed class ConversationFactory(ChannelServices services)
 
     /// <summary>Makes a conversation, or says why it cannot be.</summary>
     /// <param name="settings">What it does.</param>
+    /// <param name="origin">Whose it is.</param>
     /// <param name="users">Where it notes the user bytes it carries.</param>
     /// <param name="flow">Where it counts the bytes that wait.</param>
     /// <param name="conversation">The conversation, or null.</param>
     /// <param name="refusal">What is wrong, or null.</param>
-    public bool TryOpen(ConversationSettings settings, UserTraffic users, TubeFlow flow, [NotNullWhen(true)] out IConversation? conversation, [NotNullWhen(false)] out Refused? refusal)
+    public bool TryOpen(ConversationSettings settings, ConversationOrigin origin, UserTraffic users, TubeFlow flow, [NotNullWhen(true)] out IConversation? conversation, [NotNullWhen(false)] out Refused? refusal)
     {
         refusal = null;
         conversation = null;
@@ -31,11 +32,20 @@ internal sealed class ConversationFactory(ChannelServices services)
                 conversation = Listen(endPoint, servesSocks: true, users, flow, out refusal);
                 break;
             case TunnelSettings tunnel:
-                conversation = TunnelConversation.Dialling(new FixedTarget(new(tunnel.TargetHost!, tunnel.TargetPort)), new(services), services, users, flow);
+                conversation = TunnelConversation.Dialling(new FixedTarget(new(tunnel.TargetHost!, tunnel.TargetPort)), new(services, origin), services, users, flow);
                 break;
             case SocksSettings socks:
                 var narrowing = socks.Allowed is { } allowed ? TargetPolicy.Parse(allowed.Rules) : null;
-                conversation = TunnelConversation.Dialling(new RequestedTarget(), new(services, narrowing), services, users, flow);
+                conversation = TunnelConversation.Dialling(new RequestedTarget(), new(services, origin, narrowing), services, users, flow);
+                break;
+            case RawSettings raw:
+                conversation = new RawConversation(raw.TargetHost, raw.TargetPort, new(services, origin), services, users, flow);
+                break;
+            case HandlerSettings { Name: var name } when services.Handlers.TryGetValue(name, out var handler):
+                conversation = new HandlerConversation(name, handler, origin, services, users);
+                break;
+            case HandlerSettings { Name: var name }:
+                refusal = new(RefusalCode.InvalidSettings, $"settings.handler \"{name}\" is not one of this node's handlers. A program that embeds the registry adds them to its options.") { Key = "handler" };
                 break;
             case EchoSettings:
                 conversation = new EchoConversation(users);

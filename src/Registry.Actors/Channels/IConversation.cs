@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Net;
 using System.Net.Sockets;
 using Registry.Messages;
@@ -55,6 +56,15 @@ internal sealed record ChannelServices(RegistrySettings Settings, TargetPolicy T
 {
     /// <summary>Told when the dialling end refuses a connection that a client made here.</summary>
     public Action<CloseReason, string>? ConnectionRefused { get; init; }
+
+    /// <summary>Code of the application that serves conversations, by name.</summary>
+    public IReadOnlyDictionary<string, IConversationHandler> Handlers { get; init; } = FrozenDictionary<string, IConversationHandler>.Empty;
+
+    /// <summary>Told of each dial that the target policy denies, before or after it.</summary>
+    public Action<DeniedDial>? DialDenied { get; init; }
+
+    /// <summary>Told what such code threw.</summary>
+    public Action<string, ConversationOrigin, Exception>? HandlerFailed { get; init; }
 
     /// <summary>Ports that outlive the conversations that serve them.</summary>
     public IReadOnlyCollection<TunnelListener> Listeners { get; init; } = [];

@@ -49,6 +49,9 @@ public sealed class TubeRegistryOptions
     /// <summary>Targets that may be dialled, added to <c>registry.targets.allow</c>: <c>host-or-cidr:port[,port]</c>, port <c>*</c> for any, or <c>*</c> alone for every public or private address that is not loopback.</summary>
     public IList<string> AllowTargets { get; } = [];
 
+    /// <summary>Code that serves conversations of the type <c>handler</c>, by the name that their settings give: 1 to 64 characters of <c>A-Z a-z 0-9 . _ -</c>.</summary>
+    public IDictionary<string, IConversationHandler> Handlers { get; } = new Dictionary<string, IConversationHandler>(StringComparer.Ordinal);
+
     /// <summary>
     /// Ports that are not a tube's: a tunnel whose <c>local_listen_addr</c> is one of their addresses, loopback or not, serves its clients instead of binding,
     /// and takes over from the tunnel before. The application disposes them.

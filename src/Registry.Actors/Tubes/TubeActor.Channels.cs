@@ -54,7 +54,7 @@ internal sealed partial class TubeActor
         refused = Claim(conversation);
         if (refused is not null)
             return false;
-        if (!node.Conversations.TryOpen(settings, users, flow, out var opened, out refused))
+        if (!node.Conversations.TryOpen(settings, new(id, conversation), users, flow, out var opened, out refused))
         {
             if (!channels.ContainsKey(conversation))
                 node.Directory.Release(conversation, entry);
@@ -165,7 +165,7 @@ internal sealed partial class TubeActor
             return known;
         var settings = first.Command.Settings;
         if (known is null && channels.Count >= node.Settings.MaxChannels || settings is TunnelSettings { ListenEndPoint: not null } or SocksSettings { ListenEndPoint: not null }
-            || !node.Conversations.TryOpen(settings, users, flow, out var conversation, out _))
+            || !node.Conversations.TryOpen(settings, new(id, label), users, flow, out var conversation, out _))
             return null;
         var channel = new TubeChannel(label, settings.Type, isClaimed: known?.IsClaimed ?? false, conversation) { Held = Hold(conversation) };
         channels[label] = channel;

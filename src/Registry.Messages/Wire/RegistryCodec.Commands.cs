@@ -52,6 +52,8 @@ public static partial class RegistryCodec
         TunnelSettings { TargetHost: { } host } tunnel => new() { TunnelDial = new() { Host = host, Port = (uint)tunnel.TargetPort } },
         SocksSettings { ListenEndPoint: { } endPoint } => new() { SocksListen = Write(endPoint) },
         SocksSettings socks => new() { SocksDial = Write(socks.Allowed) },
+        RawSettings raw => new() { RawDial = new() { Host = raw.TargetHost, Port = (uint)raw.TargetPort } },
+        HandlerSettings handler => new() { Handler = new() { Name = handler.Name } },
         EchoSettings => new() { Echo = new() },
         _ => throw new FormatException($"{settings.GetType().Name} has no wire form."),
     };
@@ -59,9 +61,11 @@ public static partial class RegistryCodec
     private static ConversationSettings Read(V1.ConversationSettings wire) => wire.KindCase switch
     {
         V1.ConversationSettings.KindOneofCase.TunnelListen => TunnelSettings.Listen(Read(wire.TunnelListen)),
-        V1.ConversationSettings.KindOneofCase.TunnelDial => Read(wire.TunnelDial),
+        V1.ConversationSettings.KindOneofCase.TunnelDial => Read(wire.TunnelDial, "tunnel_dial", TunnelSettings.Dial),
         V1.ConversationSettings.KindOneofCase.SocksListen => SocksSettings.Listen(Read(wire.SocksListen)),
         V1.ConversationSettings.KindOneofCase.SocksDial => Read(wire.SocksDial),
+        V1.ConversationSettings.KindOneofCase.RawDial => Read(wire.RawDial, "raw_dial", RawSettings.Dial),
+        V1.ConversationSettings.KindOneofCase.Handler => HandlerSettings.IsName(wire.Handler.Name) ? new HandlerSettings(wire.Handler.Name) : throw new FormatException("handler is not a handler's name."),
         V1.ConversationSettings.KindOneofCase.Echo => new EchoSettings(),
         _ => throw new FormatException("settings are of no kind that this version knows."),
     };
@@ -85,9 +89,9 @@ public static partial class RegistryCodec
         };
     }
 
-    private static TunnelSettings Read(V1.TunnelDial wire) => TunnelSettings.IsHost(wire.Host) && wire.Port is >= 1 and <= IPEndPoint.MaxPort
-        ? TunnelSettings.Dial(wire.Host, (int)wire.Port)
-        : throw new FormatException("tunnel_dial is not a host name or IP address with a port from 1 to 65535.");
+    private static ConversationSettings Read(V1.TunnelDial wire, string field, Func<string, int, ConversationSettings> dial) => TunnelSettings.IsHost(wire.Host) && wire.Port is >= 1 and <= IPEndPoint.MaxPort
+        ? dial(wire.Host, (int)wire.Port)
+        : throw new FormatException($"{field} is not a host name or IP address with a port from 1 to 65535.");
 
     private static V1.SocksDial Write(AllowedTargets? allowed)
     {

@@ -338,7 +338,7 @@ public sealed class PeerSpecs
                 Resolve = (_, _) => throw new SocketException((int)SocketError.HostNotFound),
             };
             Flow = new(FlowLimits.From(services.Settings));
-            new ConversationFactory(services).TryOpen(settings, new(services.Time), Flow, out var conversation, out _).ShouldBeTrue();
+            new ConversationFactory(services).TryOpen(settings, TunnelFixture.Origin, new(services.Time), Flow, out var conversation, out _).ShouldBeTrue();
             Conversation = conversation;
             (Channel, var theirs) = ScriptedDataChannel.Pair(window, protocol: protocol);
             run = conversation.RunAsync(theirs, peerOpens);

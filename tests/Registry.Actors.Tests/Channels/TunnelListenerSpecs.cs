@@ -170,8 +170,8 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
     {
         var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.Config.Empty), TargetPolicy.Parse(["127.0.0.0/8:*"]), time, gauges) { Listeners = [listener] };
         var factory = new ConversationFactory(services);
-        factory.TryOpen(TunnelSettings.Listen(listener.EndPoint), new(time), new(FlowLimits.From(services.Settings)), out var near, out _).ShouldBeTrue();
-        factory.TryOpen(TunnelSettings.Dial(target.Address.ToString(), target.Port), new(time), new(FlowLimits.From(services.Settings)), out var far, out _).ShouldBeTrue();
+        factory.TryOpen(TunnelSettings.Listen(listener.EndPoint), TunnelFixture.Origin, new(time), new(FlowLimits.From(services.Settings)), out var near, out _).ShouldBeTrue();
+        factory.TryOpen(TunnelSettings.Dial(target.Address.ToString(), target.Port), TunnelFixture.Origin, new(time), new(FlowLimits.From(services.Settings)), out var far, out _).ShouldBeTrue();
         near.ListenEndPoint.ShouldBe(listener.EndPoint);
         var (nearChannel, farChannel) = ScriptedDataChannel.Pair(256 * 1024);
         var run = near.RunAsync(nearChannel, openedByPeer: false);

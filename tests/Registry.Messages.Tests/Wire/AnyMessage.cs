@@ -32,6 +32,8 @@ internal static class AnyMessage
     private static readonly Gen<ConversationSettings> Settings = Gen.OneOf<ConversationSettings>(
         Gen.Const<ConversationSettings>(new EchoSettings()),
         Gen.Const<ConversationSettings>(SocksSettings.Dial()),
+        Gen.Const<ConversationSettings>(new HandlerSettings("a.handler-1")),
+        Gen.Int[1, IPEndPoint.MaxPort].Select(port => (ConversationSettings)RawSettings.Dial("a.example", port)),
         Gen.Select(Gen.Bool, Gen.Bool,
             (hosts, ports) => (ConversationSettings)SocksSettings.Dial(AllowedTargets.TryParse(hosts ? "*.example.com,10.0.0.0/8" : null, ports ? "22,443" : "22", out var allowed) ? allowed : null)),
         Gen.Select(Address, Gen.Int[0, IPEndPoint.MaxPort], (address, port) => (ConversationSettings)SocksSettings.Listen(new(address, port))),

@@ -95,6 +95,8 @@ public sealed class HostileBytesSpecs
     [InlineData("CT", "0A0161" + "120C" + "0A0A" + "0A04" + "7F000001" + "10808004", "port")]
     [InlineData("CT", "0A0161" + "1202" + "1200", "tunnel_dial")]
     [InlineData("CT", "0A0161" + "1205" + "1203" + "0A0161", "tunnel_dial")] // port 0
+    [InlineData("CT", "0A0161" + "1205" + "3203" + "0A0161", "raw_dial")] // port 0
+    [InlineData("CT", "0A0161" + "1202" + "3A00", "handler")] // no name
     [InlineData("CT", "0A0161" + "1209" + "1207" + "0A0161" + "10808004", "tunnel_dial")] // port 65536
     [InlineData("CT", "0A0161" + "1207" + "1205" + "0A0120" + "1001", "tunnel_dial")] // a space
     [InlineData("CT", "0A0161" + "1202" + "1A00" + "2A00", "tube_id")] // given, but empty

@@ -1,0 +1,6 @@
+using Registry.Messages;
+
+namespace Registry.Actors.Channels;
+
+/// <summary>Whose a channel is.</summary>
+internal readonly record struct ConversationOrigin(TubeId TubeId, ConversationId ConversationId);

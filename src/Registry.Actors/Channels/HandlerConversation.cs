@@ -1,0 +1,87 @@
+using System.Net;
+using Registry.Messages;
+using Registry.WebRtc;
+
+namespace Registry.Actors.Channels;
+
+/// <summary>Gives a channel to code of the application. What that code throws or forgets ends this channel and nothing else.</summary>
+internal sealed class HandlerConversation(string name, IConversationHandler handler, ConversationOrigin origin, ChannelServices services, UserTraffic users) : IConversation
+{
+    private readonly CancellationTokenSource stop = new(Timeout.InfiniteTimeSpan, services.Time);
+    private readonly Lock endLock = new();
+    private IDataChannel? channel;
+    private ChannelEnd? end;
+
+    public IPEndPoint? ListenEndPoint => null;
+
+    public string Protocol => "";
+
+    public async Task<ChannelEnd> RunAsync(IDataChannel channel, bool openedByPeer)
+    {
+        lock (endLock)
+        {
+            this.channel = channel;
+            if (end is not null)
+                channel.Close();
+        }
+
+        void Watch(DataChannelState _)
+        {
+            // What came before can still be taken, for a limited time.
+            if (IsEnding(channel))
+                stop.CancelAfter(services.Settings.DrainTimeout);
+        }
+
+        channel.StateChanged += Watch;
+        Watch(channel.State);
+        // Its code may block before it waits for anything; the tube must not.
+        var serving = Task.Run(() => handler.RunAsync(new(origin, channel, users), stop.Token));
+        try
+        {
+            // A handler that ignores its token holds nobody up.
+            await serving.WaitAsync(stop.Token);
+            if (!IsEnding(channel))
+                End(CloseReason.Normal, "The handler ended the conversation.");
+        }
+        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException or IOException && IsEnding(channel))
+        {
+            _ = serving.ContinueWith(late => late.Exception, TaskScheduler.Default); // Nobody hears it any more.
+        }
+        catch (Exception e)
+        {
+            // The text goes to callers of the API, the details to this node's log only: an exception may quote what the peer sent.
+            services.HandlerFailed?.Invoke(name, origin, e);
+            End(CloseReason.HandlerError, $"The handler {name} failed with {e.GetType().Name}.");
+        }
+
+        channel.StateChanged -= Watch;
+        channel.Close();
+        await stop.CancelAsync();
+        lock (endLock)
+            return end ?? ChannelEnd.Unexplained;
+    }
+
+    public void Close(CloseReason reason, string text)
+    {
+        End(reason, text);
+        stop.Cancel();
+    }
+
+    public void Dispose()
+    {
+        stop.Cancel();
+        channel?.Close();
+    }
+
+    // What was sent before still goes to the peer.
+    private void End(CloseReason reason, string text)
+    {
+        lock (endLock)
+        {
+            end ??= new(reason, text);
+            channel?.Close();
+        }
+    }
+
+    private static bool IsEnding(IDataChannel channel) => channel.State is DataChannelState.Closing or DataChannelState.Closed;
+}
