@@ -68,6 +68,31 @@ public sealed class ForwardTests
     }
 
     [Fact]
+    public async Task A_download_goes_on_over_an_ICE_restart_that_the_gateway_is_told_to_make()
+    {
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.StartAsync(server.EndPoint.ToString());
+        await using var forward = await gateway.ForwardAsync(server.EndPoint);
+        var restart = $"/v1/tubes/{forward.Last.GatewayTubeId}/ice-restart";
+        using var http = ShortConnections();
+        const int length = 60_000_000;
+
+        var download = http.GetByteArrayAsync(new Uri($"http://{forward.Listen}/{length}")).WaitAsync(Eventually.Patience);
+        var (status, offer) = await gateway.SendAsync(HttpMethod.Post, restart);
+
+        status.ShouldBe(HttpStatusCode.OK);
+        offer.GetProperty("type").GetString().ShouldBe("offer");
+        // Before the forward has answered, the next restart has to wait for that.
+        var pause = TimeSpan.FromSeconds(5).TotalMilliseconds;
+        using var patience = new CancellationTokenSource(Eventually.Patience);
+        while ((await gateway.SendAsync(HttpMethod.Post, restart)).Body.GetProperty("retryAfterMs").GetDouble() > pause)
+            await Task.Delay(20, patience.Token);
+        SHA256.HashData(await download).ShouldBe(ByteServer.HashOf(length));
+        gateway.TubeActors.ShouldBe(1);
+        forward.Lines.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task A_tube_that_ends_while_it_is_being_made_is_followed_by_another()
     {
         await using var server = await ByteServer.StartAsync();
