@@ -101,6 +101,24 @@ public sealed class IceAgentConsentTests
     }
 
     [Fact]
+    public void An_hour_of_idleness_passes_a_NAT_that_forgets_its_mapping_after_30_s()
+    {
+        var (network, a, b) = Connect(6);
+        var inside = b.Address;
+        var lastOut = network.Now;
+        network.Carries = (from, _) =>
+        {
+            if (from == inside)
+                lastOut = network.Now;
+            return from == inside || network.Now - lastOut <= TimeSpan.FromSeconds(30);
+        };
+
+        network.Run(TimeSpan.FromHours(1)).ShouldBeTrue();
+
+        a.States.Concat(b.States).ShouldNotContain(IceConnectionState.Disconnected);
+    }
+
+    [Fact]
     public void A_peer_whose_address_changes_is_followed()
     {
         // As when a NAT forgets its binding and makes another.
