@@ -70,7 +70,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         if (Interlocked.Increment(ref requestedRuns) != 1)
             return;
         if (datagrams[0] > LastStunByte || !TryProcessCheck())
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     /// <summary>
@@ -127,7 +127,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
             Schedule();
         // What was asked for since this run began may have come too late for it.
         if (Interlocked.Add(ref requestedRuns, -runs) != 0)
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         RaiseEvents();
         WakeReceivers(toWake);
     }
@@ -189,10 +189,11 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         Release(PeerConnectionState.Failed);
     }
 
+    // Never into a thread's own queue, which is served last in, first out: the two ends of a few busy connections would keep it to themselves.
     private void Schedule()
     {
         if (Interlocked.Increment(ref requestedRuns) == 1)
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     /// <summary>The own timer or the shared one fired.</summary>
@@ -200,7 +201,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     {
         timerFired = true;
         if (Interlocked.Increment(ref requestedRuns) == 1 && !TryProcess())
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     private void ProcessSafely()
