@@ -32,14 +32,14 @@ internal sealed class ConversationFactory(ChannelServices services)
                 conversation = Listen(endPoint, servesSocks: true, users, flow, out refusal);
                 break;
             case TunnelSettings tunnel:
-                conversation = TunnelConversation.Dialling(new FixedTarget(new(tunnel.TargetHost!, tunnel.TargetPort)), new(services), services, users, flow);
+                conversation = TunnelConversation.Dialling(new FixedTarget(new(tunnel.TargetHost!, tunnel.TargetPort)), new(services, origin), services, users, flow);
                 break;
             case SocksSettings socks:
                 var narrowing = socks.Allowed is { } allowed ? TargetPolicy.Parse(allowed.Rules) : null;
-                conversation = TunnelConversation.Dialling(new RequestedTarget(), new(services, narrowing), services, users, flow);
+                conversation = TunnelConversation.Dialling(new RequestedTarget(), new(services, origin, narrowing), services, users, flow);
                 break;
             case RawSettings raw:
-                conversation = new RawConversation(raw.TargetHost, raw.TargetPort, new(services), services, users, flow);
+                conversation = new RawConversation(raw.TargetHost, raw.TargetPort, new(services, origin), services, users, flow);
                 break;
             case HandlerSettings { Name: var name } when services.Handlers.TryGetValue(name, out var handler):
                 conversation = new HandlerConversation(name, handler, origin, services, users);

@@ -60,6 +60,9 @@ internal sealed record ChannelServices(RegistrySettings Settings, TargetPolicy T
     /// <summary>Code of the application that serves conversations, by name.</summary>
     public IReadOnlyDictionary<string, IConversationHandler> Handlers { get; init; } = FrozenDictionary<string, IConversationHandler>.Empty;
 
+    /// <summary>Told of each dial that the target policy denies, before or after it.</summary>
+    public Action<DeniedDial>? DialDenied { get; init; }
+
     /// <summary>Told what such code threw.</summary>
     public Action<string, ConversationOrigin, Exception>? HandlerFailed { get; init; }
 

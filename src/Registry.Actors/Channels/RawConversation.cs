@@ -49,8 +49,11 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
         try
         {
             Watch(channel.State);
-            if (await DialAsync() is { } socket)
+            if (await DialAsync() is { Socket: { } socket, EndPoint: { } endPoint })
+            {
+                using var held = dialer.Hold(host, endPoint, why => Close(CloseReason.ServerRefuse, why));
                 await CarryAsync(socket, channel);
+            }
         }
         finally
         {
@@ -75,18 +78,18 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
         channel?.Close();
     }
 
-    private async Task<Socket?> DialAsync()
+    private async Task<DialResult> DialAsync()
     {
         try
         {
             var dialed = await dialer.DialAsync(host, port, stop.Token);
             if (dialed.Socket is null)
                 End(dialed.Reason, dialed.Text);
-            return dialed.Socket;
+            return dialed;
         }
         catch (OperationCanceledException)
         {
-            return null; // Nobody waits for it any more.
+            return default; // Nobody waits for it any more.
         }
     }
 

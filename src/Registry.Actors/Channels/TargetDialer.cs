@@ -5,15 +5,20 @@ using Registry.Messages;
 namespace Registry.Actors.Channels;
 
 /// <summary>A connected socket, or why there is none.</summary>
-internal readonly record struct DialResult(Socket? Socket, CloseReason Reason, string Text);
+internal readonly record struct DialResult(Socket? Socket, CloseReason Reason, string Text)
+{
+    /// <summary>Where the socket is connected to.</summary>
+    public IPEndPoint? EndPoint { get; init; }
+}
 
 /// <summary>
 /// Opens TCP connections to targets: resolve once, check each address, dial only what was checked. Several addresses race (RFC 8305): both families
 /// in turn, each next one when the one before failed or has not answered for a moment.
 /// </summary>
 /// <param name="services">Limits, policy, names and clock.</param>
+/// <param name="origin">Whose dials they are, for the audit.</param>
 /// <param name="narrowing">Rules that must allow a target too; null for none.</param>
-internal sealed class TargetDialer(ChannelServices services, TargetPolicy? narrowing = null)
+internal sealed class TargetDialer(ChannelServices services, ConversationOrigin origin, TargetPolicy? narrowing = null)
 {
     // The recommended Connection Attempt Delay (RFC 8305 §5).
     private static readonly TimeSpan AttemptDelay = TimeSpan.FromMilliseconds(250);
@@ -38,8 +43,10 @@ internal sealed class TargetDialer(ChannelServices services, TargetPolicy? narro
 
     private async Task<DialResult> DialCheckedAsync(string host, int port, CancellationToken cancellationToken)
     {
-        if (!services.Targets.MayAllowName(host, port) || narrowing?.MayAllowName(host, port) == false)
-            return Denied(host, port);
+        if (!services.Targets.MayAllowName(host, port))
+            return Denied(host, port, IPAddress.TryParse(host, out var denied) ? Judge(host, denied, port) ?? TargetDenial.NoRule : TargetDenial.NoRule);
+        if (narrowing?.MayAllowName(host, port) == false)
+            return Denied(host, port, TargetDenial.NarrowedAway);
         IPAddress[] addresses;
         try
         {
@@ -52,12 +59,22 @@ internal sealed class TargetDialer(ChannelServices services, TargetPolicy? narro
 
         if (addresses.Length == 0)
             return new(null, CloseReason.AddressResolutionFailed, $"The name {host} has no address.");
-        IPEndPoint[] allowed = [.. InTurn([.. addresses.Where(a => IsAllowed(host, a, port)).Select(a => new IPEndPoint(TargetPolicy.Plain(a), port))]).Take(MaxAddresses)];
-        return allowed.Length == 0 ? Denied(host, port) : await RaceAsync(allowed, cancellationToken);
+        IPEndPoint[] allowed = [.. InTurn([.. addresses.Where(a => Judge(host, a, port) is null).Select(a => new IPEndPoint(TargetPolicy.Plain(a), port))]).Take(MaxAddresses)];
+        return allowed.Length == 0 ? Denied(host, port, Judge(host, addresses[0], port) ?? TargetDenial.NoRule) : await RaceAsync(allowed, cancellationToken);
     }
 
-    private bool IsAllowed(string host, IPAddress address, int port) =>
-        services.Targets.Allows(host, address, port) && narrowing?.Allows(host, address, port) != false;
+    /// <summary>Ends a connection that was dialled when the rules no longer allow it, until the result is disposed.</summary>
+    /// <param name="host">What was asked for.</param>
+    /// <param name="endPoint">What was dialled.</param>
+    /// <param name="end">Ends it with the text; must not block.</param>
+    public IDisposable Hold(string host, IPEndPoint endPoint, Action<string> end) => services.Targets.Hold(new(ProtocolType.Tcp, host, endPoint, why =>
+    {
+        services.DialDenied?.Invoke(new(origin, host, endPoint.Port, why, WasOpen: true));
+        end($"The rules changed. {why.Tell(host, endPoint.Port)}");
+    }));
+
+    private TargetDenial? Judge(string host, IPAddress address, int port) =>
+        services.Targets.Judge(ProtocolType.Tcp, host, address, port) ?? (narrowing?.Allows(host, address, port) == false ? TargetDenial.NarrowedAway : null);
 
     // The families take turns, beginning with the one that the resolver prefers (RFC 8305 §4).
     private static IEnumerable<IPEndPoint> InTurn(IPEndPoint[] targets)
@@ -111,7 +128,7 @@ internal sealed class TargetDialer(ChannelServices services, TargetPolicy? narro
     {
         try
         {
-            return new(await services.Connect(target, cancellationToken), CloseReason.Normal, "");
+            return new(await services.Connect(target, cancellationToken), CloseReason.Normal, "") { EndPoint = target };
         }
         catch (SocketException e)
         {
@@ -136,6 +153,9 @@ internal sealed class TargetDialer(ChannelServices services, TargetPolicy? narro
         }
     }
 
-    private static DialResult Denied(string host, int port) =>
-        new(null, CloseReason.ServerRefuse, $"No rule allows {host}:{port}. Add one to registry.targets.allow, for example \"{host}:{port}\".");
+    private DialResult Denied(string host, int port, TargetDenial why)
+    {
+        services.DialDenied?.Invoke(new(origin, host, port, why, WasOpen: false));
+        return new(null, CloseReason.ServerRefuse, why.Tell(host, port));
+    }
 }

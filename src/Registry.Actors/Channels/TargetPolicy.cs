@@ -3,12 +3,75 @@ using System.Net.Sockets;
 
 namespace Registry.Actors.Channels;
 
-/// <summary>Which targets may be dialled. No rule, no target; some addresses never.</summary>
-internal sealed class TargetPolicy(IReadOnlyList<TargetRule> rules)
+/// <summary>Which targets may be dialled. No rule, no target; some addresses never. The rules may change while connections are up.</summary>
+internal sealed class TargetPolicy
 {
+    private readonly Lock gate = new();
+    private readonly HashSet<DialledTarget> dialled = [];
+    private volatile IReadOnlyList<TargetRule> rules;
+
+    private TargetPolicy(IReadOnlyList<TargetRule> rules) => this.rules = rules;
+
+    /// <summary>Where the gateway itself listens.</summary>
+    public OwnPorts Own { get; } = new();
+
     /// <summary>Reads rules.</summary>
     /// <exception cref="FormatException">A rule is malformed; the message quotes it.</exception>
-    public static TargetPolicy Parse(IEnumerable<string> rules) => new([.. rules.Select(TargetRule.Parse)]);
+    public static TargetPolicy Parse(IEnumerable<string> rules) => new(Read(rules));
+
+    /// <summary>Puts other rules in the place of those there are. They hold for every dial from now on, and connections that they do not allow end.</summary>
+    /// <returns>How many connections ended.</returns>
+    /// <exception cref="FormatException">A rule is malformed, and nothing changed.</exception>
+    public int Change(IEnumerable<string> changed)
+    {
+        rules = Read(changed);
+        return EndDenied();
+    }
+
+    /// <summary>Never lets anybody dial an address that the gateway listens on; connections to it end.</summary>
+    public void NeverDial(ProtocolType protocol, IPEndPoint endPoint)
+    {
+        Own.Add(protocol, endPoint);
+        EndDenied();
+    }
+
+    /// <summary>Watches over a connection until it is disposed.</summary>
+    /// <param name="target">What was dialled.</param>
+    public IDisposable Hold(DialledTarget target)
+    {
+        lock (gate)
+            dialled.Add(target);
+        // The rules may have changed since the dial was allowed.
+        if (Denies(target) is { } why)
+            target.Deny(why);
+        return new Held(this, target);
+    }
+
+    private static TargetRule[] Read(IEnumerable<string> rules) => [.. rules.Select(TargetRule.Parse)];
+
+    private int EndDenied()
+    {
+        DialledTarget[] all;
+        lock (gate)
+            all = [.. dialled];
+        var ended = 0;
+        foreach (var target in all)
+            if (Denies(target) is { } why)
+            {
+                ended++;
+                target.Deny(why);
+            }
+
+        return ended;
+    }
+
+    private TargetDenial? Denies(DialledTarget target) => Judge(target.Protocol, target.Host, target.EndPoint.Address, target.EndPoint.Port);
+
+    private void Release(DialledTarget target)
+    {
+        lock (gate)
+            dialled.Remove(target);
+    }
 
     /// <summary>Whether any rule could allow this name and port, so that resolving it is worthwhile.</summary>
     public bool MayAllowName(string host, int port) => rules.Any(r => r.MayMatch(host, port));
@@ -17,11 +80,21 @@ internal sealed class TargetPolicy(IReadOnlyList<TargetRule> rules)
     /// <param name="host">The name or address that was asked for.</param>
     /// <param name="address">One of its addresses.</param>
     /// <param name="port">The port.</param>
-    public bool Allows(string host, IPAddress address, int port)
+    public bool Allows(string host, IPAddress address, int port) => Judge(ProtocolType.Tcp, host, address, port) is null;
+
+    /// <summary>What forbids to dial an address that is reached under a name; null for nothing.</summary>
+    /// <param name="protocol">TCP or UDP.</param>
+    /// <param name="host">The name or address that was asked for.</param>
+    /// <param name="address">One of its addresses.</param>
+    /// <param name="port">The port.</param>
+    public TargetDenial? Judge(ProtocolType protocol, string host, IPAddress address, int port)
     {
         var plain = Plain(address);
-        return !IsNeverDialled(plain) && !Embedded(plain).Any(e => IsNeverDialled(e) || IPAddress.IsLoopback(e))
-            && rules.Any(r => r.Matches(host, plain, port));
+        if (IsNeverDialled(plain) || Embedded(plain).Any(e => IsNeverDialled(e) || IPAddress.IsLoopback(e)))
+            return TargetDenial.NeverDialled;
+        if (Own.Contains(protocol, plain, port))
+            return TargetDenial.OwnPort;
+        return rules.Any(r => r.Matches(host, plain, port)) ? null : TargetDenial.NoRule;
     }
 
     /// <summary>An IPv4-mapped address as IPv4.</summary>
@@ -65,5 +138,10 @@ internal sealed class TargetPolicy(IReadOnlyList<TargetRule> rules)
             yield return new(b.AsSpan(9, 4));
             yield return new(b.AsSpan(12));
         }
+    }
+
+    private sealed class Held(TargetPolicy policy, DialledTarget target) : IDisposable
+    {
+        public void Dispose() => policy.Release(target);
     }
 }

@@ -43,6 +43,7 @@ internal sealed class TunnelConnection : IDisposable
     private volatile bool isKnownToPeer;
     private int hasGranted;
     private int owedWindow;
+    private IDisposable? held; // what ends it when the rules change
     private Task updatingWindow = Task.CompletedTask;
 
     /// <param name="number">The connection's number on the channel.</param>
@@ -190,6 +191,7 @@ internal sealed class TunnelConnection : IDisposable
         }
         finally
         {
+            held?.Dispose();
             await inbound.Reader.CompleteAsync();
             isOver = true;
             ForgetInbound();
@@ -295,6 +297,7 @@ internal sealed class TunnelConnection : IDisposable
         try
         {
             isKnownToPeer = true;
+            held = dialer.Hold(host, dialed.EndPoint!, why => Fail(CloseReason.ServerRefuse, why));
             OpenWindow();
             await link.SendControlAsync(ControlCode.ConnectionOpened, Number, cancellationToken);
             return dialed.Socket;

@@ -1,4 +1,6 @@
 using System.Collections.Frozen;
+using System.Net;
+using System.Net.Sockets;
 using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Event;
@@ -47,6 +49,9 @@ internal sealed class TubeRegistryNode : IExtension
             ConnectionRefused = options.ConnectionRefused,
             Listeners = [.. options.Listeners],
             Handlers = options.Handlers.ToFrozenDictionary(StringComparer.Ordinal),
+            DialDenied = denied => log.Warning(
+                denied.WasOpen ? "Audit: connection to {Host}:{Port} ended, {Rule}; tube {TubeId}, conversation {ConversationId}" : "Audit: dial to {Host}:{Port} denied, {Rule}; tube {TubeId}, conversation {ConversationId}",
+                denied.Host, denied.Port, denied.Denial.Name(), denied.Origin.TubeId, denied.Origin.ConversationId),
             HandlerFailed = (name, origin, e) => log.Error(e, "The handler {Handler} of conversation {ConversationId} on tube {TubeId} failed", name, origin.ConversationId, origin.TubeId),
         };
         var endpoint = Settings.IceCredentialsUrl is null ? null : new RelayCredentials(Settings, system.Scheduler, time);
@@ -76,11 +81,22 @@ internal sealed class TubeRegistryNode : IExtension
 
     public TubeHoldings Holdings { get; }
 
+    public TargetPolicy Targets => channels.Targets;
+
     public ChannelGauges Gauges => channels.Gauges;
 
     public static TubeRegistryNode Get(ActorSystem system) => system.WithExtension<TubeRegistryNode, Provider>();
 
-    public TubeContext ContextFor(IPeerConnectionFactory? fromContainer) => new(
+    public TubeContext ContextFor(IPeerConnectionFactory? fromContainer)
+    {
+        var factory = options.PeerConnections ?? fromContainer
+            ?? throw new InvalidOperationException($"The registry needs an {nameof(IPeerConnectionFactory)}: set {nameof(TubeRegistryOptions)}.{nameof(options.PeerConnections)} or add one to the service container.");
+        if (factory is PeerConnectionFactory { UdpPort: { } port })
+            Targets.NeverDial(ProtocolType.Udp, new(IPAddress.Any, port));
+        return Context(factory);
+    }
+
+    private TubeContext Context(IPeerConnectionFactory factory) => new(
         Name,
         Settings,
         time,
@@ -91,8 +107,7 @@ internal sealed class TubeRegistryNode : IExtension
         Metrics,
         Holdings,
         new(channels),
-        options.PeerConnections ?? fromContainer
-            ?? throw new InvalidOperationException($"The registry needs an {nameof(IPeerConnectionFactory)}: set {nameof(TubeRegistryOptions)}.{nameof(options.PeerConnections)} or add one to the service container."),
+        factory,
         options.PeerConnectionConfiguration ?? PeerConnectionConfiguration.Default with
         {
             IceTransportPolicy = Settings.IceTransportPolicy,

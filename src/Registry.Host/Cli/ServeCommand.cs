@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using Akka.Configuration;
 using Registry.Actors;
 using Registry.Host.Serving;
@@ -49,6 +50,11 @@ internal static class ServeCommand
             var dev = result.GetValue(Dev);
             var options = Read(result, dev);
             await using var gateway = await Gateway.StartAsync(options, cancellationToken: cancellationToken);
+            using var reload = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
+            {
+                context.Cancel = true;
+                ReloadTargets(result, dev, gateway.Targets);
+            });
             await GreetAsync(result.InvocationConfiguration.Output, gateway, dev);
             await gateway.RunAsync(cancellationToken);
             return ExitCode.Ok;
@@ -73,6 +79,23 @@ internal static class ServeCommand
                 AllowTargets = [.. result.GetValue(Allow) ?? [], .. loopback],
             },
         };
+    }
+
+    // Only the rules for targets can change while tubes are up. What is wrong leaves those that hold.
+    private static void ReloadTargets(ParseResult result, bool dev, TubeTargets targets)
+    {
+        var error = result.InvocationConfiguration.Error;
+        try
+        {
+            var read = Read(result, dev).Registry;
+            var rules = RegistrySettings.From(read.Configuration).AllowTargets.Concat(read.AllowTargets).ToArray();
+            var ended = targets.Change(rules);
+            error.WriteLine($"registry: {rules.Length} target rules were read again; {ended} connections that they do not allow ended.");
+        }
+        catch (Exception e) when (e is CommandException or FormatException)
+        {
+            error.WriteLine($"registry: the target rules stay as they are: {e.Message}");
+        }
     }
 
     // The options as the settings that they stand for.

@@ -1,8 +1,10 @@
+using System.Net;
 using System.Net.Sockets;
 using Akka.Actor;
 using Akka.Remote;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.HostFiltering;
+using Registry.Actors;
 using Registry.Actors.Cluster.Membership;
 using Registry.Host.Api;
 using Registry.Host.Cli;
@@ -34,6 +36,9 @@ internal sealed class Gateway : IAsyncDisposable
 
     public IServiceProvider Services => application.Services;
 
+    /// <summary>What the gateway's tubes may dial.</summary>
+    public TubeTargets Targets => Services.GetRequiredService<ActorSystem>().GetTubeTargets();
+
     /// <summary>Binds, starts and returns once requests are answered.</summary>
     /// <param name="options">What to serve.</param>
     /// <param name="configure">Replaces services, for tests.</param>
@@ -50,6 +55,8 @@ internal sealed class Gateway : IAsyncDisposable
             // Here and not by the host, which would print a failure to bind the cluster's port before throwing it.
             application.Services.GetRequiredService<ActorSystem>();
             await application.StartAsync(cancellationToken);
+            // The port is known now; nobody has had the time to make a tube.
+            application.Services.GetRequiredService<ActorSystem>().GetTubeTargets().NeverDial(ProtocolType.Tcp, IPEndPoint.Parse(new Uri(application.Urls.Single()).Authority));
             await warm.WaitAsync(cancellationToken);
             return new(application);
         }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Registry.Actors.Channels;
 
 namespace Registry.Actors.Tests.Channels;
@@ -48,6 +49,46 @@ public sealed class TargetPolicySpecs
         var policy = TargetPolicy.Parse(rules.Length == 0 ? [] : [rules]);
 
         policy.Allows(host, IPAddress.Parse(address), port).ShouldBe(allowed);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1:8080", "127.0.0.1", 8080, true)]
+    [InlineData("127.0.0.1:8080", "::ffff:127.0.0.1", 8080, true)]
+    [InlineData("127.0.0.1:8080", "127.0.0.1", 8081, false)]
+    [InlineData("127.0.0.1:8080", "127.0.0.2", 8080, false)]
+    [InlineData("0.0.0.0:4053", "127.0.0.2", 4053, true)]
+    [InlineData("0.0.0.0:4053", "::1", 4053, true)]
+    [InlineData("[::]:4053", "127.0.0.1", 4053, true)]
+    [InlineData("0.0.0.0:4053", "192.0.2.1", 4053, false)] // another machine's
+    public void Where_the_gateway_listens_is_never_dialled(string own, string address, int port, bool denied)
+    {
+        var policy = TargetPolicy.Parse(["*", "127.0.0.0/8:*", "[::1]:*"]);
+        policy.NeverDial(ProtocolType.Tcp, IPEndPoint.Parse(own));
+
+        policy.Judge(ProtocolType.Tcp, address, IPAddress.Parse(address), port).ShouldBe(denied ? TargetDenial.OwnPort : null);
+        policy.Judge(ProtocolType.Udp, address, IPAddress.Parse(address), port).ShouldBeNull();
+    }
+
+    [Fact]
+    public void Rules_that_are_malformed_change_nothing()
+    {
+        var policy = TargetPolicy.Parse(["10.0.0.0/8:22"]);
+
+        Should.Throw<FormatException>(() => policy.Change(["10.0.0.0/8:22", "nonsense"]));
+
+        policy.Allows("10.1.1.1", IPAddress.Parse("10.1.1.1"), 22).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_connection_that_is_denied_between_its_dial_and_its_start_ends_too()
+    {
+        var policy = TargetPolicy.Parse(["10.0.0.0/8:22"]);
+        policy.Change([]).ShouldBe(0);
+        TargetDenial? told = null;
+
+        using var held = policy.Hold(new(ProtocolType.Tcp, "10.1.1.1", new(IPAddress.Parse("10.1.1.1"), 22), why => told = why));
+
+        told.ShouldBe(TargetDenial.NoRule);
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Akka.Configuration;
@@ -19,7 +20,7 @@ internal sealed class TunnelFixture : IAsyncDisposable
     public TunnelFixture(IPEndPoint target, string hocon = "", TimeProvider? time = null, string allow = "127.0.0.0/8:*", int window = 256 * 1024, bool run = true, string? host = null, string protocol = ControlMessage.Protocol, SocksSettings? socks = null)
     {
         var settings = RegistrySettings.From(ConfigurationFactory.ParseString(hocon));
-        Services = new(settings, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges);
+        Services = new(settings, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges) { DialDenied = Denied.Enqueue };
         (NearFlow, FarFlow) = (new(FlowLimits.From(settings)), new(FlowLimits.From(settings)));
         (NearUsers, FarUsers) = (new(Services.Time), new(Services.Time));
         var factory = new ConversationFactory(Services);
@@ -36,6 +37,9 @@ internal sealed class TunnelFixture : IAsyncDisposable
 
     /// <summary>Whose the conversations of tests are.</summary>
     public static ConversationOrigin Origin { get; } = new(new("tube"), new("conversation"));
+
+    /// <summary>What the audit was told.</summary>
+    public ConcurrentQueue<DeniedDial> Denied { get; } = new();
 
     public ChannelGauges Gauges { get; } = new();
     public ChannelServices Services { get; }

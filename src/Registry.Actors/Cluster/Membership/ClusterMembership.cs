@@ -72,6 +72,9 @@ public sealed class ClusterMembership : IExtension
         _ => null,
     };
 
+    /// <summary>The port that is bound, whatever is announced.</summary>
+    internal int BoundPort => options.PublicPort is null ? cluster.SelfAddress.Port!.Value : options.Port;
+
     /// <summary>The last thing that went wrong between this node and another.</summary>
     internal string? LastAssociationError { get; set; }
 

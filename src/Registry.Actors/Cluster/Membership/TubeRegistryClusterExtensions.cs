@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Akka.Actor;
 using Akka.Cluster.Hosting;
 using Akka.Configuration;
@@ -43,7 +45,12 @@ public static class TubeRegistryClusterExtensions
             .WithClustering(new ClusterOptions { Roles = [.. RolesIn(builder.Configuration.GetOrElse(Config.Empty)), ClusterRoom.Role] })
             .WithStrictSerialization()
             .AddHocon(StrictReading, HoconAddMode.Prepend)
-            .WithActors((system, _) => system.ActorOf(QuarantineWatch.Props(ClusterMembership.Of(system)!), "quarantine-watch"))
+            .WithActors((system, _) =>
+            {
+                var membership = ClusterMembership.Of(system)!;
+                system.GetTubeTargets().NeverDial(ProtocolType.Tcp, new(IPAddress.Any, membership.BoundPort));
+                system.ActorOf(QuarantineWatch.Props(membership), "quarantine-watch");
+            })
             .WithActors((system, registry) => CloseTubesBeforeLeaving(system, registry));
         ClusterRoom.Configure(builder);
         return builder.AddStartup((system, _) => Join(system, options));
