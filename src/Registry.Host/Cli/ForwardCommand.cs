@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Registry.Actors.Channels;
 using Registry.Host.Api;
@@ -9,7 +10,7 @@ using Registry.Messages;
 
 namespace Registry.Host.Cli;
 
-/// <summary><c>forward -L [bind:]port:host:hostport</c> (several) and <c>socks -D [bind:]port</c>.</summary>
+/// <summary><c>forward -L [bind:]port:host:hostport</c> (several), <c>forward --stdio host:port</c> and <c>socks -D [bind:]port</c>.</summary>
 internal static class ForwardCommand
 {
     private static readonly Option<string[]> Gateways = new("--gateway")
@@ -25,10 +26,21 @@ internal static class ForwardCommand
         {
             Description = "Listen on [bind:]port here (loopback and port 0 = any free one unless told otherwise) and reach host:hostport from the gateway. May be repeated.",
             HelpName = "[bind:]port:host:hostport",
-            Required = true,
         };
-        var command = new Command("forward", "Forward local TCP ports through tubes to targets the gateway can reach. Ctrl-C closes them.") { specifications, Gateways, SharedOptions.Json };
-        command.SetAction((result, _) => RunAsync(result, () => [.. result.GetRequiredValue(specifications).Select(ForwardSpecification.Parse)]));
+        var stdio = new Option<string>("--stdio")
+        {
+            Description = "Connect standard input and output to host:port as the gateway reaches it, once; for ssh: -o ProxyCommand='registry forward --stdio %h:%p'.",
+            HelpName = "host:port",
+        };
+        var command = new Command("forward", "Forward local TCP ports through tubes to targets the gateway can reach. Ctrl-C closes them.") { specifications, stdio, Gateways, SharedOptions.Json };
+        command.Validators.Add(result =>
+        {
+            if ((result.GetResult(specifications) is null) == (result.GetResult(stdio) is null))
+                result.AddError("forward takes either -L, once or several times, or --stdio.");
+        });
+        command.SetAction((result, _) => result.GetValue(stdio) is { } target
+            ? RunStdioAsync(result, target)
+            : RunAsync(result, () => [.. result.GetRequiredValue(specifications).Select(ForwardSpecification.Parse)]));
         return command;
     }
 
@@ -54,6 +66,79 @@ internal static class ForwardCommand
         return ExitCode.Ok;
     });
 
+    private static Task<int> RunStdioAsync(ParseResult result, string target) => CommandLine.RunAsync(result, async cancellationToken =>
+    {
+        var specification = ForwardSpecification.ParseStdio(target);
+        Uri[] gateways = [.. result.GetRequiredValue(Gateways).Select(GatewayClient.ParseGateway)];
+        // Standard output is the connection's.
+        var report = new Report(TextWriter.Null, result.InvocationConfiguration.Error, json: false);
+        await using var input = Console.OpenStandardInput();
+        await using var output = Console.OpenStandardOutput();
+        // What ssh ends its ProxyCommand with; the tube should not have to be missed by the gateway.
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
+        {
+            context.Cancel = true;
+            stop.Cancel();
+        });
+        try
+        {
+            await RunStdioAsync(specification, gateways, input, output, report, stop.Token);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return ExitCode.Ok;
+        }
+
+        return ExitCode.Ok;
+    });
+
+    /// <summary>Carries one connection to its target's end of file. The input's end is told to the target, which may still answer.</summary>
+    /// <exception cref="CommandException">The tube could not be made, or the connection broke.</exception>
+    public static async Task RunStdioAsync(ForwardSpecification target, IReadOnlyList<Uri> gateways, Stream input, Stream output, IForwardReport report, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var listener = Listen(target);
+        using var client = new Socket(listener.EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await client.ConnectAsync(listener.EndPoint, cancellationToken); // It waits there until the tube is ready.
+        var serving = ServeAsync([target], [listener], gateways, report, stop.Token);
+        var carrying = CarryAsync(client, target, input, output, stop.Token);
+        var first = await Task.WhenAny(serving, carrying);
+        await stop.CancelAsync();
+        await serving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await first;
+    }
+
+    private static async Task CarryAsync(Socket client, ForwardSpecification target, Stream input, Stream output, CancellationToken cancellationToken)
+    {
+        await using var stream = new NetworkStream(client);
+        _ = SendAsync(client, stream, input, cancellationToken);
+        try
+        {
+            await stream.CopyToAsync(output, cancellationToken);
+            await output.FlushAsync(cancellationToken);
+        }
+        catch (IOException e)
+        {
+            throw new CommandException(ExitCode.Failed, $"the connection to {target.Target} broke: {e.Message}");
+        }
+    }
+
+    // Not awaited: a read of standard input cannot be given up, and the process ends without it.
+    private static async Task SendAsync(Socket client, NetworkStream stream, Stream input, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await input.CopyToAsync(stream, cancellationToken);
+            client.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            // Whoever reads the connection says how it ended.
+            await stream.FlushAsync(CancellationToken.None);
+        }
+    }
+
     /// <summary>Forwards until the token ends it.</summary>
     public static async Task RunAsync(IReadOnlyList<LocalPort> ports, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
     {
@@ -62,14 +147,7 @@ internal static class ForwardCommand
         {
             foreach (var port in ports)
                 listeners.Add(Listen(port));
-            await using var registry = await InProcessRegistry.StartAsync(new()
-            {
-                // Tubes of one process to one gateway cannot share a socket on both sides: DTLS names no connection.
-                PeerConnections = new() { SocketPerConnection = true },
-                Listeners = listeners,
-                ConnectionRefused = (reason, text) => report.Warn($"{string.Join(", ", ports.Select(p => p.Target))}: {text} ({reason.Name})"),
-            }, cancellationToken);
-            await RunAsync(ports, listeners, registry, gateways, report, cancellationToken);
+            await ServeAsync(ports, listeners, gateways, report, cancellationToken);
         }
         finally
         {
@@ -78,8 +156,20 @@ internal static class ForwardCommand
         }
     }
 
+    private static async Task ServeAsync(IReadOnlyList<LocalPort> ports, IReadOnlyList<TunnelListener> listeners, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
+    {
+        await using var registry = await InProcessRegistry.StartAsync(new()
+        {
+            // Tubes of one process to one gateway cannot share a socket on both sides: DTLS names no connection.
+            PeerConnections = new() { SocketPerConnection = true },
+            Listeners = listeners,
+            ConnectionRefused = (reason, text) => report.Warn($"{string.Join(", ", ports.Select(p => p.Target))}: {text} ({reason.Name})"),
+        }, cancellationToken);
+        await RunAsync(ports, listeners, registry, gateways, report, cancellationToken);
+    }
+
     // One port's failure for good ends all: a command that serves half of what it was asked for would go unnoticed.
-    private static async Task RunAsync(IReadOnlyList<LocalPort> ports, List<TunnelListener> listeners, InProcessRegistry registry, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
+    private static async Task RunAsync(IReadOnlyList<LocalPort> ports, IReadOnlyList<TunnelListener> listeners, InProcessRegistry registry, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
     {
         GatewayClient[] clients = [.. gateways.Select(gateway => new GatewayClient(gateway))];
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

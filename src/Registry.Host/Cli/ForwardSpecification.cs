@@ -40,6 +40,14 @@ internal sealed record ForwardSpecification(IPEndPoint Listen, string TargetHost
         return new(new(bind, ReadPort(rest[0], 0, text)), rest[1], ReadPort(rest[2], 1, text));
     }
 
+    /// <summary>Reads <c>--stdio host:port</c>: a target, and any free port that only this process is to know.</summary>
+    /// <exception cref="CommandException">The text has another form.</exception>
+    public static ForwardSpecification ParseStdio(string text) =>
+        Split(text) is [var host, var port] && Uri.CheckHostName(host) != UriHostNameType.Unknown
+        && ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+            ? new(new(IPAddress.Loopback, 0), host, number)
+            : throw CommandException.Usage($"--stdio '{text}' must be host:port, such as build.internal:22 or [::1]:22.");
+
     private static IPAddress ReadBind(string bind, string text) =>
         bind == "localhost" ? IPAddress.Loopback
         : IPAddress.TryParse(bind, out var address) ? address

@@ -75,6 +75,34 @@ public sealed class RealProgramTests
         }
     }
 
+    [ProgramFact("sshd", "ssh", "ssh-keygen")]
+    public async Task Ssh_reaches_its_host_through_a_ProxyCommand()
+    {
+        using var folder = new TemporaryFolder();
+        var target = Programs.FreeEndPoint();
+        var sshd = await StartSshdAsync(folder, target);
+        try
+        {
+            await using var gateway = await RealGateway.StartAsync(target.ToString());
+            var proxy = $"dotnet '{typeof(ForwardCommand).Assembly.Location}' forward --stdio %h:%p --gateway {gateway.Url}";
+            string[] common =
+            [
+                "-F", "none", "-i", folder.File("user"), "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", $"ProxyCommand={proxy}",
+                "-o", $"UserKnownHostsFile={folder.File("known_hosts")}", "-o", "LogLevel=ERROR", "-p", $"{target.Port}",
+            ];
+
+            var output = await Programs.RunAsync(Programs.Start("ssh", [.. common, $"{Environment.UserName}@{target.Address}", "head -c 5000000 /dev/zero | tr '\\0' x; echo done"]));
+
+            output.Length.ShouldBe(5_000_000 + "done\n".Length);
+            output.ShouldEndWith("xdone\n");
+            await Eventually.BecomesAsync(0, () => gateway.TubeActors, "tubes"); // ssh hangs up on its ProxyCommand
+        }
+        finally
+        {
+            await Programs.EndAsync(sshd);
+        }
+    }
+
     [ProgramFact("initdb", "postgres", "pgbench", "setpriv")]
     public async Task Pgbench_runs_100_clients_at_once_without_a_failure()
     {
