@@ -96,6 +96,8 @@ public sealed record RegistrySettings
     public TimeSpan OpenTimeout { get; private init; }
     /// <summary>Limit on draining after the peer closed a connection.</summary>
     public TimeSpan DrainTimeout { get; private init; }
+    /// <summary>How long a UDP association may carry nothing.</summary>
+    public TimeSpan UdpIdleTimeout { get; private init; }
     /// <summary>Bytes queued for one local socket.</summary>
     public int ReceiveLimit { get; private init; }
     /// <summary>Bytes that wait in one direction of a tube.</summary>
@@ -168,6 +170,7 @@ public sealed record RegistrySettings
             DialTimeout = reader.Duration("channels.dial-timeout"),
             OpenTimeout = reader.Duration("channels.open-timeout"),
             DrainTimeout = reader.Duration("channels.drain-timeout"),
+            UdpIdleTimeout = reader.Duration("channels.udp-idle-timeout"),
             ReceiveLimit = reader.Bytes("channels.receive-limit", 64 * 1024),
             TubeLimit = reader.Bytes("channels.tube-limit", 1024 * 1024),
             SendBuffer = reader.Bytes("channels.send-buffer", 64 * 1024),

@@ -44,7 +44,7 @@ internal sealed class TargetDialer(ChannelServices services, ConversationOrigin 
     private async Task<DialResult> DialCheckedAsync(string host, int port, CancellationToken cancellationToken)
     {
         if (!services.Targets.MayAllowName(host, port))
-            return Denied(host, port, IPAddress.TryParse(host, out var denied) ? Judge(host, denied, port) ?? TargetDenial.NoRule : TargetDenial.NoRule);
+            return Denied(host, port, IPAddress.TryParse(host, out var denied) ? Judge(ProtocolType.Tcp, host, denied, port) ?? TargetDenial.NoRule : TargetDenial.NoRule);
         if (narrowing?.MayAllowName(host, port) == false)
             return Denied(host, port, TargetDenial.NarrowedAway);
         IPAddress[] addresses;
@@ -59,8 +59,8 @@ internal sealed class TargetDialer(ChannelServices services, ConversationOrigin 
 
         if (addresses.Length == 0)
             return new(null, CloseReason.AddressResolutionFailed, $"The name {host} has no address.");
-        IPEndPoint[] allowed = [.. InTurn([.. addresses.Where(a => Judge(host, a, port) is null).Select(a => new IPEndPoint(TargetPolicy.Plain(a), port))]).Take(MaxAddresses)];
-        return allowed.Length == 0 ? Denied(host, port, Judge(host, addresses[0], port) ?? TargetDenial.NoRule) : await RaceAsync(allowed, cancellationToken);
+        IPEndPoint[] allowed = [.. InTurn([.. addresses.Where(a => Judge(ProtocolType.Tcp, host, a, port) is null).Select(a => new IPEndPoint(TargetPolicy.Plain(a), port))]).Take(MaxAddresses)];
+        return allowed.Length == 0 ? Denied(host, port, Judge(ProtocolType.Tcp, host, addresses[0], port) ?? TargetDenial.NoRule) : await RaceAsync(allowed, cancellationToken);
     }
 
     /// <summary>Ends a connection that was dialled when the rules no longer allow it, until the result is disposed.</summary>
@@ -73,8 +73,12 @@ internal sealed class TargetDialer(ChannelServices services, ConversationOrigin 
         end($"The rules changed. {why.Tell(host, endPoint.Port)}");
     }));
 
-    private TargetDenial? Judge(string host, IPAddress address, int port) =>
-        services.Targets.Judge(ProtocolType.Tcp, host, address, port) ?? (narrowing?.Allows(host, address, port) == false ? TargetDenial.NarrowedAway : null);
+    /// <summary>Whether any rule could allow this name and port.</summary>
+    public bool MayAllowName(string host, int port) => services.Targets.MayAllowName(host, port) && narrowing?.MayAllowName(host, port) != false;
+
+    /// <summary>What forbids to reach an address under a name; null for nothing.</summary>
+    public TargetDenial? Judge(ProtocolType protocol, string host, IPAddress address, int port) =>
+        services.Targets.Judge(protocol, host, address, port) ?? (narrowing?.Allows(host, address, port) == false ? TargetDenial.NarrowedAway : null);
 
     // The families take turns, beginning with the one that the resolver prefers (RFC 8305 §4).
     private static IEnumerable<IPEndPoint> InTurn(IPEndPoint[] targets)
@@ -153,9 +157,12 @@ internal sealed class TargetDialer(ChannelServices services, ConversationOrigin 
         }
     }
 
+    /// <summary>Tells the audit of a target that was denied.</summary>
+    public void TellDenied(string host, int port, TargetDenial why) => services.DialDenied?.Invoke(new(origin, host, port, why, WasOpen: false));
+
     private DialResult Denied(string host, int port, TargetDenial why)
     {
-        services.DialDenied?.Invoke(new(origin, host, port, why, WasOpen: false));
+        TellDenied(host, port, why);
         return new(null, CloseReason.ServerRefuse, why.Tell(host, port));
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Net;
 using System.Net.Sockets;
 using Registry.Actors.Channels.Flow;
 using Registry.Actors.Channels.Socks;
@@ -44,6 +45,7 @@ internal sealed class TunnelConnection : IDisposable
     private int hasGranted;
     private int owedWindow;
     private IDisposable? held; // what ends it when the rules change
+    private Func<ReadOnlyMemory<byte>, string?>? datagrams; // of a UDP association: takes one, and says what is wrong with it
     private Task updatingWindow = Task.CompletedTask;
 
     /// <param name="number">The connection's number on the channel.</param>
@@ -85,6 +87,14 @@ internal sealed class TunnelConnection : IDisposable
     public void Dial(TargetDialer dialer, string host, int port, Action<TunnelConnection> onEnded) =>
         Completion = RunAsync(token => DialAsync(dialer, host, port, token), null, onEnded);
 
+    /// <summary>Serves a UDP association the peer asked for.</summary>
+    public void Relay(TargetDialer dialer, Action<TunnelConnection> onEnded)
+    {
+        var relay = new UdpRelay(dialer, services, flow.Tube.Receiving, link.PayloadSize, SendDatagramAsync);
+        TakeDatagrams(relay.Take);
+        Completion = RunAsync(token => RelayAsync(relay, token), null, onEnded);
+    }
+
     public void PeerOpened()
     {
         peerOpened = true;
@@ -98,9 +108,11 @@ internal sealed class TunnelConnection : IDisposable
         // Bytes behind a CloseConnection were under way when the peer gave up; behind an EOF they are an error.
         if (inboundClosed)
             return peerEnd is null ? $"Data came for connection {Number} after its end of file." : null;
+        users.Received();
+        if (datagrams is not null)
+            return datagrams(payload);
         if (flow.HasWindows && !window.TryReceive(payload.Length))
             return $"{payload.Length} bytes came for connection {Number}, which is more than it was given credit for.";
-        users.Received();
         try
         {
             await flow.Tube.Receiving.EnterAsync(payload.Length, stop.Token);
@@ -124,7 +136,7 @@ internal sealed class TunnelConnection : IDisposable
     /// <summary>Gives the peer its first credit, once both ends speak of credit and the peer knows the connection.</summary>
     public void OpenWindow()
     {
-        if (flow.HasWindows && isKnownToPeer && Interlocked.Exchange(ref hasGranted, 1) == 0)
+        if (flow.HasWindows && isKnownToPeer && datagrams is null && Interlocked.Exchange(ref hasGranted, 1) == 0)
             OweWindow(window.Open());
     }
 
@@ -213,14 +225,87 @@ internal sealed class TunnelConnection : IDisposable
             return null;
         try
         {
+            if (target.IsAssociation)
+            {
+                await AssociateAsync(client, cancellationToken);
+                return null;
+            }
+
             await AskPeerAsync(client, target.Encode(), cancellationToken);
             client.Send(SocksReplies.Encode(SocksReply.Succeeded));
             return client;
         }
         catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
         {
-            Answer(client, SocksReplies.Encode(SocksReplies.For((peerEnd ?? localEnd)?.Reason)));
+            var reason = (peerEnd ?? localEnd)?.Reason;
+            // That is how a peer without tube.v2 refuses an open that names no target.
+            Answer(client, SocksReplies.Encode(target.IsAssociation && reason == CloseReason.ConfigurationError ? SocksReply.CommandNotSupported : SocksReplies.For(reason)));
             throw;
+        }
+    }
+
+    private async Task AssociateAsync(Socket client, CancellationToken cancellationToken)
+    {
+        using var port = new UdpPort(((IPEndPoint)client.LocalEndPoint!).Address, ((IPEndPoint)client.RemoteEndPoint!).Address, link.PayloadSize);
+        TakeDatagrams(payload =>
+        {
+            port.Give(payload.Span);
+            return null;
+        });
+        await AskPeerAsync(client, SocksTarget.Association.Encode(), cancellationToken);
+        client.Send(SocksReplies.Encode(port.EndPoint));
+        isAnswered = true;
+        var sending = port.RunAsync(SendDatagramAsync, cancellationToken);
+        try
+        {
+            // The association lives as long as its TCP connection (RFC 1928 §7), which carries nothing more.
+            var nothing = new byte[64];
+            while (await client.ReceiveAsync(nothing.AsMemory(), cancellationToken) > 0)
+                continue;
+            Fail(CloseReason.Normal, "The client ended the association.");
+        }
+        catch (OperationCanceledException)
+        {
+            stop.Cancel(); // The peer ended it, and the end of the TCP connection tells the client.
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<Socket?> RelayAsync(UdpRelay relay, CancellationToken cancellationToken)
+    {
+        isKnownToPeer = true;
+        await link.SendControlAsync(ControlCode.ConnectionOpened, Number, cancellationToken);
+        await relay.RunAsync(cancellationToken);
+        Fail(CloseReason.Timeout, $"No datagram went either way for {services.Settings.UdpIdleTimeout.TotalSeconds:0.###} s.");
+        return null;
+    }
+
+    // Neither credit nor an end of file: datagrams that find no room are lost.
+    private void TakeDatagrams(Func<ReadOnlyMemory<byte>, string?> take)
+    {
+        datagrams = take;
+        inboundDone = true;
+    }
+
+    private async ValueTask SendDatagramAsync(ReadOnlyMemory<byte> datagram, CancellationToken cancellationToken)
+    {
+        var held = datagram.Length + Frame.Overhead;
+        await flow.Tube.Sending.EnterAsync(held, cancellationToken);
+        var buffer = ArrayPool<byte>.Shared.Rent(held);
+        try
+        {
+            datagram.CopyTo(buffer.AsMemory(Frame.HeaderLength));
+            await link.SendAsync(buffer.AsMemory(0, Frame.Enclose(buffer, Number, link.Timestamp, datagram.Length)), cancellationToken);
+            users.Sent();
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            flow.Tube.Sending.Leave(held);
         }
     }
 

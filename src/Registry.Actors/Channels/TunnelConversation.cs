@@ -317,11 +317,16 @@ internal sealed class TunnelConversation : IConversation
         lastNumber = Math.Max(lastNumber, message.Connection);
         if (targets.Read(message.Data.Span, out var target) is { } wrong)
             return Refuse(frames, message.Connection, CloseReason.ConfigurationError, wrong);
+        if (target.IsAssociation && !agreed.HasWindows)
+            return Refuse(frames, message.Connection, CloseReason.ConfigurationError, $"A UDP association needs {ControlMessage.Protocol}.");
         if (!TryCount())
             return Refuse(frames, message.Connection, CloseReason.ServerRefuse, $"The channel has {services.Settings.MaxConnections} connections, which is the limit.");
         var connection = new TunnelConnection(message.Connection, CloseReason.UpstreamClosed, agreed, services, users);
         connections[message.Connection] = connection;
-        connection.Dial(dialer, target.Host, target.Port, Forget);
+        if (target.IsAssociation)
+            connection.Relay(dialer, Forget);
+        else
+            connection.Dial(dialer, target.Host, target.Port, Forget);
         return null;
     }
 

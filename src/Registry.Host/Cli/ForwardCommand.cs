@@ -52,7 +52,7 @@ internal static class ForwardCommand
             HelpName = "[bind:]port",
             Required = true,
         };
-        var command = new Command("socks", "Serve a SOCKS5 proxy (TCP CONNECT) whose connections begin at the gateway. Ctrl-C closes it.") { specification, Gateways, SharedOptions.Json };
+        var command = new Command("socks", "Serve a SOCKS5 proxy (CONNECT and UDP ASSOCIATE) whose connections begin at the gateway. Ctrl-C closes it.") { specification, Gateways, SharedOptions.Json };
         command.SetAction((result, _) => RunAsync(result, () => [SocksSpecification.Parse(result.GetRequiredValue(specification))]));
         return command;
     }

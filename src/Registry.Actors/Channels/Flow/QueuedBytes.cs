@@ -35,6 +35,18 @@ internal sealed class QueuedBytes(int limit)
         return new(WaitAsync(turn, cancellationToken));
     }
 
+    /// <summary>Counts bytes in if they find room at once.</summary>
+    public bool TryEnter(int bytes)
+    {
+        lock (gate)
+        {
+            if (waiting.Count > 0 || !HasRoom(bytes))
+                return false;
+            Count(bytes);
+            return true;
+        }
+    }
+
     /// <summary>Counts bytes out.</summary>
     public void Leave(int bytes)
     {

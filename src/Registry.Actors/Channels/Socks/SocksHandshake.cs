@@ -13,11 +13,13 @@ internal sealed class SocksHandshake
     private const byte Version = 5;
     private const byte NoAuthentication = 0;
     private const byte Connect = 1;
+    private const byte Associate = 3;
 
     private enum Step { Greeting, Methods, Request, NameLength, Address }
 
     private Step step;
     private byte addressType;
+    private bool isAssociation;
 
     /// <summary>Bytes to give next.</summary>
     public int Needed { get; private set; } = 2;
@@ -25,7 +27,7 @@ internal sealed class SocksHandshake
     /// <summary>Whether it is over, well or not.</summary>
     public bool IsOver { get; private set; }
 
-    /// <summary>What the client wants to reach; null unless the handshake went well.</summary>
+    /// <summary>What the client wants to reach, or <see cref="SocksTarget.Association"/>; null unless the handshake went well.</summary>
     public SocksTarget? Target { get; private set; }
 
     /// <summary>Takes <see cref="Needed"/> bytes.</summary>
@@ -58,8 +60,9 @@ internal sealed class SocksHandshake
     {
         if (bytes[0] != Version)
             return Refuse(SocksReply.GeneralFailure);
-        if (bytes[1] != Connect)
+        if (bytes[1] is not (Connect or Associate))
             return Refuse(SocksReply.CommandNotSupported);
+        isAssociation = bytes[1] == Associate;
         addressType = bytes[3];
         return addressType switch
         {
@@ -72,6 +75,14 @@ internal sealed class SocksHandshake
 
     private byte[] TakeAddress(ReadOnlySpan<byte> address, int port)
     {
+        if (isAssociation)
+        {
+            // Where the client will send from it seldom knows; the first datagram says it.
+            Target = SocksTarget.Association;
+            IsOver = true;
+            return [];
+        }
+
         var host = addressType == 3 ? address : Encoding.ASCII.GetBytes(new IPAddress(address).ToString());
         if (SocksTarget.Check(host, port, out var target) is not null)
             return Refuse(SocksReply.GeneralFailure);

@@ -1,3 +1,4 @@
+using System.Net;
 using Registry.Messages;
 
 namespace Registry.Actors.Channels.Socks;
@@ -21,6 +22,14 @@ internal static class SocksReplies
 {
     /// <summary>A reply without a bound address, which this end does not know: it is the gateway's.</summary>
     public static byte[] Encode(SocksReply reply) => [5, (byte)reply, 0, 1, 0, 0, 0, 0, 0, 0];
+
+    /// <summary>The reply that an association is made, and where its client sends to.</summary>
+    public static byte[] Encode(IPEndPoint bound)
+    {
+        var address = new byte[SocksDatagram.LongestSource];
+        var length = SocksDatagram.WriteSource(bound, address);
+        return [5, (byte)SocksReply.Succeeded, 0, .. address.AsSpan(0, length)];
+    }
 
     /// <summary>The reply for the reason a connection could not be opened.</summary>
     public static SocksReply For(CloseReason? reason) => reason switch

@@ -12,6 +12,12 @@ internal readonly record struct SocksTarget(string Host, int Port)
     // The longest name that DNS can carry (RFC 1035 §2.3.4).
     private const int MaxHost = 253;
 
+    /// <summary>No target but a UDP association, each of whose datagrams names one: an empty host and port 0, which no version takes for a target.</summary>
+    public static SocksTarget Association { get; } = new("", 0);
+
+    /// <summary>Whether it stands for a UDP association.</summary>
+    public bool IsAssociation => Port == 0;
+
     public override string ToString() => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";
 
     /// <summary>The bytes of an OpenConnection behind the connection number.</summary>
@@ -28,6 +34,9 @@ internal readonly record struct SocksTarget(string Host, int Port)
     /// <returns>What is wrong, or null.</returns>
     public static string? Read(ReadOnlySpan<byte> bytes, out SocksTarget target)
     {
+        target = Association;
+        if (bytes.SequenceEqual(Association.Encode()))
+            return null;
         target = default;
         if (bytes.Length < 4 || BinaryPrimitives.ReadUInt32BigEndian(bytes) is var length && (length > MaxHost || bytes.Length != 4 + length + 2))
             return $"An open's target of {bytes.Length} bytes is not a length, a host of at most {MaxHost} bytes and a port.";
