@@ -39,6 +39,7 @@ internal sealed class TunnelConnection : IDisposable
     private volatile bool peerOpened;
     private bool inboundClosed; // touched by the receive loop only
     private int inboundQueued;
+    private volatile bool waitsForRoom;
     private volatile bool isOver;
     private bool isAnswered; // a SOCKS client was told that nothing was opened
     private volatile bool isKnownToPeer;
@@ -111,6 +112,10 @@ internal sealed class TunnelConnection : IDisposable
         users.Received();
         if (datagrams is not null)
             return datagrams(payload);
+        waitsForRoom = true;
+        Thread.MemoryBarrier(); // Whoever closes the channel does it and then looks here; here it is the other way round.
+        if (link.IsChannelClosed)
+            ChannelGone();
         if (flow.HasWindows && !window.TryReceive(payload.Length))
             return $"{payload.Length} bytes came for connection {Number}, which is more than it was given credit for.";
         try
@@ -124,6 +129,7 @@ internal sealed class TunnelConnection : IDisposable
 
         Interlocked.Add(ref inboundQueued, payload.Length);
         await inbound.Writer.WriteAsync(payload, CancellationToken.None);
+        waitsForRoom = false;
         if (isOver)
             ForgetInbound();
         return null;
@@ -161,6 +167,13 @@ internal sealed class TunnelConnection : IDisposable
         else
             stop.CancelAfter(services.Settings.DrainTimeout);
         return isAnswer;
+    }
+
+    /// <summary>The channel closed, which the receive loop does not see while it waits here for a target that takes nothing: the target has a limited time left.</summary>
+    public void ChannelGone()
+    {
+        if (waitsForRoom)
+            stop.CancelAfter(services.Settings.DrainTimeout);
     }
 
     /// <summary>The channel closed. What the peer sent before its end of file is still delivered when it closed in order, for a limited time.</summary>

@@ -104,8 +104,18 @@ internal sealed class TunnelConversation : IConversation
                 closing = SayCloseAsync(frames, channel, early);
         }
 
+        void Watch(DataChannelState state)
+        {
+            if (state != DataChannelState.Closed)
+                return;
+            foreach (var (_, connection) in connections)
+                connection.ChannelGone();
+        }
+
+        channel.StateChanged += Watch;
         listener?.Attach(this);
         await ReceiveAsync(channel, agreed);
+        channel.StateChanged -= Watch;
         frames.Dispose();
         StopListening();
         foreach (var (_, connection) in connections)

@@ -107,7 +107,8 @@ public sealed class SocksUdpSpecs
     {
         using var dns = new DnsResponder();
         await using var tunnel = new TunnelFixture(dns.EndPoint, socks: SocksSettings.Dial());
-        var relay = new UdpRelay(new TargetDialer(tunnel.Services with { Resolve = (_, _) => new TaskCompletionSource<IPAddress[]>().Task }, TunnelFixture.Origin), tunnel.Services, tunnel.FarFlow.Receiving, 16_000, (_, _) => ValueTask.CompletedTask);
+        var services = tunnel.Services with { Resolve = (_, _) => new TaskCompletionSource<IPAddress[]>().Task };
+        var relay = new UdpRelay(new TargetDialer(services, TunnelFixture.Origin), services, tunnel.FarFlow.Receiving, 16_000, (_, _) => ValueTask.CompletedTask);
         using var stop = new CancellationTokenSource();
         var running = relay.RunAsync(stop.Token);
 
@@ -115,7 +116,7 @@ public sealed class SocksUdpSpecs
             relay.Take((byte[])[3, 9, .. "localhost"u8, 0, 53, .. new byte[10_000]]).ShouldBeNull();
         relay.Take((byte[])[3, 9, .. "localhost"u8, 0, 53, .. new byte[20_000]]).ShouldBeNull();
 
-        tunnel.FarFlow.Receiving.Highest.ShouldBeLessThanOrEqualTo(65 * 10_000);
+        tunnel.FarFlow.Receiving.Highest.ShouldBeLessThanOrEqualTo(66 * 10_000); // in the queue, before it and behind it
         await stop.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(running); // and the fixture finds nothing left
     }

@@ -39,6 +39,9 @@ internal sealed class FrameLink : IDisposable
     /// <summary>Payload bytes that fit a data frame towards this peer.</summary>
     public int PayloadSize { get; }
 
+    /// <summary>Whether the channel is closed, although what came before may not have been taken.</summary>
+    public bool IsChannelClosed => channel.State == DataChannelState.Closed;
+
     /// <summary>Cancelled by <see cref="Dispose"/>: the channel is ending, and its end says all that is left to say.</summary>
     public CancellationToken Ended => stop.Token;
 
