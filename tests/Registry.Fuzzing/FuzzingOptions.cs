@@ -22,7 +22,7 @@ internal sealed record FuzzingOptions
     /// <summary>Time per target.</summary>
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(10);
     /// <summary>Start of the random numbers.</summary>
-    public int Seed { get; init; } = Environment.TickCount;
+    public int Seed { get; init; } = Environment.TickCount & int.MaxValue;
     /// <summary>Where the seed inputs lie.</summary>
     public string Corpus { get; init; } = Path.Combine(AppContext.BaseDirectory, "corpus");
     /// <summary>Where inputs that reached new code go, or null.</summary>

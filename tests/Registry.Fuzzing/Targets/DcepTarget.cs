@@ -11,7 +11,7 @@ internal sealed class DcepTarget : IFuzzTarget
 
     public IReadOnlyList<string> Tokens => ["\x03", "\x02", "\x03\0\0\0\0\0\0\0\0\x01\0\0a"];
 
-    public long BaseAllocation => 8 * 1024 * 1024;
+    public long BaseAllocation => 512 * 1024;
 
     public void Run(ReadOnlySpan<byte> input)
     {

@@ -14,7 +14,7 @@ internal sealed class DtlsRecordTarget : IFuzzTarget
 
     public string Name => "dtls-record";
 
-    public long BaseAllocation => 64 * 1024 * 1024;
+    public long BaseAllocation => 256 * 1024;
 
     public void Run(ReadOnlySpan<byte> input)
     {

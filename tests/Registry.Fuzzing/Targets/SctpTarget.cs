@@ -21,11 +21,13 @@ internal sealed class SctpTarget : IFuzzTarget
     private const byte Shutdown = 0xF6;
     private const byte EchoCookie = 0xF7;
 
+    private static readonly byte[] payload = new byte[20_000];
+
     public string Name => "sctp";
 
     public int MaxLength => 8192;
 
-    public long BaseAllocation => 8 * 1024 * 1024;
+    public long BaseAllocation => 2 * 1024 * 1024;
 
     public void Run(ReadOnlySpan<byte> input)
     {
@@ -48,7 +50,7 @@ internal sealed class SctpTarget : IFuzzTarget
                     peer.Drain();
                     break;
                 case SendMessage:
-                    TrySend(peer, reader.Byte(), reader.UInt16() % 20_000);
+                    TrySend(peer, reader.Byte(), reader.UInt16() % payload.Length);
                     break;
                 case OpenChannel:
                     TryOpen(peer, reader.Byte());
@@ -117,7 +119,7 @@ internal sealed class SctpTarget : IFuzzTarget
     {
         try
         {
-            peer.Association.TrySend(peer.Now, channel, new byte[length], DataChannelMessageType.Binary);
+            peer.Association.TrySend(peer.Now, channel, payload.AsSpan(0, length), DataChannelMessageType.Binary);
         }
         catch (DataChannelClosedException)
         {

@@ -21,7 +21,7 @@ internal sealed class StunTarget : IFuzzTarget
 
     public string Name => "stun";
 
-    public long BaseAllocation => 512 * 1024;
+    public long BaseAllocation => 128 * 1024;
 
     public void Run(ReadOnlySpan<byte> input)
     {

@@ -14,7 +14,7 @@ internal sealed class TurnTarget : IFuzzTarget
 
     public string Name => "turn";
 
-    public long BaseAllocation => 512 * 1024;
+    public long BaseAllocation => 128 * 1024;
 
     public void Run(ReadOnlySpan<byte> input)
     {
