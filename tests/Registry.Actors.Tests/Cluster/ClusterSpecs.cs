@@ -52,7 +52,7 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
     [Fact]
     public async Task Tubes_spread_over_the_nodes_by_load()
     {
-        await EventuallyAsync(() => cluster.Nodes.SelectMany(n => n.Registry.Nodes).ShouldAllBe(n => n.State == NodeState.Up && n.Capacity!.Tubes == 0));
+        await EventuallyAsync(() => cluster.Nodes.SelectMany(n => n.Registry.Nodes).ShouldAllBe(n => n.State == NodeState.Up && n.Capacity!.Tubes == 0 && n.Capacity.ActiveCreates == 0));
 
         await Task.WhenAll(Enumerable.Range(0, 30).Select(i => cluster[0].CreateAsync($"spread-{i}")));
 
