@@ -378,6 +378,9 @@ internal sealed class TunnelConnection : IDisposable
             Fail(CloseReason.Timeout, $"The peer did not answer the open within {services.Settings.OpenTimeout.TotalSeconds:0.###} s.");
         }
 
+        // A refusal is an answer too, and the cancellation that comes with it may come a moment later.
+        if (!peerOpened)
+            stop.Cancel();
         cancellationToken.ThrowIfCancellationRequested();
         return client;
     }
