@@ -78,13 +78,13 @@ public sealed class TamperedChunksTests
         var victim = factory.CreatePeerConnection();
         victim.DataChannelReceived += channel => _ = Task.Run(() => AnswerAsync(channel));
         using var peer = new TamperingPeer(link.B, link.A.LocalEndPoints[0]);
-        var channel = await peer.ConnectAsync(victim);
-        peer.Send(channel, new byte[5000]);
+        await peer.ConnectAsync(victim);
+        peer.Send(new byte[5000]);
         var step = 0;
         for (; step < steps && IsAlive(victim); step++)
         {
             peer.Tamper(random, packet => change(random, packet));
-            peer.Send(channel, new byte[random.Next(1, 6000)]);
+            peer.Send(new byte[random.Next(1, 6000)]);
             // No more than the victim's inbox holds.
             await ReceivedAsync(victim, peer, missing: 100);
         }

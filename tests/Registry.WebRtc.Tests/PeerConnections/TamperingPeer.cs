@@ -26,10 +26,11 @@ internal sealed class TamperingPeer : IDatagramReceiver, IDtlsTransport, IDispos
     private readonly Timer timer;
     private readonly long start = Stopwatch.GetTimestamp();
     private readonly List<byte[]> remembered = [];
-    private readonly TaskCompletionSource<ushort> opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly byte[] buffer = new byte[8192];
     private DtlsSession? dtls;
     private DataChannelAssociation? association;
+    private ushort channel;
     private long datagramsSent;
 
     public TamperingPeer(InMemoryLink.End end, IPEndPoint remote)
@@ -51,7 +52,7 @@ internal sealed class TamperingPeer : IDatagramReceiver, IDtlsTransport, IDispos
         IceCandidatePriority.CreateHost(end.LocalEndPoints[0].Address, end.LocalEndPoints[0].Port, IceCandidatePriority.MaxLocalPreference);
 
     /// <summary>Connects to the victim and opens a channel.</summary>
-    public async Task<ushort> ConnectAsync(IPeerConnection victim)
+    public async Task ConnectAsync(IPeerConnection victim)
     {
         var offer = SdpDescription.CreateOffer(ice.LocalCredentials, certificate.Fingerprint, 256 * 1024) with { Candidates = [LocalCandidate], EndOfCandidates = true };
         await victim.SetRemoteDescriptionAsync(new(SdpType.Offer, offer.ToString()));
@@ -67,16 +68,16 @@ internal sealed class TamperingPeer : IDatagramReceiver, IDtlsTransport, IDispos
             ice.AddRemoteCandidate(Now, IceCandidatePriority.CreateHost(remote.Address, remote.Port, IceCandidatePriority.MaxLocalPreference));
             Flush();
         }
-        return await opened.Task.WaitAsync(ConnectionPair.Patience);
+        await opened.Task.WaitAsync(ConnectionPair.Patience);
     }
 
     /// <summary>Sends a message as a well-behaved peer would, as long as the association takes it.</summary>
-    public void Send(ushort channel, ReadOnlySpan<byte> message)
+    public void Send(ReadOnlySpan<byte> message)
     {
         lock (gate)
         {
             if (association!.State == SctpAssociationState.Established)
-                association.TrySend(Now, channel, message, DataChannelMessageType.Binary);
+                SendOnOpenChannel(message);
             Flush();
         }
     }
@@ -146,6 +147,19 @@ internal sealed class TamperingPeer : IDatagramReceiver, IDtlsTransport, IDispos
         }
     }
 
+    private void SendOnOpenChannel(ReadOnlySpan<byte> message)
+    {
+        try
+        {
+            association!.TrySend(Now, channel, message, DataChannelMessageType.Binary);
+        }
+        catch (DataChannelClosedException)
+        {
+            // The victim took what was tampered with for the channel's end.
+            channel = association!.OpenChannel(Now, "tampered", DataChannelOptions.Default);
+        }
+    }
+
     private void Receive(Span<byte> datagram)
     {
         while (dtls!.TryReadApplicationData(ref datagram, out var packet))
@@ -179,7 +193,11 @@ internal sealed class TamperingPeer : IDatagramReceiver, IDtlsTransport, IDispos
         while (association is not null && association.TryReadEvent(out var change))
         {
             if (change.Kind == DataChannelEventKind.Established)
-                opened.TrySetResult(association.OpenChannel(Now, "tampered", DataChannelOptions.Default));
+            {
+                channel = association.OpenChannel(Now, "tampered", DataChannelOptions.Default);
+                opened.TrySetResult();
+            }
+
             if (change.Message is not { } message)
                 continue;
             association.MessageConsumed(message.Data.Length);
