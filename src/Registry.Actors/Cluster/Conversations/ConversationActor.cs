@@ -169,7 +169,8 @@ internal sealed class ConversationActor : SteadyActor, IWithTimers, IWithUnbound
         switch (effect)
         {
             case EntryEffect.Place place:
-                room.Nodes.CountPlacement(place.Node);
+                if (place is { Command: CreateTube, OnlyIfHeld: false })
+                    room.Nodes.CountPlacement(place.Node);
                 Send(place);
                 Timers.StartSingleTimer(nameof(PlaceOverdue), new PlaceOverdue(place.Wish.Id, place.Node), room.Settings.PlacementTimeout);
                 break;

@@ -60,7 +60,7 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
                 break;
             case LookAgain:
                 var capacity = node.Admission.Read();
-                if (++looks >= LooksPerReport || Matters(capacity))
+                if (++looks >= LooksPerReport || capacity != told)
                     Report(capacity);
                 break;
             default:
@@ -68,9 +68,6 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
                 break;
         }
     }
-
-    private bool Matters(RegistryCapacity now) =>
-        told is null || told.Tubes != now.Tubes || told.ActiveCreates != now.ActiveCreates || told.IsDraining != now.IsDraining || told.CanAcceptMore != now.CanAcceptMore;
 
     private void Report(RegistryCapacity capacity)
     {
