@@ -110,8 +110,8 @@ public sealed record RegistrySettings
     public TimeSpan PingTimeout { get; private init; }
     /// <summary>Largest payload of a received frame, in bytes.</summary>
     public int MaxFramePayload { get; private init; }
-    /// <summary>Whether conversations may listen on addresses that are not loopback.</summary>
-    public bool ListenBeyondLoopback { get; internal init; }
+    /// <summary>Where conversations may listen.</summary>
+    public ListenScope Listen { get; internal init; }
     /// <summary>Target rules as text.</summary>
     public IReadOnlyList<string> AllowTargets { get; internal init; } = [];
 
@@ -177,7 +177,7 @@ public sealed record RegistrySettings
             PingInterval = reader.Duration("channels.ping-interval"),
             PingTimeout = reader.Duration("channels.ping-timeout"),
             MaxFramePayload = reader.Bytes("channels.max-frame-payload", 16 * 1024),
-            ListenBeyondLoopback = reader.Boolean("channels.listen-beyond-loopback"),
+            Listen = reader.Choice("channels.listen", ("off", ListenScope.Off), ("loopback", ListenScope.Loopback), ("any", ListenScope.Any)),
             AllowTargets = reader.Texts("targets.allow"),
         };
         settings.CheckIceServers();

@@ -46,7 +46,7 @@ public sealed class RegistrySettingsSpecs
         settings.PingInterval.ShouldBe(TimeSpan.FromSeconds(15));
         settings.PingTimeout.ShouldBe(TimeSpan.FromSeconds(30));
         settings.MaxFramePayload.ShouldBe(1024 * 1024);
-        settings.ListenBeyondLoopback.ShouldBeFalse();
+        settings.Listen.ShouldBe(ListenScope.Off);
         settings.AllowTargets.ShouldBeEmpty();
     }
 
@@ -126,7 +126,7 @@ public sealed class RegistrySettingsSpecs
     [InlineData("registry.tube.signal-buffer = 3")]
     [InlineData("registry.channels.receive-limit = 1 KiB")]
     [InlineData("registry.channels.max-frame-payload = large")]
-    [InlineData("registry.channels.listen-beyond-loopback = perhaps")]
+    [InlineData("registry.channels.listen = on")]
     public void A_wrong_value_is_refused_and_its_key_named(string line) =>
         Should.Throw<ConfigurationException>(() => RegistrySettings.From(ConfigurationFactory.ParseString(line))).Message.ShouldContain(line.Split(' ')[0]);
 }

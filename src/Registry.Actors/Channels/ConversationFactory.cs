@@ -72,10 +72,11 @@ internal sealed class ConversationFactory(ChannelServices services)
     {
         listener = null;
         refusal = null;
-        if (!services.Settings.ListenBeyondLoopback && !IPAddress.IsLoopback(endPoint.Address))
+        if (services.Settings.Listen == ListenScope.Off || services.Settings.Listen == ListenScope.Loopback && !IPAddress.IsLoopback(endPoint.Address))
         {
-            refusal = new(RefusalCode.InvalidSettings,
-                $"settings.local_listen_addr {endPoint} is not a loopback address. Use 127.0.0.1 or [::1], or set registry.channels.listen-beyond-loopback = on.")
+            refusal = new(RefusalCode.InvalidSettings, services.Settings.Listen == ListenScope.Off
+                ? "settings.local_listen_addr is not allowed: this node does not listen for tubes. Set registry.channels.listen = loopback on it."
+                : $"settings.local_listen_addr {endPoint} is not a loopback address. Use 127.0.0.1 or [::1], or set registry.channels.listen = any.")
             {
                 Key = "local_listen_addr",
             };

@@ -258,6 +258,7 @@ internal sealed partial class TunnelConnection : IDisposable
         if (dialed.Socket is null)
         {
             Fail(dialed.Reason, dialed.Text);
+            services.ConnectionRefused?.Invoke(dialed.Reason, dialed.Text);
             return null;
         }
 

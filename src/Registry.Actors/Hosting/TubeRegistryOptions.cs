@@ -58,12 +58,12 @@ public sealed class TubeRegistryOptions
     /// </summary>
     public IList<TunnelListener> Listeners { get; } = [];
 
-    /// <summary>Whether a conversation may listen on an address that is not loopback (<c>registry.channels.listen-beyond-loopback</c>).</summary>
-    public bool? ListenBeyondLoopback { get; set; }
+    /// <summary>Where a conversation may listen for clients besides <see cref="Listeners"/> (<c>registry.channels.listen</c>).</summary>
+    public ListenScope? Listen { get; set; }
 
     /// <summary>
-    /// Told when the end of a tunnel that dials refuses a connection that a client made at this end: why, and the other end's text.
-    /// Called by the channel's receive loop: it must not block or throw.
+    /// Told when a connection of a tunnel is refused, by the other end, which dials for the clients here, or by this end, which dials for those there:
+    /// why, and in words. It must not block or throw.
     /// </summary>
     public Action<CloseReason, string>? ConnectionRefused { get; set; }
 
@@ -79,7 +79,7 @@ public sealed class TubeRegistryOptions
         MaxAge = Positive(MaxAge, nameof(MaxAge)) ?? configured.MaxAge,
         StopDeadline = NotNegative(StopDeadline, nameof(StopDeadline)) is { } stop ? stop > TimeSpan.Zero ? stop : null : configured.StopDeadline,
         IceCredentialsUrl = HttpUrl(IceCredentialsUrl, nameof(IceCredentialsUrl)) ?? configured.IceCredentialsUrl,
-        ListenBeyondLoopback = ListenBeyondLoopback ?? configured.ListenBeyondLoopback,
+        Listen = Listen ?? configured.Listen,
         AllowTargets = [.. configured.AllowTargets, .. AllowTargets],
     };
 

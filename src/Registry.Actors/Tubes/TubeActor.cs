@@ -243,6 +243,8 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 EndByLimit(CloseReason.AgeLimit, $"The tube reached its age limit of {MaxAge}.");
                 break;
             case AnnounceDrain drain:
+                foreach (var channel in channels.Values)
+                    channel.Conversation?.Leave();
                 Signal((t, n) => new NodeDraining(t, n, Now, drain.Deadline));
                 break;
             case SubscribeSignals subscribe:

@@ -19,7 +19,7 @@ internal sealed class TunnelFixture : IAsyncDisposable
 
     public TunnelFixture(IPEndPoint target, string hocon = "", TimeProvider? time = null, string allow = "127.0.0.0/8:*", int window = 256 * 1024, bool run = true, string? host = null, string protocol = ControlMessage.Protocol, SocksSettings? socks = null)
     {
-        var settings = RegistrySettings.From(ConfigurationFactory.ParseString(hocon));
+        var settings = RegistrySettings.From(ConfigurationFactory.ParseString(hocon)) with { Listen = ListenScope.Loopback };
         Services = new(settings, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges) { DialDenied = Denied.Enqueue };
         (NearFlow, FarFlow) = (new(FlowLimits.From(settings)), new(FlowLimits.From(settings)));
         (NearUsers, FarUsers) = (new(Services.Time), new(Services.Time));
