@@ -34,6 +34,12 @@ public sealed class TubeRegistryOptions
     /// <summary>Ends a tube at this age (<c>registry.tube.max-age</c>).</summary>
     public TimeSpan? MaxAge { get; set; }
 
+    /// <summary>Limit on the bytes per second of a tube's connections, each way (<c>registry.tube.max-bytes-per-second</c>).</summary>
+    public int? MaxBytesPerSecond { get; set; }
+
+    /// <summary>The same for all tubes of one owner on this node together (<c>registry.tube.max-owner-bytes-per-second</c>).</summary>
+    public int? MaxOwnerBytesPerSecond { get; set; }
+
     /// <summary>How long tubes may go on when the application stops, so that clients can move first; zero for not at all (<c>registry.drain.stop-deadline</c>).</summary>
     public TimeSpan? StopDeadline { get; set; }
 
@@ -77,6 +83,8 @@ public sealed class TubeRegistryOptions
         MaxWaiting = AtLeast(0, MaxWaiting, nameof(MaxWaiting)) ?? configured.MaxWaiting,
         IdleTimeout = Positive(IdleTimeout, nameof(IdleTimeout)) ?? configured.IdleTimeout,
         MaxAge = Positive(MaxAge, nameof(MaxAge)) ?? configured.MaxAge,
+        MaxBytesPerSecond = AtLeast(CreateTube.LeastBytesPerSecond, MaxBytesPerSecond, nameof(MaxBytesPerSecond)) ?? configured.MaxBytesPerSecond,
+        MaxOwnerBytesPerSecond = AtLeast(CreateTube.LeastBytesPerSecond, MaxOwnerBytesPerSecond, nameof(MaxOwnerBytesPerSecond)) ?? configured.MaxOwnerBytesPerSecond,
         StopDeadline = NotNegative(StopDeadline, nameof(StopDeadline)) is { } stop ? stop > TimeSpan.Zero ? stop : null : configured.StopDeadline,
         IceCredentialsUrl = HttpUrl(IceCredentialsUrl, nameof(IceCredentialsUrl)) ?? configured.IceCredentialsUrl,
         Listen = Listen ?? configured.Listen,

@@ -63,7 +63,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         users = new(node.Time);
         restarts = new(node.Settings);
         madeAt = node.Time.GetTimestamp();
-        flow = new(FlowLimits.From(node.Settings));
+        flow = node.Conversations.OpenFlow(first.Command);
         history = [new(TubeState.New, Now)];
         entry = new(Self, new(id, node.Node, TubeState.New) { Owner = first.Command.Owner, IsOfferer = first.Command.Offer is null, History = history }, signals, users);
     }

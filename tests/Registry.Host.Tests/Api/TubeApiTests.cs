@@ -21,7 +21,7 @@ public sealed class TubeApiTests : IAsyncLifetime
         gateway.Registry.Reply = new TubeCreated(new("t1"), new("c1"), "test-node", TubeState.Connecting) { Answer = "YW5zd2Vy", LocalListenAddress = "127.0.0.1:5000" };
         using var response = await gateway.Http.PostAsync("/v1/tubes", Json("""
             {"conversationId":"c1","settings":{"conversationType":"tunnel","target_host":"db","target_port":5432},"trickleIce":false,"offer":"b2ZmZXI=","tubeId":"t1","requestKey":"k",
-             "owner":"o","maxWaitMs":1,"timeoutMs":2000,"idleTimeoutMs":60000,"maxAgeMs":31622400000}
+             "owner":"o","maxWaitMs":1,"timeoutMs":2000,"idleTimeoutMs":60000,"maxAgeMs":31622400000,"maxBytesPerSecond":1048576}
             """));
 
         response.StatusCode.ShouldBe(HttpStatusCode.Created);
@@ -44,6 +44,7 @@ public sealed class TubeApiTests : IAsyncLifetime
         command.Timeout.ShouldBe(TimeSpan.FromSeconds(2));
         command.IdleTimeout.ShouldBe(TimeSpan.FromMinutes(1));
         command.MaxAge.ShouldBe(TimeSpan.FromDays(366));
+        command.MaxBytesPerSecond.ShouldBe(1 << 20);
     }
 
     [Fact]
