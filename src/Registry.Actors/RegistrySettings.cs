@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Akka.Configuration;
+using Registry.Messages;
 using Registry.WebRtc;
 
 namespace Registry.Actors;
@@ -46,6 +47,10 @@ public sealed record RegistrySettings
     public TimeSpan? IdleTimeout { get; internal init; }
     /// <summary>Age at which a tube ends; null for none.</summary>
     public TimeSpan? MaxAge { get; internal init; }
+    /// <summary>Limit on the bytes per second of a tube's connections, each way; null for none.</summary>
+    public int? MaxBytesPerSecond { get; internal init; }
+    /// <summary>The same for all tubes of one owner together.</summary>
+    public int? MaxOwnerBytesPerSecond { get; internal init; }
     /// <summary>Channels of one tube.</summary>
     public int MaxChannels { get; private init; }
     /// <summary>Signals kept per tube.</summary>
@@ -110,8 +115,8 @@ public sealed record RegistrySettings
     public TimeSpan PingTimeout { get; private init; }
     /// <summary>Largest payload of a received frame, in bytes.</summary>
     public int MaxFramePayload { get; private init; }
-    /// <summary>Whether conversations may listen on addresses that are not loopback.</summary>
-    public bool ListenBeyondLoopback { get; internal init; }
+    /// <summary>Where conversations may listen.</summary>
+    public ListenScope Listen { get; internal init; }
     /// <summary>Target rules as text.</summary>
     public IReadOnlyList<string> AllowTargets { get; internal init; } = [];
 
@@ -145,6 +150,8 @@ public sealed record RegistrySettings
             IceRestartAnswerTimeout = reader.Duration("tube.ice-restart.answer-timeout"),
             IdleTimeout = reader.DurationOrOff("tube.idle-timeout"),
             MaxAge = reader.DurationOrOff("tube.max-age"),
+            MaxBytesPerSecond = reader.BytesOrOff("tube.max-bytes-per-second", CreateTube.LeastBytesPerSecond),
+            MaxOwnerBytesPerSecond = reader.BytesOrOff("tube.max-owner-bytes-per-second", CreateTube.LeastBytesPerSecond),
             MaxChannels = reader.Integer("tube.max-channels", 1, ushort.MaxValue),
             SignalBuffer = reader.Integer("tube.signal-buffer", 16),
             ClosedKept = reader.Integer("tube.closed-kept", 0),
@@ -177,7 +184,7 @@ public sealed record RegistrySettings
             PingInterval = reader.Duration("channels.ping-interval"),
             PingTimeout = reader.Duration("channels.ping-timeout"),
             MaxFramePayload = reader.Bytes("channels.max-frame-payload", 16 * 1024),
-            ListenBeyondLoopback = reader.Boolean("channels.listen-beyond-loopback"),
+            Listen = reader.Choice("channels.listen", ("off", ListenScope.Off), ("loopback", ListenScope.Loopback), ("any", ListenScope.Any)),
             AllowTargets = reader.Texts("targets.allow"),
         };
         settings.CheckIceServers();

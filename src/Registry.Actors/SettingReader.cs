@@ -43,9 +43,11 @@ internal sealed class SettingReader(Config config)
             : throw Wrong($"registry.{key}", "off, or an http or https URL", null);
     }
 
-    public int Bytes(string key, int least) =>
-        Read(key, $"a size such as 1 MiB, at least {least} bytes", path =>
+    public int Bytes(string key, int least, string orElse = "") =>
+        Read(key, $"{orElse}a size such as 1 MiB, at least {least} bytes", path =>
             config.GetByteSize(path, null) is { } value && value >= least && value <= int.MaxValue ? (int)value : (int?)null);
+
+    public int? BytesOrOff(string key, int least) => TextOrOff(key) is null ? null : Bytes(key, least, "off, or ");
 
     public bool Boolean(string key) => Read(key, "on or off", path => (bool?)config.GetBoolean(path));
 

@@ -43,6 +43,9 @@ public sealed record CreateTube(ConversationId ConversationId, ConversationSetti
     /// <summary>Most that <see cref="IdleTimeout"/> and <see cref="MaxAge"/> may be: 366 days, beyond which a limit is none.</summary>
     public static readonly TimeSpan LongestLife = TimeSpan.FromDays(366);
 
+    /// <summary>Least that <see cref="MaxBytesPerSecond"/> may be: a frame would take too long over less.</summary>
+    public const int LeastBytesPerSecond = 1024;
+
     /// <summary>Whether candidates follow as signals; otherwise the description is given once it holds them all.</summary>
     public bool TrickleIce { get; init; } = true;
 
@@ -78,6 +81,11 @@ public sealed record CreateTube(ConversationId ConversationId, ConversationSetti
 
     /// <summary>Ends the tube at this age; null for the node's limit, which it cannot exceed.</summary>
     public TimeSpan? MaxAge { get; init; }
+
+    /// <summary>
+    /// Limit on the bytes per second of the tube's connections, each way, at least <see cref="LeastBytesPerSecond"/>; null for the node's limit, which it cannot exceed.
+    /// </summary>
+    public int? MaxBytesPerSecond { get; init; }
 }
 
 /// <summary>

@@ -46,8 +46,10 @@ public sealed class RegistrySettingsSpecs
         settings.PingInterval.ShouldBe(TimeSpan.FromSeconds(15));
         settings.PingTimeout.ShouldBe(TimeSpan.FromSeconds(30));
         settings.MaxFramePayload.ShouldBe(1024 * 1024);
-        settings.ListenBeyondLoopback.ShouldBeFalse();
+        settings.Listen.ShouldBe(ListenScope.Off);
         settings.AllowTargets.ShouldBeEmpty();
+        settings.MaxBytesPerSecond.ShouldBeNull();
+        settings.MaxOwnerBytesPerSecond.ShouldBeNull();
     }
 
     [Fact]
@@ -126,7 +128,9 @@ public sealed class RegistrySettingsSpecs
     [InlineData("registry.tube.signal-buffer = 3")]
     [InlineData("registry.channels.receive-limit = 1 KiB")]
     [InlineData("registry.channels.max-frame-payload = large")]
-    [InlineData("registry.channels.listen-beyond-loopback = perhaps")]
+    [InlineData("registry.tube.max-bytes-per-second = 1000")]
+    [InlineData("registry.tube.max-owner-bytes-per-second = fast")]
+    [InlineData("registry.channels.listen = on")]
     public void A_wrong_value_is_refused_and_its_key_named(string line) =>
         Should.Throw<ConfigurationException>(() => RegistrySettings.From(ConfigurationFactory.ParseString(line))).Message.ShouldContain(line.Split(' ')[0]);
 }

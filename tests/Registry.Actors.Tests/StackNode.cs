@@ -21,7 +21,7 @@ internal sealed class StackNode : IAsyncDisposable
     public StackNode(string name, bool socketPerConnection = false, Action<TubeRegistryOptions>? configure = null)
     {
         peers = PeerConnectionFactory.Create(new() { BindAddress = IPAddress.Loopback, HostAddresses = [IPAddress.Loopback], SocketPerConnection = socketPerConnection });
-        var options = new TubeRegistryOptions { PeerConnections = peers, Node = name };
+        var options = new TubeRegistryOptions { PeerConnections = peers, Node = name, Listen = ListenScope.Loopback };
         options.AllowTargets.Add("127.0.0.0/8:*");
         configure?.Invoke(options);
         system = ActorSystem.Create(name, ActorSystemSetup.Create(

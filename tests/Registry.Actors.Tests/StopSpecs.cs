@@ -74,7 +74,7 @@ public sealed class StopSpecs
         builder.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.None));
         builder.Services.AddSingleton<IPeerConnectionFactory>(_ => PeerConnectionFactory.Create(new() { BindAddress = IPAddress.Loopback, HostAddresses = [IPAddress.Loopback] }));
         builder.Services.AddTubeRegistry();
-        builder.Services.AddAkka("host", (akka, _) => akka.WithTubeRegistry(options => options.StopDeadline = TimeSpan.Zero));
+        builder.Services.AddAkka("host", (akka, _) => akka.WithTubeRegistry(options => (options.StopDeadline, options.Listen) = (TimeSpan.Zero, ListenScope.Loopback)));
         var host = builder.Build();
         await host.StartAsync();
         return host;

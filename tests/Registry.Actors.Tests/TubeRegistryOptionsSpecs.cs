@@ -11,6 +11,8 @@ public sealed class TubeRegistryOptionsSpecs
     [InlineData(nameof(TubeRegistryOptions.MaxTubes))]
     [InlineData(nameof(TubeRegistryOptions.MaxTubesPerOwner))]
     [InlineData(nameof(TubeRegistryOptions.MaxWaiting))]
+    [InlineData(nameof(TubeRegistryOptions.MaxBytesPerSecond))]
+    [InlineData(nameof(TubeRegistryOptions.MaxOwnerBytesPerSecond))]
     [InlineData(nameof(TubeRegistryOptions.IdleTimeout))]
     [InlineData(nameof(TubeRegistryOptions.MaxAge))]
     [InlineData(nameof(TubeRegistryOptions.IceCredentialsUrl))]

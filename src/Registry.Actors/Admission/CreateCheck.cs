@@ -16,7 +16,10 @@ internal static class CreateCheck
             return new(RefusalCode.InvalidRequest, "tubeId is empty; leave it out for any.") { Key = "tubeId" };
         return WrongText(command.RequestKey, "requestKey") ?? WrongText(command.Owner, "owner")
             ?? WrongTime(command.MaxWait, CreateTube.LongestWait, "maxWait") ?? WrongTime(command.Timeout, CreateTube.LongestWait, "timeout")
-            ?? WrongTime(command.IdleTimeout, CreateTube.LongestLife, "idleTimeout") ?? WrongTime(command.MaxAge, CreateTube.LongestLife, "maxAge");
+            ?? WrongTime(command.IdleTimeout, CreateTube.LongestLife, "idleTimeout") ?? WrongTime(command.MaxAge, CreateTube.LongestLife, "maxAge")
+            ?? (command.MaxBytesPerSecond < CreateTube.LeastBytesPerSecond
+                ? new(RefusalCode.InvalidRequest, $"maxBytesPerSecond must be at least {CreateTube.LeastBytesPerSecond}.") { Key = "maxBytesPerSecond" }
+                : null);
     }
 
     private static Refused? WrongText(string? text, string key) => text is { Length: 0 or > MaxTextLength } || text?.Any(char.IsControl) == true

@@ -10,7 +10,15 @@ namespace Registry.Actors.Channels;
 /// <summary>Makes conversations from settings; what listens is bound here, so that the reply to a create can carry the address.</summary>
 internal sealed class ConversationFactory(ChannelServices services)
 {
+    private readonly OwnerRates owners = new(services.Settings.MaxOwnerBytesPerSecond, services.Time);
+
     public ChannelGauges Gauges => services.Gauges;
+
+    /// <summary>The bounds of a new tube's connections, which it disposes at its end.</summary>
+    public TubeFlow OpenFlow(CreateTube command) =>
+        new(FlowLimits.From(services.Settings), owners.Open(command.Owner, Least(command.MaxBytesPerSecond, services.Settings.MaxBytesPerSecond)));
+
+    private static int? Least(int? a, int? b) => a is null || b < a ? b ?? a : a;
 
     /// <summary>Makes a conversation, or says why it cannot be.</summary>
     /// <param name="settings">What it does.</param>
@@ -72,10 +80,11 @@ internal sealed class ConversationFactory(ChannelServices services)
     {
         listener = null;
         refusal = null;
-        if (!services.Settings.ListenBeyondLoopback && !IPAddress.IsLoopback(endPoint.Address))
+        if (services.Settings.Listen == ListenScope.Off || services.Settings.Listen == ListenScope.Loopback && !IPAddress.IsLoopback(endPoint.Address))
         {
-            refusal = new(RefusalCode.InvalidSettings,
-                $"settings.local_listen_addr {endPoint} is not a loopback address. Use 127.0.0.1 or [::1], or set registry.channels.listen-beyond-loopback = on.")
+            refusal = new(RefusalCode.InvalidSettings, services.Settings.Listen == ListenScope.Off
+                ? "settings.local_listen_addr is not allowed: this node does not listen for tubes. Set registry.channels.listen = loopback on it."
+                : $"settings.local_listen_addr {endPoint} is not a loopback address. Use 127.0.0.1 or [::1], or set registry.channels.listen = any.")
             {
                 Key = "local_listen_addr",
             };

@@ -20,6 +20,11 @@ internal interface IConversation : IDisposable
     /// <param name="openedByPeer">Whether the peer opened it, so that this end takes or leaves the protocol it names.</param>
     Task<ChannelEnd> RunAsync(IDataChannel channel, bool openedByPeer);
 
+    /// <summary>The node goes out of service: what listens here gives its port back and ends with the last of the connections it has.</summary>
+    void Leave()
+    {
+    }
+
     /// <summary>Ends in order: tells the peer why, closes the channel, lets <see cref="RunAsync"/> finish. May be repeated, the first reason counts.</summary>
     void Close(CloseReason reason, string text);
 }
@@ -54,7 +59,7 @@ internal sealed class ChannelGauges
 /// <summary>What conversations need from their node.</summary>
 internal sealed record ChannelServices(RegistrySettings Settings, TargetPolicy Targets, TimeProvider Time, ChannelGauges Gauges)
 {
-    /// <summary>Told when the dialling end refuses a connection that a client made here.</summary>
+    /// <summary>Told when the dialling end refuses a connection, be it the other end or this one.</summary>
     public Action<CloseReason, string>? ConnectionRefused { get; init; }
 
     /// <summary>Code of the application that serves conversations, by name.</summary>

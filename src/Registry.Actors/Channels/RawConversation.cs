@@ -18,6 +18,8 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
     private const int MaxPiece = 16 * 1024;
 
     private readonly CancellationTokenSource stop = new(Timeout.InfiniteTimeSpan, services.Time);
+    private readonly RateShare sendingRate = flow.ShareSending();
+    private readonly RateShare receivingRate = flow.ShareReceiving();
     private readonly Lock endLock = new();
     private IDataChannel? channel;
     private ChannelEnd? end;
@@ -131,7 +133,7 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
     {
         // Nothing is held while there is nothing to read.
         await socket.ReceiveAsync(Memory<byte>.Empty, stop.Token);
-        var most = Math.Min(MaxPiece, channel.MaxMessageSize);
+        var most = await sendingRate.TakeAsync(socket, Math.Min(MaxPiece, channel.MaxMessageSize), stop.Token);
         await flow.Sending.EnterAsync(most, stop.Token);
         var buffer = ArrayPool<byte>.Shared.Rent(most);
         try
@@ -178,7 +180,7 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
         try
         {
             while (!bytes.IsEmpty)
-                bytes = bytes[await socket.SendAsync(bytes, stop.Token)..];
+                bytes = bytes[await socket.SendAsync(bytes[..await receivingRate.TakeAsync(bytes.Length, stop.Token)], stop.Token)..];
         }
         finally
         {

@@ -89,6 +89,7 @@ internal sealed partial class TunnelConnection
     private async ValueTask SendDatagramAsync(ReadOnlyMemory<byte> datagram, CancellationToken cancellationToken)
     {
         var held = datagram.Length + Frame.Overhead;
+        await sendingRate.PayAsync(datagram.Length, cancellationToken);
         await flow.Tube.Sending.EnterAsync(held, cancellationToken);
         var buffer = ArrayPool<byte>.Shared.Rent(held);
         try

@@ -26,6 +26,8 @@ internal sealed partial class TunnelConnection : IDisposable
     private readonly FrameLink link;
     private readonly SendBudget credit = new();
     private readonly ReceiveBudget window;
+    private readonly RateShare sendingRate;
+    private readonly RateShare receivingRate;
     private readonly ChannelServices services;
     private readonly UserTraffic users;
     private readonly CloseReason socketLost;
@@ -63,6 +65,7 @@ internal sealed partial class TunnelConnection : IDisposable
         link = flow.Link;
         this.services = services;
         window = new(flow.Tube, services.Time);
+        (sendingRate, receivingRate) = (flow.Tube.ShareSending(), flow.Tube.ShareReceiving());
         // A peer with credit never fills the pipe beyond its window, so that the receive loop never waits for it.
         var limit = flow.Tube.Limits.MaxWindow;
         inbound = new(new PipeOptions(pauseWriterThreshold: limit + 1, resumeWriterThreshold: limit / 2, minimumSegmentSize: 16 * 1024, useSynchronizationContext: false));
@@ -91,7 +94,7 @@ internal sealed partial class TunnelConnection : IDisposable
     /// <summary>Serves a UDP association the peer asked for.</summary>
     public void Relay(TargetDialer dialer, Action<TunnelConnection> onEnded)
     {
-        var relay = new UdpRelay(dialer, services, flow.Tube.Receiving, link.PayloadSize, SendDatagramAsync);
+        var relay = new UdpRelay(dialer, services, flow.Tube.Receiving, receivingRate, link.PayloadSize, SendDatagramAsync);
         TakeDatagrams(relay.Take);
         Completion = RunAsync(token => RelayAsync(relay, token), null, onEnded);
     }
@@ -258,6 +261,7 @@ internal sealed partial class TunnelConnection : IDisposable
         if (dialed.Socket is null)
         {
             Fail(dialed.Reason, dialed.Text);
+            services.ConnectionRefused?.Invoke(dialed.Reason, dialed.Text);
             return null;
         }
 
@@ -301,7 +305,7 @@ internal sealed partial class TunnelConnection : IDisposable
     {
         // Nothing is held while there is nothing to read, nor while the peer takes nothing: an idle or slow connection costs no memory.
         await socket.ReceiveAsync(Memory<byte>.Empty, stop.Token);
-        var most = await credit.WaitAsync(link.PayloadSize, stop.Token);
+        var most = await sendingRate.TakeAsync(socket, await credit.WaitAsync(link.PayloadSize, stop.Token), stop.Token);
         var held = most + Frame.Overhead;
         await flow.Tube.Sending.EnterAsync(held, stop.Token);
         var buffer = ArrayPool<byte>.Shared.Rent(held);
@@ -329,6 +333,7 @@ internal sealed partial class TunnelConnection : IDisposable
             {
                 // Piece by piece: what was consumed is new credit, and must have left the pipe before more comes for it.
                 var piece = FirstOf(waiting);
+                piece = piece[..await receivingRate.TakeAsync(piece.Length, stop.Token)];
                 await SendAllAsync(socket, piece);
                 inbound.Reader.AdvanceTo(waiting.GetPosition(piece.Length));
                 Consumed(piece.Length);

@@ -365,10 +365,19 @@ internal sealed class TunnelConversation : IConversation
         CloseWhenSuperseded();
     }
 
+    /// <summary>A port that is not this tunnel's is for whoever drains the node to care for; one that is would hold up the tube that comes next.</summary>
+    public void Leave()
+    {
+        if (!ownsListener)
+            return;
+        StopListening(); // from here on no client is served
+        Supersede();
+    }
+
     private void CloseWhenSuperseded()
     {
         if (Volatile.Read(ref superseded) && Volatile.Read(ref connectionCount) == 0)
-            Close(CloseReason.Normal, "Another tube serves the port now.");
+            Close(CloseReason.Normal, ownsListener ? "The node goes out of service." : "Another tube serves the port now.");
     }
 
     private bool TryCount()

@@ -34,6 +34,12 @@ public sealed class TubeRegistryOptions
     /// <summary>Ends a tube at this age (<c>registry.tube.max-age</c>).</summary>
     public TimeSpan? MaxAge { get; set; }
 
+    /// <summary>Limit on the bytes per second of a tube's connections, each way (<c>registry.tube.max-bytes-per-second</c>).</summary>
+    public int? MaxBytesPerSecond { get; set; }
+
+    /// <summary>The same for all tubes of one owner on this node together (<c>registry.tube.max-owner-bytes-per-second</c>).</summary>
+    public int? MaxOwnerBytesPerSecond { get; set; }
+
     /// <summary>How long tubes may go on when the application stops, so that clients can move first; zero for not at all (<c>registry.drain.stop-deadline</c>).</summary>
     public TimeSpan? StopDeadline { get; set; }
 
@@ -58,12 +64,12 @@ public sealed class TubeRegistryOptions
     /// </summary>
     public IList<TunnelListener> Listeners { get; } = [];
 
-    /// <summary>Whether a conversation may listen on an address that is not loopback (<c>registry.channels.listen-beyond-loopback</c>).</summary>
-    public bool? ListenBeyondLoopback { get; set; }
+    /// <summary>Where a conversation may listen for clients besides <see cref="Listeners"/> (<c>registry.channels.listen</c>).</summary>
+    public ListenScope? Listen { get; set; }
 
     /// <summary>
-    /// Told when the end of a tunnel that dials refuses a connection that a client made at this end: why, and the other end's text.
-    /// Called by the channel's receive loop: it must not block or throw.
+    /// Told when a connection of a tunnel is refused, by the other end, which dials for the clients here, or by this end, which dials for those there:
+    /// why, and in words. It must not block or throw.
     /// </summary>
     public Action<CloseReason, string>? ConnectionRefused { get; set; }
 
@@ -77,9 +83,11 @@ public sealed class TubeRegistryOptions
         MaxWaiting = AtLeast(0, MaxWaiting, nameof(MaxWaiting)) ?? configured.MaxWaiting,
         IdleTimeout = Positive(IdleTimeout, nameof(IdleTimeout)) ?? configured.IdleTimeout,
         MaxAge = Positive(MaxAge, nameof(MaxAge)) ?? configured.MaxAge,
+        MaxBytesPerSecond = AtLeast(CreateTube.LeastBytesPerSecond, MaxBytesPerSecond, nameof(MaxBytesPerSecond)) ?? configured.MaxBytesPerSecond,
+        MaxOwnerBytesPerSecond = AtLeast(CreateTube.LeastBytesPerSecond, MaxOwnerBytesPerSecond, nameof(MaxOwnerBytesPerSecond)) ?? configured.MaxOwnerBytesPerSecond,
         StopDeadline = NotNegative(StopDeadline, nameof(StopDeadline)) is { } stop ? stop > TimeSpan.Zero ? stop : null : configured.StopDeadline,
         IceCredentialsUrl = HttpUrl(IceCredentialsUrl, nameof(IceCredentialsUrl)) ?? configured.IceCredentialsUrl,
-        ListenBeyondLoopback = ListenBeyondLoopback ?? configured.ListenBeyondLoopback,
+        Listen = Listen ?? configured.Listen,
         AllowTargets = [.. configured.AllowTargets, .. AllowTargets],
     };
 

@@ -98,6 +98,7 @@ internal sealed partial class TubeActor
         foreach (var channel in channels.Values)
             Release("data channel", () => channel.DataChannel?.Close());
         Release("events", () => detach?.Invoke());
+        Release("bandwidth", flow.Dispose);
         _ = heldConnection?.ReleaseAsync(log);
         Release("timers", Timers.CancelAll);
         Release("channels", () =>

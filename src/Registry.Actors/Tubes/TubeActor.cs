@@ -63,7 +63,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         users = new(node.Time);
         restarts = new(node.Settings);
         madeAt = node.Time.GetTimestamp();
-        flow = new(FlowLimits.From(node.Settings));
+        flow = node.Conversations.OpenFlow(first.Command);
         history = [new(TubeState.New, Now)];
         entry = new(Self, new(id, node.Node, TubeState.New) { Owner = first.Command.Owner, IsOfferer = first.Command.Offer is null, History = history }, signals, users);
     }
@@ -243,6 +243,8 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 EndByLimit(CloseReason.AgeLimit, $"The tube reached its age limit of {MaxAge}.");
                 break;
             case AnnounceDrain drain:
+                foreach (var channel in channels.Values)
+                    channel.Conversation?.Leave();
                 Signal((t, n) => new NodeDraining(t, n, Now, drain.Deadline));
                 break;
             case SubscribeSignals subscribe:

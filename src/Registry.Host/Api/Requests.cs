@@ -27,6 +27,8 @@ internal sealed record CreateTubeBody
     public long? IdleTimeoutMs { get; init; }
     /// <summary>Ends the tube at this age, in milliseconds.</summary>
     public long? MaxAgeMs { get; init; }
+    /// <summary>Limit on the bytes per second of the tube's connections, each way.</summary>
+    public int? MaxBytesPerSecond { get; init; }
 }
 
 /// <summary>Body of <c>PUT /v1/capacity/limits</c>; what is left out stays as it is.</summary>

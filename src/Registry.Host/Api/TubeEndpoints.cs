@@ -58,6 +58,7 @@ internal static class TubeEndpoints
             Timeout = timeout,
             IdleTimeout = idleTimeout,
             MaxAge = maxAge,
+            MaxBytesPerSecond = body.MaxBytesPerSecond,
         };
         return true;
     }

@@ -10,7 +10,7 @@ using Registry.Messages;
 
 namespace Registry.Host.Cli;
 
-/// <summary><c>forward -L [bind:]port:host:hostport</c> (several), <c>forward --stdio host:port</c> and <c>socks -D [bind:]port</c>.</summary>
+/// <summary><c>forward -L [bind:]port:host:hostport</c> and <c>-R</c> (several), <c>forward --stdio host:port</c> and <c>socks -D [bind:]port</c>.</summary>
 internal static class ForwardCommand
 {
     private static readonly Option<string[]> Gateways = new("--gateway")
@@ -27,20 +27,28 @@ internal static class ForwardCommand
             Description = "Listen on [bind:]port here (loopback and port 0 = any free one unless told otherwise) and reach host:hostport from the gateway. May be repeated.",
             HelpName = "[bind:]port:host:hostport",
         };
+        var remote = new Option<string[]>("-R")
+        {
+            Description = "Listen on [bind:]port at the gateway (loopback and port 0 = any free one unless told otherwise) and reach host:hostport, and nothing else, from here. "
+                + "The gateway must allow it: registry.channels.listen. May be repeated.",
+            HelpName = "[bind:]port:host:hostport",
+        };
         var stdio = new Option<string>("--stdio")
         {
             Description = "Connect standard input and output to host:port as the gateway reaches it, once; for ssh: -o ProxyCommand='registry forward --stdio %h:%p'.",
             HelpName = "host:port",
         };
-        var command = new Command("forward", "Forward local TCP ports through tubes to targets the gateway can reach. Ctrl-C closes them.") { specifications, stdio, Gateways, SharedOptions.Json };
+        var command = new Command("forward", "Forward TCP ports through tubes, from here to targets the gateway can reach or from the gateway to targets here. Ctrl-C closes them.") { specifications, remote, stdio, Gateways, SharedOptions.Json };
         command.Validators.Add(result =>
         {
-            if ((result.GetResult(specifications) is null) == (result.GetResult(stdio) is null))
-                result.AddError("forward takes either -L, once or several times, or --stdio.");
+            if ((result.GetResult(specifications) is null && result.GetResult(remote) is null) == (result.GetResult(stdio) is null))
+                result.AddError("forward takes either -L and -R, each once or several times, or --stdio.");
         });
         command.SetAction((result, _) => result.GetValue(stdio) is { } target
             ? RunStdioAsync(result, target)
-            : RunAsync(result, () => [.. result.GetRequiredValue(specifications).Select(ForwardSpecification.Parse)]));
+            : RunAsync(result, () => [
+                .. (result.GetValue(specifications) ?? []).Select(ForwardSpecification.Parse),
+                .. (result.GetValue(remote) ?? []).Select(RemoteForwardSpecification.Parse)]));
         return command;
     }
 
@@ -57,7 +65,7 @@ internal static class ForwardCommand
         return command;
     }
 
-    private static Task<int> RunAsync(ParseResult result, Func<IReadOnlyList<LocalPort>> parse) => CommandLine.RunAsync(result, async cancellationToken =>
+    private static Task<int> RunAsync(ParseResult result, Func<IReadOnlyList<ForwardedPort>> parse) => CommandLine.RunAsync(result, async cancellationToken =>
     {
         var ports = parse();
         Uri[] gateways = [.. result.GetRequiredValue(Gateways).Select(GatewayClient.ParseGateway)];
@@ -140,12 +148,12 @@ internal static class ForwardCommand
     }
 
     /// <summary>Forwards until the token ends it.</summary>
-    public static async Task RunAsync(IReadOnlyList<LocalPort> ports, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
+    public static async Task RunAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
     {
         var listeners = new List<TunnelListener>();
         try
         {
-            foreach (var port in ports)
+            foreach (var port in ports.Where(port => !port.IsAtGateway))
                 listeners.Add(Listen(port));
             await ServeAsync(ports, listeners, gateways, report, cancellationToken);
         }
@@ -156,26 +164,28 @@ internal static class ForwardCommand
         }
     }
 
-    private static async Task ServeAsync(IReadOnlyList<LocalPort> ports, IReadOnlyList<TunnelListener> listeners, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
+    private static async Task ServeAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
     {
         await using var registry = await InProcessRegistry.StartAsync(new()
         {
             // Tubes of one process to one gateway cannot share a socket on both sides: DTLS names no connection.
             PeerConnections = new() { SocketPerConnection = true },
             Listeners = listeners,
+            AllowTargets = [.. ports.Where(port => port.IsAtGateway).Select(port => port.Target)],
             ConnectionRefused = (reason, text) => report.Warn($"{string.Join(", ", ports.Select(p => p.Target))}: {text} ({reason.Name})"),
         }, cancellationToken);
         await RunAsync(ports, listeners, registry, gateways, report, cancellationToken);
     }
 
     // One port's failure for good ends all: a command that serves half of what it was asked for would go unnoticed.
-    private static async Task RunAsync(IReadOnlyList<LocalPort> ports, IReadOnlyList<TunnelListener> listeners, InProcessRegistry registry, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
+    private static async Task RunAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, InProcessRegistry registry, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
     {
         GatewayClient[] clients = [.. gateways.Select(gateway => new GatewayClient(gateway))];
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            Task[] running = [.. ports.Select((port, i) => new Forwarder(registry.Registry, clients, port, listeners[i].EndPoint, report).RunAsync(stop.Token))];
+            var bound = new Queue<TunnelListener>(listeners); // of the ports that are here, in their order
+            Task[] running = [.. ports.Select(port => new Forwarder(registry.Registry, clients, port, port.IsAtGateway ? port.Listen : bound.Dequeue().EndPoint, report).RunAsync(stop.Token))];
             var first = await Task.WhenAny(running);
             await stop.CancelAsync();
             foreach (var task in running)
@@ -189,7 +199,7 @@ internal static class ForwardCommand
         }
     }
 
-    private static TunnelListener Listen(LocalPort port)
+    private static TunnelListener Listen(ForwardedPort port)
     {
         try
         {
@@ -208,7 +218,7 @@ internal static class ForwardCommand
             if (json)
                 output.WriteLine(JsonSerializer.Serialize(ready, ApiJson.Options));
             else
-                output.WriteLine($"Forwarding from {ready.Listen} -> {ready.Target} (tube {ready.TubeId}, {ready.Path})");
+                output.WriteLine($"Forwarding from {ready.Listen}{(ready.IsAtGateway ? $" on {ready.Node}" : "")} -> {ready.Target} (tube {ready.TubeId}, {ready.Path})");
             output.Flush();
         }
 

@@ -9,18 +9,18 @@ namespace Registry.Host.Cli;
 /// <param name="Listen">Where clients connect on this machine; port 0 for any free one.</param>
 /// <param name="TargetHost">Name or address the gateway dials.</param>
 /// <param name="TargetPort">TCP port the gateway dials.</param>
-internal sealed record ForwardSpecification(IPEndPoint Listen, string TargetHost, int TargetPort) : LocalPort(Listen)
+internal sealed record ForwardSpecification(IPEndPoint Listen, string TargetHost, int TargetPort) : ForwardedPort(Listen)
 {
     private const string Form = "must be [bind:]port:host:hostport, such as 15432:127.0.0.1:5432 or [::1]:8080:[::1]:80";
 
     /// <summary>The target as <c>host:port</c>.</summary>
-    public override string Target => TargetHost.Contains(':', StringComparison.Ordinal) ? $"[{TargetHost}]:{TargetPort}" : $"{TargetHost}:{TargetPort}";
+    public override string Target => TargetText(TargetHost, TargetPort);
 
     public override string Option => "-L";
 
     public override ConversationSettings LocalSettings(IPEndPoint listen) => TunnelSettings.Listen(listen);
 
-    public override Dictionary<string, JsonElement> GatewaySettings => new()
+    public override Dictionary<string, JsonElement> GatewaySettings(IPEndPoint listen) => new()
     {
         ["conversationType"] = JsonSerializer.SerializeToElement("tunnel"),
         ["target_host"] = JsonSerializer.SerializeToElement(TargetHost),
@@ -30,15 +30,27 @@ internal sealed record ForwardSpecification(IPEndPoint Listen, string TargetHost
     /// <exception cref="CommandException">The text has another form; the message names the part.</exception>
     public static ForwardSpecification Parse(string text)
     {
+        var (listen, host, port) = Read("-L", text);
+        return new(listen, host, port);
+    }
+
+    /// <summary>Reads the form that <c>-L</c> and <c>-R</c> share.</summary>
+    /// <exception cref="CommandException">The text has another form; the message names option and part.</exception>
+    public static (IPEndPoint Listen, string Host, int Port) Read(string option, string text)
+    {
+        var given = $"{option} '{text}'";
         var parts = Split(text);
         if (parts is not { Count: 3 or 4 })
-            throw CommandException.Usage($"-L '{text}' {Form}.");
-        var bind = parts.Count == 4 ? ReadBind(parts[0], text) : IPAddress.Loopback;
+            throw CommandException.Usage($"{given} {Form}.");
+        var bind = parts.Count == 4 ? ReadBind(parts[0], given) : IPAddress.Loopback;
         var rest = parts[^3..];
         if (Uri.CheckHostName(rest[1]) == UriHostNameType.Unknown)
-            throw CommandException.Usage($"-L '{text}': '{rest[1]}' is not a host name or address. It {Form}.");
-        return new(new(bind, ReadPort(rest[0], 0, text)), rest[1], ReadPort(rest[2], 1, text));
+            throw CommandException.Usage($"{given}: '{rest[1]}' is not a host name or address. It {Form}.");
+        return (new(bind, ReadPort(rest[0], 0, given)), rest[1], ReadPort(rest[2], 1, given));
     }
+
+    /// <summary>A target as <c>host:port</c>.</summary>
+    public static string TargetText(string host, int port) => host.Contains(':', StringComparison.Ordinal) ? $"[{host}]:{port}" : $"{host}:{port}";
 
     /// <summary>Reads <c>--stdio host:port</c>: a target, and any free port that only this process is to know.</summary>
     /// <exception cref="CommandException">The text has another form.</exception>
@@ -48,15 +60,15 @@ internal sealed record ForwardSpecification(IPEndPoint Listen, string TargetHost
             ? new(new(IPAddress.Loopback, 0), host, number)
             : throw CommandException.Usage($"--stdio '{text}' must be host:port, such as build.internal:22 or [::1]:22.");
 
-    private static IPAddress ReadBind(string bind, string text) =>
+    private static IPAddress ReadBind(string bind, string given) =>
         bind == "localhost" ? IPAddress.Loopback
         : IPAddress.TryParse(bind, out var address) ? address
-        : throw CommandException.Usage($"-L '{text}': the address to listen on, '{bind}', must be an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all.");
+        : throw CommandException.Usage($"{given}: the address to listen on, '{bind}', must be an IP address of the machine that listens, such as 127.0.0.1, or 0.0.0.0 for all.");
 
-    private static int ReadPort(string port, int least, string text) =>
+    private static int ReadPort(string port, int least, string given) =>
         ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least
             ? number
-            : throw CommandException.Usage($"-L '{text}': '{port}' is not a port from {least} to 65535. It {Form}.");
+            : throw CommandException.Usage($"{given}: '{port}' is not a port from {least} to 65535. It {Form}.");
 
     // Colons separate, except inside brackets, which hold an IPv6 address.
     private static List<string>? Split(string text)

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using Registry.Actors;
 using Registry.Host.Api;
 using Registry.Messages;
@@ -56,17 +57,17 @@ internal sealed class ForwardTube : IAsyncDisposable
     /// <param name="registry">The registry in this process.</param>
     /// <param name="gateways">The gateway that is asked first; then others that may know of the tube, for its signals.</param>
     /// <param name="target">What to reach.</param>
-    /// <param name="listen">Address of the listener that the tube serves.</param>
+    /// <param name="listen">Where its clients connect.</param>
     /// <param name="report">Told what does not go as it should.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="CommandException">It could not be made or cannot carry traffic.</exception>
-    public static async Task<ForwardTube> OpenAsync(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, LocalPort target, IPEndPoint listen, IForwardReport report, CancellationToken cancellationToken)
+    public static async Task<ForwardTube> OpenAsync(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardedPort target, IPEndPoint listen, IForwardReport report, CancellationToken cancellationToken)
     {
         var local = await CreateLocalAsync(registry, target.LocalSettings(listen), cancellationToken);
         ForwardTube? tube = null;
         try
         {
-            var remote = await CreateRemoteAsync(gateways[0], local, target, cancellationToken);
+            var remote = await CreateRemoteAsync(gateways[0], local, target.GatewaySettings(listen), cancellationToken);
             tube = new(registry, gateways, local, remote, report);
             if (remote.Answer is not { } answer)
                 throw new CommandException(ExitCode.Failed, $"The gateway {tube.Gateway} sent no answer.");
@@ -105,12 +106,12 @@ internal sealed class ForwardTube : IAsyncDisposable
             : throw new CommandException(ExitCode.Failed, $"The tube could not be made in this process: {(reply as Refused)?.Message ?? reply.ToString()}");
     }
 
-    private static Task<TubeCreatedBody> CreateRemoteAsync(GatewayClient gateway, TubeCreated local, LocalPort target, CancellationToken cancellationToken) =>
+    private static Task<TubeCreatedBody> CreateRemoteAsync(GatewayClient gateway, TubeCreated local, Dictionary<string, JsonElement> settings, CancellationToken cancellationToken) =>
         gateway.CreateTubeAsync(new()
         {
             ConversationId = local.ConversationId.ToString(),
             Offer = local.Offer,
-            Settings = target.GatewaySettings,
+            Settings = settings,
         }, cancellationToken);
 
     private GatewayClient Maker => gateways[0];

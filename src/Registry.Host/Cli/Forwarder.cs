@@ -1,18 +1,20 @@
 using System.Net;
 using Registry.Actors;
+using Registry.Messages;
 
 namespace Registry.Host.Cli;
 
 /// <summary>
-/// Keeps one port forward or SOCKS5 proxy alive. The listener is not a tube's: tubes serve it one after the other, so that the port stays bound while one is replaced.
+/// Keeps one port forward or SOCKS5 proxy alive. A listener here is not a tube's: tubes serve it one after the other, so that the port stays bound while one is
+/// replaced. One at the gateway is its tube's, and the next tube binds the same port.
 /// A tube that is lost is replaced; one whose node goes out of service is replaced first and then left to the connections it has.
 /// </summary>
 /// <param name="registry">The registry in this process, with the listener among its own.</param>
 /// <param name="gateways">The gateways that can dial the target, asked in turn from the one that worked last.</param>
 /// <param name="specification">What to reach.</param>
-/// <param name="listen">Address of the listener.</param>
+/// <param name="listen">Where clients connect: the address of the listener here, or the one to ask the gateway for.</param>
 /// <param name="report">Told what people or scripts should see.</param>
-internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, LocalPort specification, IPEndPoint listen, IForwardReport report)
+internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardedPort specification, IPEndPoint listen, IForwardReport report)
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(15);
@@ -21,6 +23,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     private TimeSpan retry = FirstRetry;
     private bool established;
     private int preferred;
+    private IPEndPoint listen = listen;
 
     /// <summary>Runs until the token ends it, which closes the tubes on both sides.</summary>
     /// <exception cref="CommandException">The forward could not be set up the first time, or a gateway refuses it for good.</exception>
@@ -55,7 +58,12 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         {
             var tube = await OpenAsync(cancellationToken);
             (established, retry) = (true, FirstRetry);
-            report.Forwarding(new(listen.ToString(), specification.Target, tube.TubeId.ToString(), tube.Remote.TubeId, tube.Path, tube.Gateway.GetLeftPart(UriPartial.Authority), tube.Remote.Node));
+            if (tube.Remote.LocalListenAddress is { } bound)
+                listen = IPEndPoint.Parse(bound); // with its port, which the next tube should have too
+            report.Forwarding(new(listen.ToString(), specification.Target, tube.TubeId.ToString(), tube.Remote.TubeId, tube.Path, tube.Gateway.GetLeftPart(UriPartial.Authority), tube.Remote.Node)
+            {
+                IsAtGateway = specification.IsAtGateway,
+            });
             // Of the two the loss counts.
             await Task.WhenAny(tube.Ended, tube.Draining, Task.Delay(Timeout.Infinite, cancellationToken));
             if (tube.Draining.IsCompleted && !tube.Ended.IsCompleted)
@@ -69,8 +77,10 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             await using (tube)
                 report.Lost((await tube.Ended.WaitAsync(cancellationToken)).Text);
         }
-        catch (CommandException e) when (established && e is not GatewayRefusedException { Retryable: false })
+        catch (CommandException e) when (established && !IsForGood(e))
         {
+            if (IsPortTaken(e))
+                listen = specification.Listen; // Where any port will do, another one does.
             report.Lost(e.Message);
         }
     }
@@ -87,7 +97,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
                 preferred = number;
                 return tube;
             }
-            catch (CommandException e) when (e is not GatewayRefusedException { Retryable: false })
+            catch (CommandException e) when (!IsForGood(e))
             {
                 if (failure is not null)
                     report.Warn(failure.Message);
@@ -97,6 +107,11 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
 
         throw failure!;
     }
+
+    private bool IsForGood(CommandException e) => e is GatewayRefusedException { Retryable: false } && !(established && IsPortTaken(e));
+
+    // The gateway may not have missed the tube before yet, or another program was faster.
+    private static bool IsPortTaken(CommandException e) => e is GatewayRefusedException refused && refused.Code == RefusalCode.ListenFailed.Text;
 
     // New connections go over the next tube once it is ready; this one's channel closes with its last connection, or its gateway closes it at the drain's deadline.
     private async Task LeaveAsync(ForwardTube tube, CancellationToken cancellationToken)
@@ -117,7 +132,11 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
 }
 
 /// <summary>A forward that can carry traffic.</summary>
-internal sealed record ForwardReady(string Listen, string Target, string TubeId, string GatewayTubeId, string Path, string Gateway, string Node);
+internal sealed record ForwardReady(string Listen, string Target, string TubeId, string GatewayTubeId, string Path, string Gateway, string Node)
+{
+    /// <summary>Whether clients connect at the gateway's node and not here.</summary>
+    public bool IsAtGateway { get; init; }
+}
 
 /// <summary>Who sees what a forward does.</summary>
 internal interface IForwardReport

@@ -7,7 +7,7 @@ namespace Registry.Host.Cli;
 
 /// <summary>What <c>-D [bind:]port</c> says, in the manner of ssh.</summary>
 /// <param name="Listen">Where SOCKS5 clients connect; port 0 for any free one.</param>
-internal sealed record SocksSpecification(IPEndPoint Listen) : LocalPort(Listen)
+internal sealed record SocksSpecification(IPEndPoint Listen) : ForwardedPort(Listen)
 {
     public override string Target => "what SOCKS5 clients ask for";
 
@@ -15,7 +15,7 @@ internal sealed record SocksSpecification(IPEndPoint Listen) : LocalPort(Listen)
 
     public override ConversationSettings LocalSettings(IPEndPoint listen) => SocksSettings.Listen(listen);
 
-    public override Dictionary<string, JsonElement> GatewaySettings => new() { ["conversationType"] = JsonSerializer.SerializeToElement("socks5") };
+    public override Dictionary<string, JsonElement> GatewaySettings(IPEndPoint listen) => new() { ["conversationType"] = JsonSerializer.SerializeToElement("socks5") };
 
     /// <exception cref="CommandException">The text has another form.</exception>
     public static SocksSpecification Parse(string text)

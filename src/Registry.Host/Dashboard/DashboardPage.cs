@@ -1,27 +1,71 @@
+using System.Collections.Frozen;
+using System.Formats.Tar;
+using System.IO.Compression;
+using Microsoft.Net.Http.Headers;
+
 namespace Registry.Host.Dashboard;
 
-/// <summary><c>GET /</c>: the page that opens a tube from the browser to this gateway.</summary>
+/// <summary><c>GET /</c>: the page that opens tubes from the browser to this gateway, and the modules it loads, noVNC's among them.</summary>
 internal static class DashboardPage
 {
-    // The page is whole in itself: no other origin may be asked for anything, and no other page may frame it.
+    // The page is whole in itself: no other origin may be asked for anything, no script stands in the page, and no other page may frame it.
     private const string ContentSecurityPolicy =
-        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-    private static readonly byte[] Page = Read();
+    // The npm package @novnc/novnc as it was published. Another version is another file name, here, in the project and in desktop.js.
+    private const string NoVncVersion = "1.7.0";
 
-    public static void MapDashboard(this IEndpointRouteBuilder routes) => routes.MapGet("/", (HttpResponse response) =>
+    private static readonly FrozenDictionary<string, byte[]> Own =
+        new[] { "index.html", "page.js", "tube.js", "desktop.js" }.ToFrozenDictionary(name => name, Read);
+
+    private static readonly Lazy<FrozenDictionary<string, byte[]>> NoVnc = new(() => Unpack(Open($"novnc-{NoVncVersion}.tgz")));
+
+    public static void MapDashboard(this IEndpointRouteBuilder routes)
     {
-        response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
+        routes.MapGet("/", (HttpResponse response) =>
+        {
+            response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
+            return File(response, Own["index.html"], "text/html; charset=utf-8", "no-cache");
+        });
+        routes.MapGet("/dashboard/{name}.js", (string name, HttpResponse response) => Own.TryGetValue($"{name}.js", out var module)
+            ? File(response, module, "text/javascript; charset=utf-8", "no-cache")
+            : Results.NotFound());
+        routes.MapGet($"/novnc/{NoVncVersion}/{{**path}}", (string path, HttpResponse response) => NoVnc.Value.TryGetValue(path, out var file)
+            ? File(response, file, path.EndsWith(".js", StringComparison.Ordinal) ? "text/javascript; charset=utf-8" : "text/plain; charset=utf-8", "public, max-age=31536000, immutable")
+            : Results.NotFound());
+    }
+
+    private static IResult File(HttpResponse response, byte[] content, string type, string caching)
+    {
         response.Headers.XContentTypeOptions = "nosniff";
-        return Results.Bytes(Page, "text/html; charset=utf-8");
-    });
+        response.Headers[HeaderNames.CacheControl] = caching;
+        return Results.Bytes(content, type);
+    }
 
-    private static byte[] Read()
+    private static FrozenDictionary<string, byte[]> Unpack(Stream package)
     {
-        using var resource = typeof(DashboardPage).Assembly.GetManifestResourceStream("Dashboard.index.html")
-            ?? throw new InvalidOperationException("The web page is not part of this build.");
+        using var unzipped = new GZipStream(package, CompressionMode.Decompress);
+        using var archive = new TarReader(unzipped);
+        var files = new Dictionary<string, byte[]>();
+        while (archive.GetNextEntry() is { } entry)
+            if (entry is { DataStream: { } content, Name: ['p', 'a', 'c', 'k', 'a', 'g', 'e', '/', .. var name] })
+                files[name] = ReadAll(content);
+        return files.ToFrozenDictionary();
+    }
+
+    private static byte[] Read(string name)
+    {
+        using var resource = Open(name);
+        return ReadAll(resource);
+    }
+
+    private static Stream Open(string name) =>
+        typeof(DashboardPage).Assembly.GetManifestResourceStream($"Dashboard.{name}") ?? throw new InvalidOperationException($"The web page's {name} is not part of this build.");
+
+    private static byte[] ReadAll(Stream stream)
+    {
         using var memory = new MemoryStream();
-        resource.CopyTo(memory);
+        stream.CopyTo(memory);
         return memory.ToArray();
     }
 }

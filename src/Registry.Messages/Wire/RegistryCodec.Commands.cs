@@ -30,6 +30,8 @@ public static partial class RegistryCodec
             wire.IdleTimeoutTicks = idle.Ticks;
         if (command.MaxAge is { } age)
             wire.MaxAgeTicks = age.Ticks;
+        if (command.MaxBytesPerSecond is { } rate)
+            wire.MaxBytesPerSecond = rate;
         return wire;
     }
 
@@ -44,6 +46,7 @@ public static partial class RegistryCodec
         Timeout = wire.HasTimeoutTicks ? new(wire.TimeoutTicks) : null,
         IdleTimeout = wire.HasIdleTimeoutTicks ? new(wire.IdleTimeoutTicks) : null,
         MaxAge = wire.HasMaxAgeTicks ? new(wire.MaxAgeTicks) : null,
+        MaxBytesPerSecond = wire.HasMaxBytesPerSecond ? wire.MaxBytesPerSecond : null,
     };
 
     private static V1.ConversationSettings Write(ConversationSettings settings) => settings switch

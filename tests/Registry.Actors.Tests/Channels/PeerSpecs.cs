@@ -333,7 +333,7 @@ public sealed class PeerSpecs
 
         public PlayedPeer(ConversationSettings settings, string allow = "127.0.0.0/8:*", int window = 256 * 1024, string hocon = "", string protocol = "", bool peerOpens = true, TimeProvider? time = null)
         {
-            var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.ConfigurationFactory.ParseString(hocon)), TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges)
+            var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.ConfigurationFactory.ParseString(hocon)) with { Listen = ListenScope.Loopback }, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges)
             {
                 Resolve = (_, _) => throw new SocketException((int)SocketError.HostNotFound),
             };

@@ -4,6 +4,7 @@ using System.Text;
 using CsCheck;
 using Microsoft.Extensions.Time.Testing;
 using Registry.Actors.Channels;
+using Registry.Actors.Channels.Flow;
 using Registry.Actors.Channels.Socks;
 using Registry.Messages;
 
@@ -108,7 +109,7 @@ public sealed class SocksUdpSpecs
         using var dns = new DnsResponder();
         await using var tunnel = new TunnelFixture(dns.EndPoint, socks: SocksSettings.Dial());
         var services = tunnel.Services with { Resolve = (_, _) => new TaskCompletionSource<IPAddress[]>().Task };
-        var relay = new UdpRelay(new TargetDialer(services, TunnelFixture.Origin), services, tunnel.FarFlow.Receiving, 16_000, (_, _) => ValueTask.CompletedTask);
+        var relay = new UdpRelay(new TargetDialer(services, TunnelFixture.Origin), services, tunnel.FarFlow.Receiving, new RateShare([]), 16_000, (_, _) => ValueTask.CompletedTask);
         using var stop = new CancellationTokenSource();
         var running = relay.RunAsync(stop.Token);
 

@@ -17,11 +17,11 @@ internal sealed class TunnelFixture : IAsyncDisposable
     private readonly Task<ChannelEnd>? nearRun;
     private readonly Task<ChannelEnd>? farRun;
 
-    public TunnelFixture(IPEndPoint target, string hocon = "", TimeProvider? time = null, string allow = "127.0.0.0/8:*", int window = 256 * 1024, bool run = true, string? host = null, string protocol = ControlMessage.Protocol, SocksSettings? socks = null)
+    public TunnelFixture(IPEndPoint target, string hocon = "", TimeProvider? time = null, string allow = "127.0.0.0/8:*", int window = 256 * 1024, bool run = true, string? host = null, string protocol = ControlMessage.Protocol, SocksSettings? socks = null, TubeRates? farRates = null)
     {
-        var settings = RegistrySettings.From(ConfigurationFactory.ParseString(hocon));
+        var settings = RegistrySettings.From(ConfigurationFactory.ParseString(hocon)) with { Listen = ListenScope.Loopback };
         Services = new(settings, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges) { DialDenied = Denied.Enqueue };
-        (NearFlow, FarFlow) = (new(FlowLimits.From(settings)), new(FlowLimits.From(settings)));
+        (NearFlow, FarFlow) = (new(FlowLimits.From(settings)), new(FlowLimits.From(settings), farRates));
         (NearUsers, FarUsers) = (new(Services.Time), new(Services.Time));
         var factory = new ConversationFactory(Services);
         IPEndPoint anyPort = new(IPAddress.Loopback, 0);
@@ -101,6 +101,7 @@ internal sealed class TunnelFixture : IAsyncDisposable
         Gauges.Connections.ShouldBe(0);
         Gauges.Sockets.ShouldBe(0);
         Gauges.Listeners.ShouldBe(0);
+        FarFlow.Dispose();
         foreach (var queued in new[] { NearFlow.Sending, NearFlow.Receiving, FarFlow.Sending, FarFlow.Receiving })
             queued.Queued.ShouldBe(0);
         NearFlow.Promised.ShouldBe(0);

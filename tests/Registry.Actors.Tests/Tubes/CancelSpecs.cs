@@ -178,6 +178,7 @@ public sealed class CancelSpecs(ITestOutputHelper output) : RegistrySpec(output)
     [InlineData("timeout")]
     [InlineData("idleTimeout")]
     [InlineData("maxAge")]
+    [InlineData("maxBytesPerSecond")]
     public async Task A_field_that_makes_no_sense_is_named(string field, string? text = null)
     {
         var create = Create("c");
@@ -187,6 +188,7 @@ public sealed class CancelSpecs(ITestOutputHelper output) : RegistrySpec(output)
             "owner" => create with { Owner = text ?? new string('o', 129) },
             "maxWait" => create with { MaxWait = TimeSpan.Zero },
             "timeout" => create with { Timeout = TimeSpan.FromSeconds(-1) },
+            "maxBytesPerSecond" => create with { MaxBytesPerSecond = 1023 },
             "idleTimeout" => create with { IdleTimeout = TimeSpan.MaxValue },
             _ => create with { MaxAge = TimeSpan.MinValue },
         });

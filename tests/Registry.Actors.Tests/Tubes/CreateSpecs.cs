@@ -146,7 +146,7 @@ public sealed class CreateSpecs(ITestOutputHelper output) : RegistrySpec(output)
         var refused = await RefusedAsync(Create("a", TunnelSettings.Listen(new(System.Net.IPAddress.Any, 0))));
 
         refused.Code.ShouldBe(RefusalCode.InvalidSettings);
-        refused.Message.ShouldContain("registry.channels.listen-beyond-loopback");
+        refused.Message.ShouldContain("registry.channels.listen = any");
         await NothingLeftAsync();
     }
 

@@ -21,6 +21,7 @@ public abstract class RegistrySpec : TestKit
         akka.actor.serialize-messages = on
         akka.loglevel = OFF
         akka.stdout-loglevel = OFF
+        registry.channels.listen = loopback
         """);
 
     private protected RegistrySpec(ITestOutputHelper output, string hocon = "", Action<TubeRegistryOptions>? configure = null)

@@ -21,7 +21,7 @@ public sealed class TubeApiTests : IAsyncLifetime
         gateway.Registry.Reply = new TubeCreated(new("t1"), new("c1"), "test-node", TubeState.Connecting) { Answer = "YW5zd2Vy", LocalListenAddress = "127.0.0.1:5000" };
         using var response = await gateway.Http.PostAsync("/v1/tubes", Json("""
             {"conversationId":"c1","settings":{"conversationType":"tunnel","target_host":"db","target_port":5432},"trickleIce":false,"offer":"b2ZmZXI=","tubeId":"t1","requestKey":"k",
-             "owner":"o","maxWaitMs":1,"timeoutMs":2000,"idleTimeoutMs":60000,"maxAgeMs":31622400000}
+             "owner":"o","maxWaitMs":1,"timeoutMs":2000,"idleTimeoutMs":60000,"maxAgeMs":31622400000,"maxBytesPerSecond":1048576}
             """));
 
         response.StatusCode.ShouldBe(HttpStatusCode.Created);
@@ -44,6 +44,7 @@ public sealed class TubeApiTests : IAsyncLifetime
         command.Timeout.ShouldBe(TimeSpan.FromSeconds(2));
         command.IdleTimeout.ShouldBe(TimeSpan.FromMinutes(1));
         command.MaxAge.ShouldBe(TimeSpan.FromDays(366));
+        command.MaxBytesPerSecond.ShouldBe(1 << 20);
     }
 
     [Fact]
@@ -383,9 +384,30 @@ public sealed class TubeApiTests : IAsyncLifetime
         response.Content.Headers.ContentType!.ToString().ShouldBe("text/html; charset=utf-8");
         response.Headers.GetValues("Content-Security-Policy").ShouldHaveSingleItem().ShouldContain("default-src 'none'");
         var page = await response.Content.ReadAsStringAsync();
-        page.ShouldContain("RTCPeerConnection");
-        page.ShouldNotContain("http://");
-        page.ShouldNotContain("https://");
+        page.ShouldContain("src=\"/dashboard/page.js\"");
+        foreach (var text in new[] { page, await ReadModuleAsync("/dashboard/page.js"), await ReadModuleAsync("/dashboard/tube.js"), await ReadModuleAsync("/dashboard/desktop.js") })
+        {
+            text.ShouldNotContain("http://");
+            text.ShouldNotContain("https://");
+        }
+        (await gateway.SendAsync(HttpMethod.Get, "/dashboard/index.html")).Status.ShouldBe(HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task NoVNC_comes_with_the_page_and_with_its_licence()
+    {
+        (await ReadModuleAsync("/novnc/1.7.0/core/rfb.js")).ShouldContain("export default class RFB");
+        (await gateway.Http.GetStringAsync(new Uri("/novnc/1.7.0/LICENSE.txt", UriKind.Relative))).ShouldContain("MPL 2.0");
+        (await gateway.Http.GetStringAsync(new Uri("/novnc/1.7.0/docs/LICENSE.MPL-2.0", UriKind.Relative))).ShouldStartWith("Mozilla Public License Version 2.0");
+        (await gateway.SendAsync(HttpMethod.Get, "/novnc/1.7.0/core/none.js")).Status.ShouldBe(HttpStatusCode.NotFound);
+    }
+
+    private async Task<string> ReadModuleAsync(string path)
+    {
+        using var response = await gateway.Http.GetAsync(new Uri(path, UriKind.Relative));
+        response.Content.Headers.ContentType!.ToString().ShouldBe("text/javascript; charset=utf-8");
+        response.Headers.GetValues("X-Content-Type-Options").ShouldBe(["nosniff"]);
+        return await response.Content.ReadAsStringAsync();
     }
 
     private static StringContent Json(string json) => new(json, Encoding.UTF8, "application/json");

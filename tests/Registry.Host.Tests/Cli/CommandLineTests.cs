@@ -16,6 +16,8 @@ public sealed class CommandLineTests
     [InlineData(new[] { "forward", "-L", "80:h:80", "--gateway", "http://127.0.0.1", "--gateway", "ftp://x" }, "ftp://x")]
     [InlineData(new[] { "forward", "-L", "nonsense" }, "-L")]
     [InlineData(new[] { "forward", "-L", "80:h:80", "--stdio", "h:80" }, "--stdio")]
+    [InlineData(new[] { "forward", "-R", "nonsense" }, "-R 'nonsense'")]
+    [InlineData(new[] { "forward", "-R", "80:h:80", "--stdio", "h:80" }, "--stdio")]
     [InlineData(new[] { "forward", "--stdio", "h" }, "--stdio 'h'")]
     [InlineData(new[] { "forward", "--stdio", "::1:22" }, "--stdio '::1:22'")]
     [InlineData(new[] { "forward", "--stdio", "h:0" }, "--stdio 'h:0'")]

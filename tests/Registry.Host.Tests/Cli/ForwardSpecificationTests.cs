@@ -1,5 +1,6 @@
 using System.Net;
 using Registry.Host.Cli;
+using Registry.Messages;
 
 namespace Registry.Host.Tests.Cli;
 
@@ -40,5 +41,16 @@ public sealed class ForwardSpecificationTests
         var error = Should.Throw<CommandException>(() => ForwardSpecification.Parse(text));
         error.ExitCode.ShouldBe(ExitCode.Usage);
         error.Message.ShouldStartWith($"-L '{text}'");
+        Should.Throw<CommandException>(() => RemoteForwardSpecification.Parse(text)).Message.ShouldStartWith($"-R '{text}'");
+    }
+
+    [Fact]
+    public void The_other_way_round_the_gateway_is_told_where_to_listen_and_nothing_of_the_target()
+    {
+        var specification = RemoteForwardSpecification.Parse("[::1]:8080:[fd00::7]:80");
+        specification.Target.ShouldBe("[fd00::7]:80");
+        specification.LocalSettings(specification.Listen).ShouldBe(TunnelSettings.Dial("fd00::7", 80));
+        specification.GatewaySettings(new(IPAddress.IPv6Loopback, 9)).ToDictionary(setting => setting.Key, setting => setting.Value.GetString())
+            .ShouldBe(new Dictionary<string, string?> { ["conversationType"] = "tunnel", ["local_listen_addr"] = "[::1]:9" }, ignoreOrder: true);
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -21,6 +22,24 @@ public sealed class ForwardTests
         bytes.Length.ShouldBe(length);
         SHA256.HashData(bytes).ShouldBe(ByteServer.HashOf(length));
         forward.Last.Path.ShouldBe("host/host");
+    }
+
+    [Fact]
+    public async Task A_download_over_a_tube_with_a_limit_takes_its_time_and_arrives_whole()
+    {
+        const int rate = 2 * 1024 * 1024;
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.WithAsync($"registry {{ tube.max-bytes-per-second = {rate}, targets.allow = [\"{server.EndPoint}\"] }}");
+        await using var forward = await gateway.ForwardAsync(server.EndPoint);
+        using var http = ShortConnections();
+        const int length = rate;
+        var start = Stopwatch.GetTimestamp();
+
+        var bytes = await http.GetByteArrayAsync(new Uri($"http://{forward.Listen}/{length}")).WaitAsync(Eventually.Patience);
+
+        // A quarter of a second's worth passes at once, a piece on credit.
+        Stopwatch.GetElapsedTime(start).ShouldBeGreaterThan(TimeSpan.FromSeconds(0.7));
+        SHA256.HashData(bytes).ShouldBe(ByteServer.HashOf(length));
     }
 
     [Fact]

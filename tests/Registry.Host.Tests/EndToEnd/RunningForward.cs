@@ -18,7 +18,7 @@ internal sealed class RunningForward : IForwardReport, IAsyncDisposable
     {
     }
 
-    public RunningForward(IReadOnlyList<LocalPort> ports, params Uri[] gateways) => running = ForwardCommand.RunAsync(ports, gateways, this, stop.Token);
+    public RunningForward(IReadOnlyList<ForwardedPort> ports, params Uri[] gateways) => running = ForwardCommand.RunAsync(ports, gateways, this, stop.Token);
 
     public async Task<ForwardReady> NextReadyAsync()
     {

@@ -10,4 +10,16 @@ internal sealed class ProgramFactAttribute : FactAttribute
         if (missing.Length > 0)
             Skip = $"This machine lacks {string.Join(", ", missing)}.";
     }
+
+    /// <summary>An npm package that the test needs too.</summary>
+    public string NodePackage
+    {
+        get;
+        set
+        {
+            field = value;
+            if (!Directory.Exists(Path.Combine(Path.GetDirectoryName(Programs.NodePackages)!, "node_modules", value)))
+                Skip ??= $"The npm package {value} is not installed; run 'npm ci' in tests/Registry.Interop.Tests/peers.";
+        }
+    } = "";
 }

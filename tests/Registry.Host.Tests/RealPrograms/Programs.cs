@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Reflection;
 using Registry.Host.Tests.EndToEnd;
 
 namespace Registry.Host.Tests.RealPrograms;
@@ -18,6 +19,12 @@ internal static class Programs
         // Debian keeps the servers of PostgreSQL off the path, a folder for each version.
         .. Directory.Exists("/usr/lib/postgresql") ? Directory.GetDirectories("/usr/lib/postgresql").OrderDescending().Select(version => Path.Combine(version, "bin")) : [],
     ];
+
+    /// <summary>Where this project's files are.</summary>
+    public static string SourceFolder { get; } = typeof(Programs).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == nameof(SourceFolder)).Value!;
+
+    /// <summary>The list of npm packages that tests use.</summary>
+    public static string NodePackages { get; } = Path.GetFullPath(Path.Combine(SourceFolder, "../Registry.Interop.Tests/peers/package.json"));
 
     public static string? Find(string program) => Folders.Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
 

@@ -92,6 +92,7 @@ internal static class Golden
             "0A095369747A756E672037121212100A0B64622E696E7465726E616C10B82A18012208646A307744516F3D2A06747562652D3132056B65792D313A06"
             + "7465616D2D61400148025003588080A7D39219"),
         ("CT", new CreateTube(Conversation, new EchoSettings()) { TrickleIce = false }, "0A095369747A756E67203712021A00"),
+        ("CT", new CreateTube(Conversation, new EchoSettings()) { TrickleIce = false, MaxBytesPerSecond = 1 << 20 }, "0A095369747A756E67203712021A0060808040"),
         ("CT", new CreateTube(Conversation, SocksSettings.Dial()) { TrickleIce = false }, "0A095369747A756E67203712022A00"),
         ("CT", new CreateTube(Conversation, new HandlerSettings("chat")) { TrickleIce = false }, "0A095369747A756E67203712083A060A0463686174"),
         ("CT", new CreateTube(Conversation, RawSettings.Dial("db.internal", 5432)) { TrickleIce = false },

@@ -1,7 +1,9 @@
 namespace Registry.Actors.Channels.Flow;
 
-/// <summary>The bytes of one tube that wait in memory, each way; shared by its channels.</summary>
-internal sealed class TubeFlow(FlowLimits limits)
+/// <summary>The bytes of one tube that wait in memory, each way, and how many may pass in a second; shared by its channels.</summary>
+/// <param name="limits">The bounds.</param>
+/// <param name="rates">What limits the rate, which the tube ends; null for nothing.</param>
+internal sealed class TubeFlow(FlowLimits limits, TubeRates? rates = null) : IDisposable
 {
     private long promised;
 
@@ -14,9 +16,17 @@ internal sealed class TubeFlow(FlowLimits limits)
     /// <summary>What came from the peer and is not yet in a local socket.</summary>
     public QueuedBytes Receiving { get; } = new(limits.TubeLimit);
 
+    /// <summary>A further connection's share of the rate to the peer.</summary>
+    public RateShare ShareSending() => new(rates?.Sending ?? []);
+
+    /// <summary>A further connection's share of the rate from the peer.</summary>
+    public RateShare ShareReceiving() => new(rates?.Receiving ?? []);
+
     /// <summary>What peers have credit for or what waits of it, all connections together. Bounded by good manners only: <see cref="Receiving"/> is the bound.</summary>
     public long Promised => Volatile.Read(ref promised);
 
     /// <summary>Counts credit that was given (positive), or that was used and whose bytes went on (negative).</summary>
     public void PromisedChanged(int by) => Interlocked.Add(ref promised, by);
+
+    public void Dispose() => rates?.Dispose();
 }

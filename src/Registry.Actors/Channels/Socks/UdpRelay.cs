@@ -23,6 +23,7 @@ internal sealed class UdpRelay
     private readonly TargetDialer dialer;
     private readonly ChannelServices services;
     private readonly QueuedBytes waiting;
+    private readonly RateShare rate;
     private readonly int largest;
     private readonly Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> toPeer;
     private readonly Channel<SocksDatagram> queue = Channel.CreateBounded<SocksDatagram>(new BoundedChannelOptions(MaxQueued) { SingleReader = true });
@@ -37,13 +38,15 @@ internal sealed class UdpRelay
     /// <param name="dialer">Decides what may be reached.</param>
     /// <param name="services">Names, limits and clock.</param>
     /// <param name="waiting">Where datagrams that wait are counted.</param>
+    /// <param name="rate">Limits what goes to targets; what finds no room behind it is dropped.</param>
     /// <param name="largest">Bytes of a datagram with its header that fit a frame; larger ones are dropped.</param>
     /// <param name="toPeer">Takes an answer with its header.</param>
-    public UdpRelay(TargetDialer dialer, ChannelServices services, QueuedBytes waiting, int largest, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> toPeer)
+    public UdpRelay(TargetDialer dialer, ChannelServices services, QueuedBytes waiting, RateShare rate, int largest, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> toPeer)
     {
         this.dialer = dialer;
         this.services = services;
         this.waiting = waiting;
+        this.rate = rate;
         this.largest = largest;
         this.toPeer = toPeer;
         lastUse = services.Time.GetTimestamp();
@@ -113,6 +116,7 @@ internal sealed class UdpRelay
                     sentTo.Add((target.Address, target.Port));
                 }
 
+                await rate.PayAsync(datagram.Data.Length, cancellationToken);
                 await socket.SendToAsync(datagram.Data, target, cancellationToken);
             }
             catch (SocketException)

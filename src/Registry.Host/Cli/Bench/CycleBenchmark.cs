@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using Akka.Configuration;
 using Registry.Host.Serving;
 using Registry.Messages;
 
@@ -32,7 +33,11 @@ internal sealed class CycleBenchmark
     /// <param name="n">How many, after the warm-up.</param>
     public static async Task<Dictionary<string, object?>> RunAsync(int n)
     {
-        await using var client = await InProcessRegistry.StartAsync(new() { PeerConnections = new() { SocketPerConnection = true } });
+        await using var client = await InProcessRegistry.StartAsync(new()
+        {
+            Configuration = ConfigurationFactory.ParseString("registry.channels.listen = loopback"),
+            PeerConnections = new() { SocketPerConnection = true },
+        });
         await using var gateway = await InProcessRegistry.StartAsync(new() { AllowTargets = [Target.ToString()] });
         return await new CycleBenchmark(client, gateway).MeasureAsync(n);
     }

@@ -4,9 +4,9 @@ using Registry.Messages;
 
 namespace Registry.Host.Cli;
 
-/// <summary>A port of this machine and what its clients reach through a gateway.</summary>
+/// <summary>A port, of this machine or of the gateway's, and what its clients reach on the other side of a tube.</summary>
 /// <param name="Listen">Where clients connect; port 0 for any free one.</param>
-internal abstract record LocalPort(IPEndPoint Listen)
+internal abstract record ForwardedPort(IPEndPoint Listen)
 {
     /// <summary>The option that says it.</summary>
     public abstract string Option { get; }
@@ -14,10 +14,14 @@ internal abstract record LocalPort(IPEndPoint Listen)
     /// <summary>What they reach, for people.</summary>
     public abstract string Target { get; }
 
+    /// <summary>Whether the port is the gateway's, and this process dials.</summary>
+    public virtual bool IsAtGateway => false;
+
     /// <summary>What the tube's half in this process does.</summary>
-    /// <param name="listen">The listener's address.</param>
+    /// <param name="listen">Where clients connect.</param>
     public abstract ConversationSettings LocalSettings(IPEndPoint listen);
 
     /// <summary>What the gateway's half does, as the HTTP API takes it.</summary>
-    public abstract Dictionary<string, JsonElement> GatewaySettings { get; }
+    /// <param name="listen">Where clients connect.</param>
+    public abstract Dictionary<string, JsonElement> GatewaySettings(IPEndPoint listen);
 }

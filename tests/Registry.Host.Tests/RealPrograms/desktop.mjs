@@ -1,0 +1,59 @@
+// Opens the gateway's page in Chromium, connects its desktop panel to a VNC server, types, clicks and looks at the picture.
+// node desktop.mjs PAGE SERVER PACKAGES SCREENSHOT TEXT X Y PASSWORD: what went wrong is on stderr and the exit code.
+import { createRequire } from 'node:module';
+
+const [page_, server, packages, screenshot, text, x, y, password] = process.argv.slice(2);
+const { chromium } = createRequire(packages)('playwright-core');
+const browser = await chromium.launch({ // with an empty profile of its own
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+const wrong = [];
+try {
+  const page = await browser.newPage({ viewport: { width: 1000, height: 1000 } });
+  page.setDefaultTimeout(60_000);
+  page.on('pageerror', error => wrong.push(`${error}`));
+  page.on('request', request => { if (!/^data:/.test(request.url()) && new URL(request.url()).origin !== new URL(page_).origin) wrong.push(`asked ${request.url()}`); });
+  await page.goto(page_);
+
+  // What no rule allows is told in words.
+  await page.fill('#server', '10.1.2.3:5900');
+  await page.click('#connect');
+  await page.waitForFunction(() => document.querySelector('#desktop-state').textContent.includes('No rule allows 10.1.2.3:5900'));
+
+  page.on('console', message => { if (message.type() === 'error') wrong.push(message.text()); });
+  await page.fill('#server', server);
+  await page.click('#connect');
+  await page.fill('#password', password);
+  await page.click('#credentials button');
+  await page.waitForFunction(() => document.querySelector('#desktop-state').textContent.startsWith('Connected to'));
+  const canvas = page.locator('#screen canvas');
+  // Counts the dark pixels where the terminal shows text, or -1 while it has no white ground.
+  const dark = () => canvas.evaluate(canvas => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) count += data[i] < 128;
+    return count < data.length / 8 ? count : -1;
+  });
+  const until = async isSo => { while (!isSo(await dark())) await page.waitForTimeout(20); };
+  await until(count => count >= 0);
+  const before = await dark();
+  await page.keyboard.type(text);
+  await until(count => count > before + 10 * text.length); // The server's echo has come back as a picture.
+  await page.keyboard.press('Enter');
+  const box = await canvas.boundingBox();
+  const scale = box.width / await canvas.evaluate(canvas => canvas.width);
+  await page.mouse.click(box.x + x * scale, box.y + y * scale);
+  await page.keyboard.press('Enter');
+  await page.locator('main').screenshot({ path: screenshot });
+  await page.click('#disconnect');
+  await page.waitForFunction(() => document.querySelector('#desktop-state').textContent === 'Disconnected.');
+  await page.goto('about:blank'); // A page that goes away closes its tubes.
+} catch (error) {
+  wrong.push(`${error}`);
+} finally {
+  await browser.close();
+}
+if (wrong.length) console.error(wrong.join('\n'));
+process.exitCode = wrong.length ? 1 : 0;
