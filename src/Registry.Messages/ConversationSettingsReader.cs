@@ -16,12 +16,15 @@ public static class ConversationSettingsReader
     private const string AllowedHostsKey = "allowed_hosts";
     private const string AllowedPortsKey = "allowed_ports";
     private const string HandlerKey = "handler";
-    private const string Types = "\"tunnel\", \"socks5\", \"raw\", \"handler\" or \"echo\"";
+    private const string GuacdKey = "guacd";
+    private const string GuacdHostKey = "guacd_host";
+    private const string GuacdPortKey = "guacd_port";
+    private const string GuacdParametersKey = "guacd_params";
+    private const string Types = "\"tunnel\", \"socks5\", \"raw\", \"handler\", \"echo\" or, for guacd, \"rdp\", \"ssh\", \"vnc\", \"telnet\", \"http\", \"kubernetes\", \"mysql\", \"postgresql\", \"sql-server\"";
 
     private const string ListenForm = "must be a string \"ip:port\" such as \"127.0.0.1:0\" or \"[::1]:8080\"; names are not taken";
 
-    private static readonly HashSet<string> LaterTypes =
-        ["ssh", "rdp", "vnc", "telnet", "http", "kubernetes", "mysql", "postgresql", "postgres", "sql-server", "python_handler"];
+    private static readonly HashSet<string> LaterTypes = ["python_handler"];
 
     // Keys of the original that this version does not read: refusing them beats ignoring what the caller relies on.
     private static readonly HashSet<string> LaterKeys =
@@ -50,6 +53,8 @@ public static class ConversationSettingsReader
                 "raw" => ReadRaw(map, out refusal),
                 "handler" => ReadHandler(map, out refusal),
                 "echo" => ReadEcho(map, out refusal),
+                "postgres" => ReadGuacd("postgresql", map, out refusal),
+                { } guacd when GuacdSettings.Types.Contains(guacd) => ReadGuacd(guacd, map, out refusal),
                 { } later when LaterTypes.Contains(later) => Fail(out refusal, TypeKey, $"\"{later}\" is not supported by this version yet; give {Types}"),
                 var unknown => Fail(out refusal, TypeKey, $"\"{Shown(unknown!)}\" is unknown; give {Types}"),
             };
@@ -123,6 +128,58 @@ public static class ConversationSettingsReader
         refusal = RefuseUnread(map, "raw", TypeKey, HostKey, PortKey);
         return refusal is null && TryReadTarget(map, out var host, out var port, out refusal) ? RawSettings.Dial(host, port) : null;
     }
+
+    private static ConversationSettings? ReadGuacd(string type, IReadOnlyDictionary<string, JsonElement> map, out Refused? refusal)
+    {
+        refusal = RefuseUnread(map, type, TypeKey, GuacdKey, GuacdParametersKey);
+        if (refusal is not null || !TryReadGuacd(map, out var host, out var port, out refusal))
+            return null;
+        Dictionary<string, JsonElement> given = [];
+        if (map.TryGetValue(GuacdParametersKey, out var parameters) && !TryReadObject(parameters, out given))
+            return Fail(out refusal, GuacdParametersKey, "must be an object with guacd's parameters, none of them twice");
+        var texts = given.Where(p => p.Value.ValueKind != JsonValueKind.Null).Select(p => KeyValuePair.Create(p.Key, ParameterText(p.Value)));
+        return GuacdSettings.TryCreate(type, texts, host, port, out var settings, out var error) ? settings : Fail(out refusal, Shown(error.Key), error.What);
+    }
+
+    // The original's guacd_host and guacd_port; without them it is the node's guacd.
+    private static bool TryReadGuacd(IReadOnlyDictionary<string, JsonElement> map, out string? host, out int port, out Refused? refusal)
+    {
+        (host, port, refusal) = (null, 0, null);
+        if (!map.TryGetValue(GuacdKey, out var guacd))
+            return true;
+        if (!TryReadObject(guacd, out var place))
+            refusal = Invalid(GuacdKey, $"must be an object with {GuacdHostKey} and {GuacdPortKey}");
+        else if (place.Keys.FirstOrDefault(k => k is not (GuacdHostKey or GuacdPortKey)) is { } unknown)
+            refusal = Invalid($"{GuacdKey}.{Shown(unknown)}", $"is unknown; {GuacdKey} takes {GuacdHostKey} and {GuacdPortKey}");
+        else if (!place.TryGetValue(GuacdHostKey, out var name) || name.ValueKind != JsonValueKind.String || !TunnelSettings.IsHost(name.GetString()))
+            refusal = Invalid($"{GuacdKey}.{GuacdHostKey}", "must be a string with the host name or IP address of guacd");
+        else if (!place.TryGetValue(GuacdPortKey, out var number) || !TryReadPort(number, out port))
+            refusal = Invalid($"{GuacdKey}.{GuacdPortKey}", "must be a number from 1 to 65535, or that number as a string");
+        else
+            host = name.GetString();
+        return refusal is null;
+    }
+
+    private static bool TryReadObject(JsonElement value, out Dictionary<string, JsonElement> members)
+    {
+        members = [];
+        if (value.ValueKind != JsonValueKind.Object)
+            return false;
+        foreach (var member in value.EnumerateObject())
+            if (!members.TryAdd(member.Name, member.Value))
+                return false;
+        return true;
+    }
+
+    // As the original does: a list is joined with commas, and what has members stays JSON.
+    private static string ParameterText(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String => value.GetString()!,
+        JsonValueKind.Array => string.Join(',', value.EnumerateArray().Where(v => v.ValueKind != JsonValueKind.Null).Select(ParameterText)),
+        JsonValueKind.True => "true",
+        JsonValueKind.False => "false",
+        _ => value.GetRawText(),
+    };
 
     private static bool TryReadTarget(IReadOnlyDictionary<string, JsonElement> map, [NotNullWhen(true)] out string? host, out int port, out Refused? refusal)
     {

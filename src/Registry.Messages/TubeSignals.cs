@@ -80,6 +80,18 @@ public sealed record TubeClosed(TubeId TubeId, long Sequence, DateTimeOffset Tim
     public override string Kind => "tube_closed";
 }
 
+/// <summary>guacd told a session of one of the tube's channels something that more than the peer may want to know: the display's size.</summary>
+/// <param name="TubeId">The tube.</param>
+/// <param name="Sequence">The signal's number.</param>
+/// <param name="Time">When it happened.</param>
+/// <param name="ChannelId">The channel's label, which is its conversation's id.</param>
+/// <param name="Instruction">The Guacamole instruction, such as <c>4.size,1.0,4.1024,3.768;</c>. When sizes come faster than they are told, the last one is.</param>
+public sealed record GuacdInstruction(TubeId TubeId, long Sequence, DateTimeOffset Time, string ChannelId, string Instruction) : TubeSignal(TubeId, Sequence, Time)
+{
+    /// <inheritdoc/>
+    public override string Kind => "guacd_instruction";
+}
+
 /// <summary>The tube's node goes out of service: make a tube on another node and move there; this one goes on until the deadline at most.</summary>
 /// <param name="TubeId">The tube.</param>
 /// <param name="Sequence">The signal's number.</param>

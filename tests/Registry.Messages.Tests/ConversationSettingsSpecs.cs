@@ -40,7 +40,7 @@ public sealed class ConversationSettingsSpecs
     [InlineData("{}", "conversationType", "missing")]
     [InlineData("""{"conversationType":7}""", "conversationType", "number")]
     [InlineData("""{"conversationType":"carrier-pigeon"}""", "conversationType", "unknown")]
-    [InlineData("""{"conversationType":"rdp"}""", "conversationType", "not supported by this version")]
+    [InlineData("""{"conversationType":"python_handler"}""", "conversationType", "not supported by this version")]
     [InlineData("""{"conversationType":"echo","target_port":1}""", "target_port", "unknown for type")]
     [InlineData("""{"conversationType":"handler"}""", "handler", "name of a handler")]
     [InlineData("""{"conversationType":"handler","handler":"a b"}""", "handler", "name of a handler")]

@@ -129,6 +129,7 @@ internal sealed record SignalBody(string TubeId, long Sequence, DateTimeOffset T
     public long? First { get; init; }
     public DateTimeOffset? Deadline { get; init; }
     public string? Offer { get; init; }
+    public string? Instruction { get; init; }
 
     public static SignalBody Of(TubeSignal signal)
     {
@@ -141,6 +142,7 @@ internal sealed record SignalBody(string TubeId, long Sequence, DateTimeOffset T
             ChannelClosed closed => body with { ChannelId = closed.ChannelId, Outcome = closed.Outcome, CloseReason = CloseReasonBody.Of(closed.Reason) },
             TubeClosed closed => body with { CloseReason = CloseReasonBody.Of(closed.Reason), Text = closed.Text },
             IceRestartOffered restart => body with { Offer = restart.Offer },
+            GuacdInstruction told => body with { ChannelId = told.ChannelId, Instruction = told.Instruction },
             NodeDraining draining => body with { Deadline = draining.Deadline },
             SignalsMissed missed => body with { First = missed.First },
             _ => body,

@@ -57,6 +57,7 @@ public static partial class RegistryCodec
         SocksSettings socks => new() { SocksDial = Write(socks.Allowed) },
         RawSettings raw => new() { RawDial = new() { Host = raw.TargetHost, Port = (uint)raw.TargetPort } },
         HandlerSettings handler => new() { Handler = new() { Name = handler.Name } },
+        GuacdSettings guacd => new() { GuacdDial = Write(guacd) },
         EchoSettings => new() { Echo = new() },
         _ => throw new FormatException($"{settings.GetType().Name} has no wire form."),
     };
@@ -69,6 +70,7 @@ public static partial class RegistryCodec
         V1.ConversationSettings.KindOneofCase.SocksDial => Read(wire.SocksDial),
         V1.ConversationSettings.KindOneofCase.RawDial => Read(wire.RawDial, "raw_dial", RawSettings.Dial),
         V1.ConversationSettings.KindOneofCase.Handler => HandlerSettings.IsName(wire.Handler.Name) ? new HandlerSettings(wire.Handler.Name) : throw new FormatException("handler is not a handler's name."),
+        V1.ConversationSettings.KindOneofCase.GuacdDial => Read(wire.GuacdDial),
         V1.ConversationSettings.KindOneofCase.Echo => new EchoSettings(),
         _ => throw new FormatException("settings are of no kind that this version knows."),
     };
@@ -114,6 +116,20 @@ public static partial class RegistryCodec
             ? SocksSettings.Dial(allowed)
             : throw new FormatException("socks_dial holds hosts or ports that are none.");
     }
+
+    private static V1.GuacdDial Write(GuacdSettings settings)
+    {
+        var wire = new V1.GuacdDial { Type = settings.Type, Port = (uint)settings.GuacdPort };
+        if (settings.GuacdHost is { } host)
+            wire.Host = host;
+        wire.Parameters.AddRange(settings.Parameters.All.Select(p => new V1.GuacdDial.Types.Parameter { Name = p.Key, Value = p.Value }));
+        return wire;
+    }
+
+    private static GuacdSettings Read(V1.GuacdDial wire) =>
+        GuacdSettings.TryCreate(wire.Type, wire.Parameters.Select(p => KeyValuePair.Create(p.Name, p.Value)), wire.HasHost ? wire.Host : null, (int)Math.Min(wire.Port, int.MaxValue), out var settings, out var error)
+            ? settings
+            : throw new FormatException($"guacd_dial: {error.Key} {error.What}.");
 
     private static V1.SetRemoteDescription Write(SetRemoteDescription command) => new()
     {

@@ -50,6 +50,11 @@ public static partial class RegistryCodec
     private static TubeClosed Read(V1.TubeClosed wire) =>
         new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), CloseReason.FromCode(wire.Reason), wire.Text);
 
+    private static V1.GuacdInstruction Write(GuacdInstruction signal) =>
+        new() { TubeId = signal.TubeId.ToString(), Sequence = signal.Sequence, UtcTicks = signal.Time.UtcTicks, ChannelId = signal.ChannelId, Instruction = signal.Instruction };
+
+    private static GuacdInstruction Read(V1.GuacdInstruction wire) => new(Tube(wire.TubeId), wire.Sequence, Time(wire.UtcTicks), wire.ChannelId, wire.Instruction);
+
     private static V1.NodeDraining Write(NodeDraining signal) => new()
     {
         TubeId = signal.TubeId.ToString(),

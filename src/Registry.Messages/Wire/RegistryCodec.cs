@@ -55,6 +55,7 @@ public static partial class RegistryCodec
         Form.Of<ChannelOpened, V1.ChannelOpened>("CHO", Write, Read),
         Form.Of<ChannelClosed, V1.ChannelClosed>("CHC", Write, Read),
         Form.Of<TubeClosed, V1.TubeClosed>("TCL", Write, Read),
+        Form.Of<GuacdInstruction, V1.GuacdInstruction>("GI", Write, Read),
         Form.Of<NodeDraining, V1.NodeDraining>("ND", Write, Read),
         Form.Of<SignalsMissed, V1.SignalsMissed>("SM", Write, Read),
 

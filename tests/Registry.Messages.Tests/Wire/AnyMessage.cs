@@ -33,6 +33,8 @@ internal static class AnyMessage
         Gen.Const<ConversationSettings>(new EchoSettings()),
         Gen.Const<ConversationSettings>(SocksSettings.Dial()),
         Gen.Const<ConversationSettings>(new HandlerSettings("a.handler-1")),
+        Gen.Select(Gen.OneOf([.. GuacdSettings.Types]), Text, Gen.Bool, (type, password, isOwn) => (ConversationSettings)GuacdSettings.Create(
+            type, [new("hostname", "a.example"), new("url", "https://a.example/"), new("password", password.Replace("\0", ""))], isOwn ? null : new("guacd.example", 4822))),
         Gen.Int[1, IPEndPoint.MaxPort].Select(port => (ConversationSettings)RawSettings.Dial("a.example", port)),
         Gen.Select(Gen.Bool, Gen.Bool,
             (hosts, ports) => (ConversationSettings)SocksSettings.Dial(AllowedTargets.TryParse(hosts ? "*.example.com,10.0.0.0/8" : null, ports ? "22,443" : "22", out var allowed) ? allowed : null)),
