@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Akka.Configuration;
@@ -117,6 +118,12 @@ public sealed record RegistrySettings
     public int MaxFramePayload { get; private init; }
     /// <summary>Where conversations may listen.</summary>
     public ListenScope Listen { get; internal init; }
+    /// <summary>Where this node's guacd listens; null when it has none.</summary>
+    public DnsEndPoint? GuacdAddress { get; private init; }
+    /// <summary>Limit on guacd's part of the handshake.</summary>
+    public TimeSpan GuacdHandshakeTimeout { get; private init; }
+    /// <summary>Whether guacd is given names of targets rather than the addresses that were checked.</summary>
+    public bool GuacdPassNames { get; private init; }
     /// <summary>Target rules as text.</summary>
     public IReadOnlyList<string> AllowTargets { get; internal init; } = [];
 
@@ -185,6 +192,9 @@ public sealed record RegistrySettings
             PingTimeout = reader.Duration("channels.ping-timeout"),
             MaxFramePayload = reader.Bytes("channels.max-frame-payload", 16 * 1024),
             Listen = reader.Choice("channels.listen", ("off", ListenScope.Off), ("loopback", ListenScope.Loopback), ("any", ListenScope.Any)),
+            GuacdAddress = reader.AddressOrOff("guacd.address"),
+            GuacdHandshakeTimeout = reader.Duration("guacd.handshake-timeout"),
+            GuacdPassNames = reader.Boolean("guacd.pass-names"),
             AllowTargets = reader.Texts("targets.allow"),
         };
         settings.CheckIceServers();

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Akka.Configuration;
 using Registry.Messages;
 
@@ -41,6 +42,18 @@ internal sealed class SettingReader(Config config)
         return Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp)
             ? url
             : throw Wrong($"registry.{key}", "off, or an http or https URL", null);
+    }
+
+    public DnsEndPoint? AddressOrOff(string key)
+    {
+        if (TextOrOff(key) is not { } text)
+            return null;
+        var colon = text.LastIndexOf(':');
+        var host = colon <= 0 ? "" : text is ['[', ..] && text[colon - 1] == ']' ? text[1..(colon - 1)] : text[..colon];
+        var isIPv6 = host.Contains(':', StringComparison.Ordinal);
+        return Uri.CheckHostName(host) is UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6 && isIPv6 == (text[0] == '[') && ParseInteger(text[(colon + 1)..], 1, IPEndPoint.MaxPort) is { } port
+            ? new(host, port)
+            : throw Wrong($"registry.{key}", "off, or an address such as 127.0.0.1:4822, [::1]:4822 or guacd.internal:4822", null);
     }
 
     public int Bytes(string key, int least, string orElse = "") =>

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using Registry.Actors.Channels.Flow;
+using Registry.Actors.Channels.Guacd;
 using Registry.Actors.Channels.Socks;
 using Registry.Messages;
 
@@ -11,6 +12,7 @@ namespace Registry.Actors.Channels;
 internal sealed class ConversationFactory(ChannelServices services)
 {
     private readonly OwnerRates owners = new(services.Settings.MaxOwnerBytesPerSecond, services.Time);
+    private TargetPolicy? ownGuacd;
 
     public ChannelGauges Gauges => services.Gauges;
 
@@ -27,7 +29,10 @@ internal sealed class ConversationFactory(ChannelServices services)
     /// <param name="flow">Where it counts the bytes that wait.</param>
     /// <param name="conversation">The conversation, or null.</param>
     /// <param name="refusal">What is wrong, or null.</param>
-    public bool TryOpen(ConversationSettings settings, ConversationOrigin origin, UserTraffic users, TubeFlow flow, [NotNullWhen(true)] out IConversation? conversation, [NotNullWhen(false)] out Refused? refusal)
+    /// <param name="noticed">Told when guacd said something that the tube wants to know.</param>
+    public bool TryOpen(
+        ConversationSettings settings, ConversationOrigin origin, UserTraffic users, TubeFlow flow, [NotNullWhen(true)] out IConversation? conversation, [NotNullWhen(false)] out Refused? refusal,
+        Action<GuacdNotice>? noticed = null)
     {
         refusal = null;
         conversation = null;
@@ -49,6 +54,9 @@ internal sealed class ConversationFactory(ChannelServices services)
             case RawSettings raw:
                 conversation = new RawConversation(raw.TargetHost, raw.TargetPort, new(services, origin), services, users, flow);
                 break;
+            case GuacdSettings guacd:
+                conversation = Guacd(guacd, origin, users, flow, noticed, out refusal);
+                break;
             case HandlerSettings { Name: var name } when services.Handlers.TryGetValue(name, out var handler):
                 conversation = new HandlerConversation(name, handler, origin, services, users);
                 break;
@@ -65,6 +73,25 @@ internal sealed class ConversationFactory(ChannelServices services)
 
         return conversation is not null && refusal is null;
     }
+
+    private TunnelConversation? Guacd(GuacdSettings settings, ConversationOrigin origin, UserTraffic users, TubeFlow flow, Action<GuacdNotice>? noticed, out Refused? refusal)
+    {
+        refusal = null;
+        var own = services.Settings.GuacdAddress;
+        var address = settings.GuacdHost is null ? own : new(settings.GuacdHost, settings.GuacdPort);
+        if (address is null)
+        {
+            refusal = new(RefusalCode.InvalidSettings, "settings.guacd is missing, and the node has no guacd of its own. Give guacd_host and guacd_port, or set registry.guacd.address.") { Key = "guacd" };
+            return null;
+        }
+
+        // The operator's own guacd needs no rule. Its policy is kept: what the rules for targets become is no concern of it.
+        var isOwn = own is not null && address.Host.Equals(own.Host, StringComparison.OrdinalIgnoreCase) && address.Port == own.Port;
+        var guacd = new TargetDialer(isOwn ? services with { Targets = ownGuacd ??= TargetPolicy.Parse([Rule(own!)]) } : services, origin);
+        return TunnelConversation.Dialling(new(settings, address, guacd, new(services, origin), services, noticed), services, users, flow);
+    }
+
+    private static string Rule(DnsEndPoint address) => address.Host.Contains(':', StringComparison.Ordinal) ? $"[{address.Host}]:{address.Port}" : $"{address.Host}:{address.Port}";
 
     private TunnelConversation? Listen(IPEndPoint endPoint, bool servesSocks, UserTraffic users, TubeFlow flow, out Refused? refusal)
     {

@@ -25,3 +25,13 @@ internal sealed class RequestedTarget : OpenTarget
 {
     public override string? Read(ReadOnlySpan<byte> open, out SocksTarget target) => SocksTarget.Read(open, out target);
 }
+
+/// <summary>The settings say all: where guacd is, and what it is told.</summary>
+internal sealed class NoTarget : OpenTarget
+{
+    public override string? Read(ReadOnlySpan<byte> open, out SocksTarget target)
+    {
+        target = default;
+        return open.IsEmpty ? null : "This end opens the session of its settings; an open cannot bring a target or credentials.";
+    }
+}

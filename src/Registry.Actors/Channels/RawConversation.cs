@@ -133,7 +133,7 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
     {
         // Nothing is held while there is nothing to read.
         await socket.ReceiveAsync(Memory<byte>.Empty, stop.Token);
-        var most = await sendingRate.TakeAsync(socket, Math.Min(MaxPiece, channel.MaxMessageSize), stop.Token);
+        var most = await sendingRate.TakeAsync(socket, 0, Math.Min(MaxPiece, channel.MaxMessageSize), stop.Token);
         await flow.Sending.EnterAsync(most, stop.Token);
         var buffer = ArrayPool<byte>.Shared.Rent(most);
         try

@@ -33,7 +33,8 @@ internal sealed class TargetDialer(ChannelServices services, ConversationOrigin 
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            return await DialCheckedAsync(host, port, linked.Token);
+            var (allowed, refused) = await CheckAsync(host, port, linked.Token);
+            return allowed.Length == 0 ? refused : await RaceAsync(allowed, linked.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -41,12 +42,29 @@ internal sealed class TargetDialer(ChannelServices services, ConversationOrigin 
         }
     }
 
-    private async Task<DialResult> DialCheckedAsync(string host, int port, CancellationToken cancellationToken)
+    /// <summary>The first address of a target that may be dialled, for whoever dials it; within the dial timeout. Only a cancellation by the caller throws.</summary>
+    /// <returns>The address, or a result that says why there is none.</returns>
+    public async Task<(IPEndPoint? Allowed, DialResult Refused)> ResolveAsync(string host, int port, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(services.Settings.DialTimeout, services.Time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            var (allowed, refused) = await CheckAsync(host, port, linked.Token);
+            return (allowed is [var first, ..] ? first : null, refused);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return (null, new(null, CloseReason.Timeout, $"The name {host} did not resolve within {services.Settings.DialTimeout.TotalSeconds:0.###} s."));
+        }
+    }
+
+    private async Task<(IPEndPoint[] Allowed, DialResult Refused)> CheckAsync(string host, int port, CancellationToken cancellationToken)
     {
         if (!services.Targets.MayAllowName(host, port))
-            return Denied(host, port, IPAddress.TryParse(host, out var denied) ? Judge(ProtocolType.Tcp, host, denied, port) ?? TargetDenial.NoRule : TargetDenial.NoRule);
+            return Refused(Denied(host, port, IPAddress.TryParse(host, out var denied) ? Judge(ProtocolType.Tcp, host, denied, port) ?? TargetDenial.NoRule : TargetDenial.NoRule));
         if (narrowing?.MayAllowName(host, port) == false)
-            return Denied(host, port, TargetDenial.NarrowedAway);
+            return Refused(Denied(host, port, TargetDenial.NarrowedAway));
         IPAddress[] addresses;
         try
         {
@@ -54,13 +72,15 @@ internal sealed class TargetDialer(ChannelServices services, ConversationOrigin 
         }
         catch (SocketException e)
         {
-            return new(null, CloseReason.AddressResolutionFailed, $"The name {host} did not resolve: {e.Message}.");
+            return Refused(new(null, CloseReason.AddressResolutionFailed, $"The name {host} did not resolve: {e.Message}."));
         }
 
         if (addresses.Length == 0)
-            return new(null, CloseReason.AddressResolutionFailed, $"The name {host} has no address.");
+            return Refused(new(null, CloseReason.AddressResolutionFailed, $"The name {host} has no address."));
         IPEndPoint[] allowed = [.. InTurn([.. addresses.Where(a => Judge(ProtocolType.Tcp, host, a, port) is null).Select(a => new IPEndPoint(TargetPolicy.Plain(a), port))]).Take(MaxAddresses)];
-        return allowed.Length == 0 ? Denied(host, port, Judge(ProtocolType.Tcp, host, addresses[0], port) ?? TargetDenial.NoRule) : await RaceAsync(allowed, cancellationToken);
+        return allowed.Length == 0 ? Refused(Denied(host, port, Judge(ProtocolType.Tcp, host, addresses[0], port) ?? TargetDenial.NoRule)) : (allowed, default);
+
+        static (IPEndPoint[], DialResult) Refused(DialResult why) => ([], why);
     }
 
     /// <summary>Ends a connection that was dialled when the rules no longer allow it, until the result is disposed.</summary>

@@ -265,18 +265,23 @@ internal sealed partial class TunnelConnection : IDisposable
             return null;
         }
 
+        held = dialer.Hold(host, dialed.EndPoint!, why => Fail(CloseReason.ServerRefuse, why));
+        return await AnswerOpenAsync(dialed.Socket, cancellationToken);
+    }
+
+    private async Task<Socket> AnswerOpenAsync(Socket socket, CancellationToken cancellationToken)
+    {
         services.Gauges.SocketsChanged(1);
         try
         {
             isKnownToPeer = true;
-            held = dialer.Hold(host, dialed.EndPoint!, why => Fail(CloseReason.ServerRefuse, why));
             OpenWindow();
             await link.SendControlAsync(ControlCode.ConnectionOpened, Number, cancellationToken);
-            return dialed.Socket;
+            return socket;
         }
         catch
         {
-            CloseSocket(dialed.Socket);
+            CloseSocket(socket);
             throw;
         }
     }
@@ -287,7 +292,10 @@ internal sealed partial class TunnelConnection : IDisposable
         {
             while (await ForwardAsync(socket))
                 users.Sent();
-            await link.SendControlAsync(ControlCode.SendEof, Number, stop.Token);
+            if (guacd?.End is { } end)
+                Fail(end.Reason, end.Text);
+            else
+                await link.SendControlAsync(ControlCode.SendEof, Number, stop.Token);
         }
         catch (SocketException e)
         {
@@ -304,16 +312,17 @@ internal sealed partial class TunnelConnection : IDisposable
     private async ValueTask<bool> ForwardAsync(Socket socket)
     {
         // Nothing is held while there is nothing to read, nor while the peer takes nothing: an idle or slow connection costs no memory.
-        await socket.ReceiveAsync(Memory<byte>.Empty, stop.Token);
-        var most = await sendingRate.TakeAsync(socket, await credit.WaitAsync(link.PayloadSize, stop.Token), stop.Token);
+        if (guacd is not { HasMore: true })
+            await socket.ReceiveAsync(Memory<byte>.Empty, stop.Token);
+        var most = await sendingRate.TakeAsync(socket, guacd?.Kept ?? 0, await credit.WaitAsync(link.PayloadSize, stop.Token), stop.Token);
         var held = most + Frame.Overhead;
         await flow.Tube.Sending.EnterAsync(held, stop.Token);
         var buffer = ArrayPool<byte>.Shared.Rent(held);
         try
         {
-            var received = await socket.ReceiveAsync(buffer.AsMemory(Frame.HeaderLength, most), stop.Token);
-            if (received == 0)
-                return false;
+            var received = await ReadSocketAsync(socket, buffer.AsMemory(Frame.HeaderLength, most));
+            if (received <= 0)
+                return received < 0;
             credit.Spend(received);
             await link.SendAsync(buffer.AsMemory(0, Frame.Enclose(buffer, Number, link.Timestamp, received)), stop.Token);
             return true;
@@ -334,6 +343,8 @@ internal sealed partial class TunnelConnection : IDisposable
                 // Piece by piece: what was consumed is new credit, and must have left the pipe before more comes for it.
                 var piece = FirstOf(waiting);
                 piece = piece[..await receivingRate.TakeAsync(piece.Length, stop.Token)];
+                if (!MayReachTarget(piece.Span))
+                    return;
                 await SendAllAsync(socket, piece);
                 inbound.Reader.AdvanceTo(waiting.GetPosition(piece.Length));
                 Consumed(piece.Length);
@@ -341,6 +352,8 @@ internal sealed partial class TunnelConnection : IDisposable
 
             if (peerEnd is null)
                 socket.Shutdown(SocketShutdown.Send);
+            else if (guacd is not null)
+                await SendAllAsync(socket, guacd.Farewell);
             inboundDone = true;
             Thread.MemoryBarrier();
             if (peerEnd is not null)
@@ -417,8 +430,8 @@ internal sealed partial class TunnelConnection : IDisposable
     private void CloseSocket(Socket socket)
     {
         // A client must be able to tell a cut from an end. The original ends every connection of a target with ConnectionLost,
-        // so that one has to count as an end.
-        var inOrder = isAnswered || open && (!stop.IsCancellationRequested || inboundDone && peerEnd is { Reason: CloseReason.Normal or CloseReason.ConnectionLost });
+        // so that one has to count as an end. guacd does not ask, and should hear the last instruction.
+        var inOrder = isAnswered || guacd is not null || open && (!stop.IsCancellationRequested || inboundDone && peerEnd is { Reason: CloseReason.Normal or CloseReason.ConnectionLost });
         if (!inOrder)
             socket.LingerState = new(true, 0);
         socket.Dispose();

@@ -3,14 +3,15 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Registry.Actors.Channels.Flow;
+using Registry.Actors.Channels.Guacd;
 using Registry.Messages;
 using Registry.WebRtc;
 
 namespace Registry.Actors.Channels;
 
 /// <summary>
-/// A TCP port forward or a SOCKS5 proxy over one data channel. This end either listens and asks the peer to open, or dials what the settings or the
-/// peer's opens name.
+/// A TCP port forward, a SOCKS5 proxy or sessions with guacd over one data channel. This end either listens and asks the peer to open, or dials what the
+/// settings or the peer's opens name.
 /// </summary>
 internal sealed class TunnelConversation : IConversation
 {
@@ -24,6 +25,7 @@ internal sealed class TunnelConversation : IConversation
     private readonly long started;
     private readonly OpenTarget? targets;
     private readonly TargetDialer? dialer;
+    private GuacdConnector? guacd { get; init; }
     private readonly TunnelListener? listener;
     private readonly bool ownsListener;
     private readonly bool servesSocks;
@@ -78,6 +80,14 @@ internal sealed class TunnelConversation : IConversation
     /// <param name="tube">Where bytes that wait are counted.</param>
     public static TunnelConversation Dialling(OpenTarget targets, TargetDialer dialer, ChannelServices services, UserTraffic users, TubeFlow tube) =>
         new(null, false, false, targets, dialer, services, users, tube);
+
+    /// <summary>The end that opens sessions with guacd.</summary>
+    /// <param name="guacd">Which.</param>
+    /// <param name="services">Limits and clock.</param>
+    /// <param name="users">Where user bytes are noted.</param>
+    /// <param name="tube">Where bytes that wait are counted.</param>
+    public static TunnelConversation Dialling(GuacdConnector guacd, ChannelServices services, UserTraffic users, TubeFlow tube) =>
+        new(null, false, false, new NoTarget(), null, services, users, tube) { guacd = guacd };
 
     public IPEndPoint? ListenEndPoint { get; }
 
@@ -322,21 +332,23 @@ internal sealed class TunnelConversation : IConversation
             return Reply(frames, ControlMessage.Encode(ControlCode.ConnectionOpened, message.Connection));
         if (existing is not null)
             return null; // Its answer is under way.
-        if (dialer is null || targets is null)
+        if (targets is null)
             return Refuse(frames, message.Connection, CloseReason.ServerRefuse, "This end listens; it does not dial.");
         lastNumber = Math.Max(lastNumber, message.Connection);
         if (targets.Read(message.Data.Span, out var target) is { } wrong)
             return Refuse(frames, message.Connection, CloseReason.ConfigurationError, wrong);
-        if (target.IsAssociation && !agreed.HasWindows)
+        if (guacd is null && target.IsAssociation && !agreed.HasWindows)
             return Refuse(frames, message.Connection, CloseReason.ConfigurationError, $"A UDP association needs {ControlMessage.Protocol}.");
         if (!TryCount())
             return Refuse(frames, message.Connection, CloseReason.ServerRefuse, $"The channel has {services.Settings.MaxConnections} connections, which is the limit.");
         var connection = new TunnelConnection(message.Connection, CloseReason.UpstreamClosed, agreed, services, users);
         connections[message.Connection] = connection;
-        if (target.IsAssociation)
-            connection.Relay(dialer, Forget);
+        if (guacd is not null)
+            connection.Dial(guacd, Forget);
+        else if (target.IsAssociation)
+            connection.Relay(dialer!, Forget);
         else
-            connection.Dial(dialer, target.Host, target.Port, Forget);
+            connection.Dial(dialer!, target.Host, target.Port, Forget);
         return null;
     }
 

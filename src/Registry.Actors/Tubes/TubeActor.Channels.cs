@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Event;
 using Registry.Actors.Admission;
 using Registry.Actors.Channels;
+using Registry.Actors.Channels.Guacd;
 using Registry.Actors.Reconciling;
 using Registry.Messages;
 using Registry.WebRtc;
@@ -34,6 +35,9 @@ internal sealed partial class TubeActor
             case ChannelRan ran:
                 FinishChannel(ran.Channel, ran.End);
                 return true;
+            case GuacdSpoke spoke:
+                TellInstructions(spoke);
+                return true;
             case ChannelDeadline deadline:
                 ExpireChannel(deadline.Channel);
                 return true;
@@ -54,7 +58,7 @@ internal sealed partial class TubeActor
         refused = Claim(conversation);
         if (refused is not null)
             return false;
-        if (!node.Conversations.TryOpen(settings, new(id, conversation), users, flow, out var opened, out refused))
+        if (!node.Conversations.TryOpen(settings, new(id, conversation), users, flow, out var opened, out refused, Noticed(conversation)))
         {
             if (!channels.ContainsKey(conversation))
                 node.Directory.Release(conversation, entry);
@@ -65,6 +69,16 @@ internal sealed partial class TubeActor
         channels[conversation] = channel;
         Publish();
         return true;
+    }
+
+    private Action<GuacdNotice> Noticed(ConversationId conversation) => notice => self.Tell(new GuacdSpoke(conversation, notice));
+
+    private void TellInstructions(GuacdSpoke spoke)
+    {
+        if (!channels.ContainsKey(spoke.Conversation))
+            return;
+        foreach (var instruction in spoke.Notice.Take())
+            Signal((t, n) => new GuacdInstruction(t, n, Now, spoke.Conversation.ToString(), instruction));
     }
 
     private Holding Hold(IConversation conversation) => Hold(HoldingKind.Conversation, () =>
@@ -165,7 +179,7 @@ internal sealed partial class TubeActor
             return known;
         var settings = first.Command.Settings;
         if (known is null && channels.Count >= node.Settings.MaxChannels || settings is TunnelSettings { ListenEndPoint: not null } or SocksSettings { ListenEndPoint: not null }
-            || !node.Conversations.TryOpen(settings, new(id, label), users, flow, out var conversation, out _))
+            || !node.Conversations.TryOpen(settings, new(id, label), users, flow, out var conversation, out _, Noticed(label)))
             return null;
         var channel = new TubeChannel(label, settings.Type, isClaimed: known?.IsClaimed ?? false, conversation) { Held = Hold(conversation) };
         channels[label] = channel;

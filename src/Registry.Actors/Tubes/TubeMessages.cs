@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Registry.Actors.Admission;
 using Registry.Actors.Channels;
+using Registry.Actors.Channels.Guacd;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -42,6 +43,9 @@ internal sealed record AnnounceDrain(DateTimeOffset Deadline) : TubeMessage;
 
 /// <summary>A close of one of this tube's conversations.</summary>
 internal sealed record CloseChannel(CloseConversation Command) : INoSerializationVerificationNeeded;
+
+/// <summary>guacd said something that a conversation's subscribers want to know.</summary>
+internal sealed record GuacdSpoke(ConversationId Conversation, GuacdNotice Notice) : TubeMessage;
 
 internal sealed record Negotiated(string Sdp) : TubeMessage;
 

@@ -8,10 +8,10 @@ internal sealed class RateShare(IReadOnlyList<RateLimit> limits)
 {
     private readonly (RateLimit Limit, RateAccount Account)[] accounts = [.. limits.Select(limit => (limit, new RateAccount()))];
 
-    /// <summary>Waits until something may be read from a socket that has something to read.</summary>
+    /// <summary>Waits until something may be read from a socket that has something to read, besides so many bytes of it that are kept.</summary>
     /// <returns>How much, 1 to <paramref name="most"/>.</returns>
-    public ValueTask<int> TakeAsync(Socket socket, int most, CancellationToken cancellationToken) =>
-        accounts.Length == 0 ? new(most) : TakeAsync(Math.Clamp(socket.Available, 1, most), cancellationToken);
+    public ValueTask<int> TakeAsync(Socket socket, int kept, int most, CancellationToken cancellationToken) =>
+        accounts.Length == 0 ? new(most) : TakeAsync(Math.Clamp(kept + socket.Available, 1, most), cancellationToken);
 
     /// <summary>Waits until some of the bytes may go.</summary>
     /// <returns>How many, 1 to <paramref name="most"/>.</returns>

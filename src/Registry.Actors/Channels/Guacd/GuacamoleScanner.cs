@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Frozen;
 using System.Text;
 
 namespace Registry.Actors.Channels.Guacd;
@@ -8,9 +7,9 @@ namespace Registry.Actors.Channels.Guacd;
 /// Follows a stream of Guacamole instructions that comes in pieces of any size. What it holds of them is bounded: the text of instructions that someone wants to
 /// read, and nothing of the others.
 /// </summary>
-/// <param name="wanted">Opcodes of the instructions to be read; null for all.</param>
+/// <param name="wanted">Opcodes of the instructions to be read, in UTF-8; null for all.</param>
 /// <param name="maxText">Bytes of an instruction that is read, at most.</param>
-internal sealed class GuacamoleScanner(FrozenSet<string>? wanted = null, int maxText = GuacamoleScanner.MaxText)
+internal sealed class GuacamoleScanner(byte[][]? wanted = null, int maxText = GuacamoleScanner.MaxText)
 {
     /// <summary>Code points of one element at most, as with the original.</summary>
     public const int MaxElement = 1_000_000;
@@ -179,9 +178,10 @@ internal sealed class GuacamoleScanner(FrozenSet<string>? wanted = null, int max
 
         if (isReading)
         {
-            elements.Add(Encoding.UTF8.GetString(text.WrittenSpan));
+            isReading = count > 0 || IsWanted(text.WrittenSpan);
+            if (isReading)
+                elements.Add(Encoding.UTF8.GetString(text.WrittenSpan));
             text.ResetWrittenCount();
-            isReading = wanted?.Contains(elements[0]) != false;
         }
 
         expects = Expects.Length;
@@ -194,5 +194,15 @@ internal sealed class GuacamoleScanner(FrozenSet<string>? wanted = null, int max
         elements.Clear();
         (count, textSize, isReading) = (0, 0, true);
         return true;
+    }
+
+    private bool IsWanted(ReadOnlySpan<byte> opcode)
+    {
+        if (wanted is null)
+            return true;
+        foreach (var one in wanted)
+            if (opcode.SequenceEqual(one))
+                return true;
+        return false;
     }
 }

@@ -1,0 +1,39 @@
+namespace Registry.Actors.Channels.Guacd;
+
+/// <summary>
+/// What guacd told a session and its tube has not yet heard: of each opcode the last instruction. However fast guacd talks, one message is under way.
+/// </summary>
+/// <param name="post">Tells the tube that there is something to take; must not block.</param>
+internal sealed class GuacdNotice(Action<GuacdNotice> post)
+{
+    private readonly Lock gate = new();
+    private readonly List<GuacamoleInstruction> waiting = [];
+    private bool isPosted;
+
+    /// <summary>Adds an instruction, in the place of one with its opcode.</summary>
+    public void Tell(GuacamoleInstruction instruction)
+    {
+        lock (gate)
+        {
+            waiting.RemoveAll(i => i.Opcode == instruction.Opcode);
+            waiting.Add(instruction);
+            if (isPosted)
+                return;
+            isPosted = true;
+        }
+
+        post(this);
+    }
+
+    /// <summary>Takes what there is, in the order it came.</summary>
+    public IReadOnlyList<string> Take()
+    {
+        lock (gate)
+        {
+            isPosted = false;
+            string[] taken = [.. waiting.Select(GuacamoleInstruction.Text)];
+            waiting.Clear();
+            return taken;
+        }
+    }
+}
