@@ -47,10 +47,20 @@ public sealed class RegistrySettingsSpecs
         settings.PingTimeout.ShouldBe(TimeSpan.FromSeconds(30));
         settings.MaxFramePayload.ShouldBe(1024 * 1024);
         settings.Listen.ShouldBe(ListenScope.Off);
+        settings.GuacdAddress.ShouldBeNull();
+        settings.GuacdHandshakeTimeout.ShouldBe(TimeSpan.FromSeconds(10));
+        settings.GuacdPassNames.ShouldBeFalse();
         settings.AllowTargets.ShouldBeEmpty();
         settings.MaxBytesPerSecond.ShouldBeNull();
         settings.MaxOwnerBytesPerSecond.ShouldBeNull();
     }
+
+    [Theory]
+    [InlineData("127.0.0.1:4822", "127.0.0.1")]
+    [InlineData("[::1]:4822", "::1")]
+    [InlineData("guacd.internal:4822", "guacd.internal")]
+    public void The_address_of_guacd_is_read(string text, string host) =>
+        RegistrySettings.From(ConfigurationFactory.ParseString($"registry.guacd.address = \"{text}\"")).GuacdAddress.ShouldBe(new(host, 4822));
 
     [Fact]
     public void What_is_set_replaces_the_default()
@@ -106,6 +116,11 @@ public sealed class RegistrySettingsSpecs
     [InlineData("registry.tube.connecting-timeout = soon")]
     [InlineData("registry.tube.connecting-timeout = 0s")]
     [InlineData("registry.tube.max-channels = 65536")]
+    [InlineData("registry.guacd.address = guacd")]
+    [InlineData("registry.guacd.address = \"guacd:0\"")]
+    [InlineData("registry.guacd.address = \"::1:4822\"")]
+    [InlineData("registry.guacd.pass-names = perhaps")]
+    [InlineData("registry.guacd.handshake-timeout = 0s")]
     [InlineData("registry.tube.idle-timeout = 0s")]
     [InlineData("registry.tube.max-age = never")]
     [InlineData("registry.admission.max-tubes-per-owner = -1")]

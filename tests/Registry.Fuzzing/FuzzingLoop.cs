@@ -22,7 +22,7 @@ internal sealed class FuzzingLoop(IFuzzTarget target, FuzzingOptions options)
     private long executions;
     private long mostAllocated;
 
-    /// <summary>Runs for the time of the options.</summary>
+    /// <summary>Runs for the time or the number of inputs of the options.</summary>
     /// <returns>How many different findings there were.</returns>
     public int Run()
     {
@@ -33,7 +33,7 @@ internal sealed class FuzzingLoop(IFuzzTarget target, FuzzingOptions options)
         var heap = GC.GetTotalMemory(forceFullCollection: true);
         var random = new Random(options.Seed);
         var mutator = new Mutator(random, target.MaxLength, [.. target.Tokens.Select(Encoding.UTF8.GetBytes)]);
-        while (watch.Elapsed < options.Duration && findings.Count < MaxFindings)
+        while ((options.Executions is { } most ? executions < most : watch.Elapsed < options.Duration) && findings.Count < MaxFindings)
         {
             var input = mutator.Mutate(Choose(random), Choose(random));
             if (Execute(input))

@@ -8,19 +8,22 @@ internal sealed record FuzzingOptions
 {
     /// <summary>How the program is called.</summary>
     public const string Usage = """
-        Registry.Fuzzing TARGET|all [--seconds N] [--seed N] [--corpus DIR] [--save DIR] [--findings DIR] [--input FILE]
-          --seconds   time per target (10)
-          --seed      start of the random numbers (from the clock)
-          --corpus    where the seed inputs lie, a folder per target (corpus beside the program)
-          --save      folder for inputs that reached new code
-          --findings  folder for inputs that failed (findings)
-          --input     runs this one input instead, to see it fail
+        Registry.Fuzzing TARGET|all [--seconds N | --executions N] [--seed N] [--corpus DIR] [--save DIR] [--findings DIR] [--input FILE]
+          --seconds     time per target (10)
+          --executions  inputs per target, in place of a time
+          --seed        start of the random numbers (from the clock)
+          --corpus      where the seed inputs lie, a folder per target (corpus beside the program)
+          --save        folder for inputs that reached new code
+          --findings    folder for inputs that failed (findings)
+          --input       runs this one input instead, to see it fail
         """;
 
     /// <summary>A target's name, or <c>all</c>.</summary>
     public required string Target { get; init; }
     /// <summary>Time per target.</summary>
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(10);
+    /// <summary>Inputs per target in place of a time, or null.</summary>
+    public int? Executions { get; init; }
     /// <summary>Start of the random numbers.</summary>
     public int Seed { get; init; } = Environment.TickCount & int.MaxValue;
     /// <summary>Where the seed inputs lie.</summary>
@@ -49,6 +52,7 @@ internal sealed record FuzzingOptions
             switch (args[i])
             {
                 case "--seconds" when isNumber: read = read with { Duration = TimeSpan.FromSeconds(number) }; break;
+                case "--executions" when isNumber: read = read with { Executions = number }; break;
                 case "--seed" when isNumber: read = read with { Seed = number }; break;
                 case "--corpus": read = read with { Corpus = value }; break;
                 case "--save": read = read with { Save = value }; break;

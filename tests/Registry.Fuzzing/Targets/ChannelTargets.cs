@@ -50,6 +50,35 @@ internal sealed class FrameTarget : IFuzzTarget
     }
 }
 
+/// <summary>A control message, and what an open, a close and a window say.</summary>
+internal sealed class ControlTarget : IFuzzTarget
+{
+    public string Name => "control";
+
+    public int MaxLength => 2048;
+
+    public IReadOnlyList<string> Tokens => ["tube.v2", "a.example", "\0\0\0\x07"];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        if (ControlMessage.Read(input.ToArray(), out var message) is not null)
+            return;
+        switch (message.Code)
+        {
+            case ControlCode.CloseConnection:
+                PropertyViolatedException.ThrowUnless(message.Text.Length <= ControlMessage.MaxText, "A text is longer than it may be.");
+                PropertyViolatedException.ThrowUnless(Enum.IsDefined(message.Reason), "A reason is none.");
+                break;
+            case ControlCode.WindowUpdate:
+                _ = message.WindowBytes;
+                break;
+            case ControlCode.OpenConnection when Registry.Actors.Channels.Socks.SocksTarget.Read(message.Data.Span, out var target) is null:
+                PropertyViolatedException.ThrowUnless(target.Encode().AsSpan().SequenceEqual(message.Data.Span), "A target that was read is written otherwise.");
+                break;
+        }
+    }
+}
+
 /// <summary>A SOCKS5 client's part of the handshake.</summary>
 internal sealed class SocksTarget : IFuzzTarget
 {
