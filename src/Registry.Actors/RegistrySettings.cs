@@ -116,6 +116,8 @@ public sealed record RegistrySettings
     public TimeSpan PingTimeout { get; private init; }
     /// <summary>Largest payload of a received frame, in bytes.</summary>
     public int MaxFramePayload { get; private init; }
+    /// <summary>Whether payloads that the original split are put together.</summary>
+    public bool AcceptFragments { get; private init; }
     /// <summary>Where conversations may listen.</summary>
     public ListenScope Listen { get; internal init; }
     /// <summary>Where this node's guacd listens; null when it has none.</summary>
@@ -191,6 +193,7 @@ public sealed record RegistrySettings
             PingInterval = reader.Duration("channels.ping-interval"),
             PingTimeout = reader.Duration("channels.ping-timeout"),
             MaxFramePayload = reader.Bytes("channels.max-frame-payload", 16 * 1024),
+            AcceptFragments = reader.Boolean("channels.accept-fragments"),
             Listen = reader.Choice("channels.listen", ("off", ListenScope.Off), ("loopback", ListenScope.Loopback), ("any", ListenScope.Any)),
             GuacdAddress = reader.AddressOrOff("guacd.address"),
             GuacdHandshakeTimeout = reader.Duration("guacd.handshake-timeout"),

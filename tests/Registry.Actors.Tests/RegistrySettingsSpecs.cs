@@ -46,6 +46,7 @@ public sealed class RegistrySettingsSpecs
         settings.PingInterval.ShouldBe(TimeSpan.FromSeconds(15));
         settings.PingTimeout.ShouldBe(TimeSpan.FromSeconds(30));
         settings.MaxFramePayload.ShouldBe(1024 * 1024);
+        settings.AcceptFragments.ShouldBeFalse();
         settings.Listen.ShouldBe(ListenScope.Off);
         settings.GuacdAddress.ShouldBeNull();
         settings.GuacdHandshakeTimeout.ShouldBe(TimeSpan.FromSeconds(10));

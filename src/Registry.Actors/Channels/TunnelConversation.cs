@@ -29,6 +29,7 @@ internal sealed class TunnelConversation : IConversation
     private readonly TunnelListener? listener;
     private readonly bool ownsListener;
     private readonly bool servesSocks;
+    private readonly FragmentAssembler? fragments;
     private readonly CancellationTokenSource stop = new();
     private readonly ConcurrentDictionary<uint, TunnelConnection> connections = new();
     private readonly Lock endLock = new();
@@ -57,6 +58,7 @@ internal sealed class TunnelConversation : IConversation
         this.services = services;
         heartbeat = new(services.Settings.PingInterval, services.Settings.PingTimeout);
         started = services.Time.GetTimestamp();
+        fragments = services.Settings.AcceptFragments ? new(tube, services.Time) : null;
         ListenEndPoint = listener?.EndPoint;
         if (ownsListener)
             services.Gauges.ListenersChanged(1);
@@ -134,6 +136,7 @@ internal sealed class TunnelConversation : IConversation
         await closing;
         await beating;
         await frames.Completion;
+        fragments?.Dispose();
         lock (endLock)
             return end ?? ChannelEnd.Unexplained;
     }
@@ -240,7 +243,7 @@ internal sealed class TunnelConversation : IConversation
         heartbeat.Heard(Now);
         while ((status = parser.TryRead(out var frame)) == FrameStatus.Frame)
         {
-            var error = frame.Connection == 0 ? HandleControl(frame.Payload, agreed) : await HandleDataAsync(frame);
+            var error = frame.Connection == 0 ? HandleControl(frame.Payload, agreed) : await HandleDataAsync(frame, agreed);
             if (error is not null)
             {
                 EndWithProtocolError(error);
@@ -258,11 +261,17 @@ internal sealed class TunnelConversation : IConversation
         return status != FrameStatus.Malformed;
     }
 
-    private async ValueTask<string?> HandleDataAsync(Frame frame)
+    private async ValueTask<string?> HandleDataAsync(Frame frame, ChannelFlow agreed)
     {
         if (!connections.TryGetValue(frame.Connection, out var connection))
             return Unknown(frame.Connection, "Data");
-        return await connection.PeerSentAsync(frame.Payload);
+        if (fragments is null || agreed.HasWindows)
+            return await connection.PeerSentAsync(frame.Payload);
+        if (fragments.Take(frame.Connection, frame.Payload, out var whole) is { } error)
+            return error;
+        if (!connections.ContainsKey(frame.Connection))
+            fragments.Forget(frame.Connection); // It ended meanwhile, and what it left was forgotten before this.
+        return whole.IsEmpty && !frame.Payload.IsEmpty ? null : await connection.PeerSentAsync(whole);
     }
 
     private string? HandleControl(ReadOnlyMemory<byte> payload, ChannelFlow agreed)
@@ -405,6 +414,7 @@ internal sealed class TunnelConversation : IConversation
         if (connections.TryRemove(new(connection.Number, connection)))
         {
             Interlocked.Decrement(ref connectionCount);
+            fragments?.Forget(connection.Number);
             CloseWhenSuperseded();
         }
     }

@@ -5,6 +5,9 @@ namespace Registry.Actors.Channels.Flow;
 /// <param name="rates">What limits the rate, which the tube ends; null for nothing.</param>
 internal sealed class TubeFlow(FlowLimits limits, TubeRates? rates = null) : IDisposable
 {
+    /// <summary>Bytes of fragments that may wait for the rest of their payloads: one of the longest that the original splits.</summary>
+    public const int MaxFragments = FragmentHeader.MaxTotal * 17 * 1024;
+
     private long promised;
 
     /// <summary>The bounds.</summary>
@@ -15,6 +18,9 @@ internal sealed class TubeFlow(FlowLimits limits, TubeRates? rates = null) : IDi
 
     /// <summary>What came from the peer and is not yet in a local socket.</summary>
     public QueuedBytes Receiving { get; } = new(limits.TubeLimit);
+
+    /// <summary>Fragments of payloads that are not complete.</summary>
+    public QueuedBytes Fragments { get; } = new(MaxFragments);
 
     /// <summary>A further connection's share of the rate to the peer.</summary>
     public RateShare ShareSending() => new(rates?.Sending ?? []);
