@@ -38,6 +38,76 @@ public sealed class FrameSpecs
         (update.Connection, update.WindowBytes).ShouldBe((7u, 0x01020304u));
     }
 
+    // Whole frames as they cross the channel, sent at millisecond 0x0000018BCFE56800; what stands here is for ever.
+    private const string Sent = "0000018BCFE56800";
+
+    public static TheoryData<int, uint, string, string> GoldenFrames => new()
+    {
+        { 1, 7, "AABB", $"00000000{Sent}00000008" + "0001" + "00000007" + "AABB" + "3B" },
+        { 2, 7, "AABB", $"00000000{Sent}00000008" + "0002" + "00000007" + "AABB" + "3B" },
+        { 100, 0, "747562652E7632", $"00000000{Sent}0000000D" + "0064" + "00000000" + "747562652E7632" + "3B" },
+        { 101, 7, "", $"00000000{Sent}00000006" + "0065" + "00000007" + "3B" },
+        { 101, 7, "00000009682E6578616D706C6501BB", $"00000000{Sent}00000015" + "0065" + "00000007" + "00000009" + "682E6578616D706C65" + "01BB" + "3B" },
+        { 101, 7, "000000000000", $"00000000{Sent}0000000C" + "0065" + "00000007" + "00000000" + "0000" + "3B" }, // tube.v2: a UDP association
+        { 102, 7, "0A", $"00000000{Sent}00000007" + "0066" + "00000007" + "0A" + "3B" },
+        { 102, 0, "0A00026E6F", $"00000000{Sent}0000000B" + "0066" + "00000000" + "0A" + "0002" + "6E6F" + "3B" },
+        { 103, 7, "", $"00000000{Sent}00000006" + "0067" + "00000007" + "3B" },
+        { 104, 7, "", $"00000000{Sent}00000006" + "0068" + "00000007" + "3B" },
+        { 105, 7, "00040000", $"00000000{Sent}0000000A" + "0069" + "00000007" + "00040000" + "3B" },
+        { 301, 0, "0100000007", $"00000000{Sent}00000007" + "012D" + "01" + "00000007" + "3B" },
+        { 302, 0, "7B7D", $"00000000{Sent}00000004" + "012E" + "7B7D" + "3B" },
+        { 303, 0, "7B7D", $"00000000{Sent}00000004" + "012F" + "7B7D" + "3B" },
+    };
+
+    [Theory]
+    [MemberData(nameof(GoldenFrames))]
+    public void Every_message_has_its_golden_bytes(int code, uint connection, string data, string golden)
+    {
+        using var parser = new FrameParser(MaxPayload);
+        parser.Append(Convert.FromHexString(golden));
+        parser.TryRead(out var frame).ShouldBe(FrameStatus.Frame);
+        (frame.Connection, frame.Timestamp).ShouldBe((0u, 0x0000018BCFE56800ul));
+        ControlMessage.Read(frame.Payload, out var message).ShouldBeNull();
+        (message.Code, message.Connection, Convert.ToHexString(message.Data.Span)).ShouldBe(((ControlCode)code, connection, data));
+
+        var bytes = Convert.FromHexString(data);
+        var payload = code switch
+        {
+            100 => ControlMessage.EncodeAccept(),
+            102 => ControlMessage.EncodeClose(connection, message.Reason, message.Text),
+            105 => ControlMessage.EncodeWindowUpdate(connection, message.WindowBytes),
+            301 or 303 => frame.Payload.ToArray(), // only ever received
+            302 => ControlMessage.EncodeMetrics("{}"),
+            _ => ControlMessage.Encode((ControlCode)code, connection, bytes),
+        };
+        Convert.ToHexString(Frame.Encode(0, 0x0000018BCFE56800, payload)).ShouldBe(golden);
+    }
+
+    [Theory]
+    [InlineData("3B")]
+    [InlineData("3B3B3B3B")]
+    [InlineData("003B00000000000000000000000000000000000000000000013B")] // what could be the rest of one frame and another
+    [InlineData("342E73697A652C312E302C342E313032342C332E3736383B")] // 4.size,1.0,4.1024,3.768;
+    public void A_terminator_inside_a_payload_does_not_end_the_frame(string payload)
+    {
+        var frame = Frame.Encode(3, 0, Convert.FromHexString(payload));
+
+        Parse([.. frame, .. frame], [5]).ShouldBe([(3u, 0ul, payload), (3u, 0ul, payload)]);
+    }
+
+    [Fact]
+    public void A_frame_that_is_written_in_place_has_the_same_bytes()
+    {
+        var buffer = new byte[100];
+        Array.Fill(buffer, (byte)0xEE);
+        "hello"u8.CopyTo(buffer.AsSpan(Frame.HeaderLength));
+
+        var length = Frame.Enclose(buffer, 3, 4, 5);
+
+        buffer[..length].ShouldBe(Frame.Encode(3, 4, "hello"u8));
+        buffer[length..].ShouldAllBe(b => b == 0xEE);
+    }
+
     [Fact]
     public void Every_reason_survives_a_close()
     {

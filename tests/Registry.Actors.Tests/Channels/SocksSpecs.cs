@@ -12,6 +12,8 @@ namespace Registry.Actors.Tests.Channels;
 public sealed class SocksSpecs
 {
     private const string Greeting = "050100";
+    private const string FiftyOne = "616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161616161";
+    private const string LongHost = FiftyOne + FiftyOne + FiftyOne + FiftyOne + FiftyOne;
 
     [Theory]
     [InlineData("0501000" + "1" + "7F000001" + "1538", "127.0.0.1", 5432)]
@@ -72,6 +74,21 @@ public sealed class SocksSpecs
     }
 
     [Theory]
+    [InlineData("example.com", 80, "example.com:80")]
+    [InlineData("192.0.2.7", 443, "192.0.2.7:443")]
+    [InlineData("2001:db8::7", 443, "[2001:db8::7]:443")]
+    public void A_target_is_told_as_people_write_it(string host, int port, string text) => new SocksTarget(host, port).ToString().ShouldBe(text);
+
+    [Theory]
+    [InlineData((byte)SocksReply.Succeeded, "05000001000000000000")]
+    [InlineData((byte)SocksReply.NotAllowed, "05020001000000000000")]
+    [InlineData((byte)SocksReply.HostUnreachable, "05040001000000000000")]
+    [InlineData((byte)SocksReply.ConnectionRefused, "05050001000000000000")]
+    [InlineData((byte)SocksReply.CommandNotSupported, "05070001000000000000")]
+    [InlineData((byte)SocksReply.AddressTypeNotSupported, "05080001000000000000")]
+    public void A_reply_has_ten_bytes(byte reply, string hex) => Convert.ToHexString(SocksReplies.Encode((SocksReply)reply)).ShouldBe(hex);
+
+    [Theory]
     [InlineData("")]
     [InlineData("000000")]
     [InlineData("00000000" + "0050")] // an empty host
@@ -81,6 +98,7 @@ public sealed class SocksSpecs
     [InlineData("00000001" + "6161" + "0050")]
     [InlineData("FFFFFFFF" + "61" + "0050")]
     [InlineData("00000003" + "612F62" + "0050")] // "a/b"
+    [InlineData("000000FF" + LongHost + "0050")] // 255 bytes, two more than a name may have
     public void A_malformed_target_is_told(string hex) => SocksTarget.Read(Convert.FromHexString(hex), out _).ShouldNotBeNull();
 
     [Theory]
