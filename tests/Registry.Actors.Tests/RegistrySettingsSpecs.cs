@@ -19,7 +19,7 @@ public sealed class RegistrySettingsSpecs
         settings.StopDeadline.ShouldBe(TimeSpan.FromSeconds(5));
         settings.IdleTimeout.ShouldBeNull();
         settings.MaxAge.ShouldBeNull();
-        settings.MaxChannels.ShouldBe(16);
+        settings.MaxChannels.ShouldBe(64);
         settings.SignalBuffer.ShouldBe(256);
         settings.ClosedKept.ShouldBe(256);
         settings.ClosedKeptFor.ShouldBe(TimeSpan.FromMinutes(15));

@@ -91,6 +91,27 @@ public sealed class PeerSpecs
         pong.Payload.ShouldBe(ControlMessage.Encode(ControlCode.Pong, 0, "abc"u8));
     }
 
+    [Theory]
+    [InlineData("00")] // everything
+    [InlineData("0100000007")] // one connection
+    [InlineData("02")] // the system
+    [InlineData("")]
+    public async Task A_metrics_request_is_answered_with_what_the_channel_measures(string asked)
+    {
+        var time = new FakeTimeProvider();
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", 9), protocol: ControlMessage.Protocol, time: time);
+        await peer.ShouldSayAsync("0064" + "00000000" + "747562652E7632");
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.Ping, 0u));
+
+        time.Advance(TimeSpan.FromMilliseconds(40));
+        await peer.ControlAsync(ControlCode.Pong, 0);
+        await peer.SendAsync(Frame.Encode(0, 0, [0x01, 0x2D, .. Convert.FromHexString(asked)]));
+
+        var (_, payload) = await peer.NextAsync();
+        Convert.ToHexString(payload.AsSpan(0, 2)).ShouldBe("012E");
+        System.Text.Encoding.UTF8.GetString(payload.AsSpan(2)).ShouldBe("""{"connections":0,"roundTripMs":40}""");
+    }
+
     [Fact]
     public async Task An_open_with_a_target_of_its_own_is_refused()
     {

@@ -16,19 +16,21 @@ public sealed class SignalStreamTests
         gateway.Registry.Tubes[Tube] = new(Tube, "n", TubeState.Connecting);
         gateway.Registry.Emit(new IceCandidateFound(Tube, 1, default, "candidate:1 1 udp 1 127.0.0.1 9 typ host"));
         gateway.Registry.Emit(new ConnectionStateChanged(Tube, 2, default, TubeState.Ready));
-        gateway.Registry.Emit(new ChannelClosed(Tube, 3, default, "c", "tube_closed", CloseReason.Client));
-        gateway.Registry.Emit(new TubeClosed(Tube, 4, default, CloseReason.Client, "Bye."));
+        gateway.Registry.Emit(new GuacdInstruction(Tube, 3, default, "c", "4.size,1.0,4.1024,3.768;"));
+        gateway.Registry.Emit(new ChannelClosed(Tube, 4, default, "c", "tube_closed", CloseReason.Client));
+        gateway.Registry.Emit(new TubeClosed(Tube, 5, default, CloseReason.Client, "Bye."));
         gateway.Registry.EndSignals();
 
         await using var stream = await OpenEvents.OfAsync(gateway.Http, "/v1/tubes/t1/signals");
         var events = await stream.RestAsync();
 
-        events.Select(e => (e.Id, e.Kind)).ShouldBe([("1", "ice_candidate"), ("2", "connection_state_changed"), ("3", "channel_closed"), ("4", "tube_closed")]);
+        events.Select(e => (e.Id, e.Kind)).ShouldBe([("1", "ice_candidate"), ("2", "connection_state_changed"), ("3", "guacd_instruction"), ("4", "channel_closed"), ("5", "tube_closed")]);
         events[0].Data.GetProperty("candidate").GetString().ShouldBe("candidate:1 1 udp 1 127.0.0.1 9 typ host");
         events[1].Data.GetProperty("state").GetString().ShouldBe("ready");
-        events[2].Data.GetProperty("outcome").GetString().ShouldBe("tube_closed");
-        events[2].Data.GetProperty("closeReason").GetProperty("code").GetInt32().ShouldBe(5);
-        events[3].Data.GetProperty("text").GetString().ShouldBe("Bye.");
+        (events[2].Data.GetProperty("channelId").GetString(), events[2].Data.GetProperty("instruction").GetString()).ShouldBe(("c", "4.size,1.0,4.1024,3.768;"));
+        events[3].Data.GetProperty("outcome").GetString().ShouldBe("tube_closed");
+        events[3].Data.GetProperty("closeReason").GetProperty("code").GetInt32().ShouldBe(5);
+        events[4].Data.GetProperty("text").GetString().ShouldBe("Bye.");
     }
 
     [Fact]
