@@ -40,6 +40,9 @@ internal sealed class FragmentAssembler(TubeFlow tube, TimeProvider time) : IDis
     /// <summary>How long a payload may be in pieces, as the original meant it.</summary>
     public static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(30);
 
+    /// <summary>Payloads that may be in pieces at once, as the original meant it.</summary>
+    public const int MaxPending = 1000;
+
     private readonly Lock gate = new();
     private readonly Dictionary<(uint Connection, uint Sequence), Pending> pending = [];
 
@@ -57,6 +60,8 @@ internal sealed class FragmentAssembler(TubeFlow tube, TimeProvider time) : IDis
         lock (gate)
         {
             var key = (connection, header.Sequence);
+            if (pending.Count == MaxPending && !pending.ContainsKey(key))
+                return $"More than {MaxPending} payloads are in pieces.";
             if (!pending.TryGetValue(key, out var parts))
                 pending[key] = parts = new(header.Total, time.GetTimestamp());
             if (parts.Total != header.Total)

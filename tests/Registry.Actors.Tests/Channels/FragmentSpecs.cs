@@ -120,6 +120,11 @@ public sealed class FragmentSpecs
         assembler.Dispose();
         tube.Fragments.Queued.ShouldBe(0);
 
+        for (var sequence = 0u; sequence < FragmentAssembler.MaxPending; sequence++)
+            assembler.Take(1, Piece(sequence, 0, 2, []), out _).ShouldBeNull();
+        assembler.Take(1, Piece(FragmentAssembler.MaxPending, 0, 2, []), out _).ShouldNotBeNull().ShouldContain("1000 payloads");
+        assembler.Dispose();
+
         string? error = null;
         for (var sequence = 0u; error is null; sequence++)
             error = assembler.Take(1, Piece(sequence, 0, 2, new byte[PieceSize]), out _);

@@ -16,14 +16,14 @@ internal sealed class PlayedPeer : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private readonly Task<ChannelEnd> run;
 
-    public PlayedPeer(ConversationSettings settings, string allow = "127.0.0.0/8:*", int window = 256 * 1024, string hocon = "", string protocol = "", bool peerOpens = true, TimeProvider? time = null, Func<string, IPAddress[]>? resolve = null)
+    public PlayedPeer(ConversationSettings settings, string allow = "127.0.0.0/8:*", int window = 256 * 1024, string hocon = "", string protocol = "", bool peerOpens = true, TimeProvider? time = null, Func<string, IPAddress[]>? resolve = null, int? bytesPerSecond = null)
     {
         var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.ConfigurationFactory.ParseString(hocon)) with { Listen = ListenScope.Loopback }, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges)
         {
             DialDenied = Denied.Enqueue,
             Resolve = (host, _) => resolve is null ? throw new SocketException((int)SocketError.HostNotFound) : Task.FromResult(resolve(host)),
         };
-        Flow = new(FlowLimits.From(services.Settings));
+        Flow = new(FlowLimits.From(services.Settings), new(bytesPerSecond, services.Time));
         new ConversationFactory(services).TryOpen(settings, TunnelFixture.Origin, new(services.Time), Flow, out var conversation, out _, Notices.Enqueue).ShouldBeTrue();
         Targets = services.Targets;
         Conversation = conversation;
@@ -101,6 +101,7 @@ internal sealed class PlayedPeer : IAsyncDisposable
     {
         Conversation.Dispose();
         await EndAsync();
+        Flow.Dispose();
         Gauges.Connections.ShouldBe(0);
         Gauges.Sockets.ShouldBe(0);
         Gauges.Listeners.ShouldBe(0);

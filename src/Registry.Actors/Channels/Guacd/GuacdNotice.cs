@@ -6,17 +6,23 @@ namespace Registry.Actors.Channels.Guacd;
 /// <param name="post">Tells the tube that there is something to take; must not block.</param>
 internal sealed class GuacdNotice(Action<GuacdNotice> post)
 {
+    // guacd's are shorter by far; subscribers keep what they are told.
+    private const int MaxText = 256;
+
     private readonly Lock gate = new();
-    private readonly List<GuacamoleInstruction> waiting = [];
+    private readonly List<(string Opcode, string Text)> waiting = [];
     private bool isPosted;
 
-    /// <summary>Adds an instruction, in the place of one with its opcode.</summary>
+    /// <summary>Adds an instruction, in the place of one with its opcode. One of more than 256 characters is not told.</summary>
     public void Tell(GuacamoleInstruction instruction)
     {
+        var text = GuacamoleInstruction.Text(instruction);
+        if (text.Length > MaxText)
+            return;
         lock (gate)
         {
             waiting.RemoveAll(i => i.Opcode == instruction.Opcode);
-            waiting.Add(instruction);
+            waiting.Add((instruction.Opcode, text));
             if (isPosted)
                 return;
             isPosted = true;
@@ -31,7 +37,7 @@ internal sealed class GuacdNotice(Action<GuacdNotice> post)
         lock (gate)
         {
             isPosted = false;
-            string[] taken = [.. waiting.Select(GuacamoleInstruction.Text)];
+            string[] taken = [.. waiting.Select(i => i.Text)];
             waiting.Clear();
             return taken;
         }
