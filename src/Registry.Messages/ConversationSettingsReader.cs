@@ -41,7 +41,9 @@ public static class ConversationSettingsReader
     {
         settings = null;
         refusal = null;
-        if (!map.TryGetValue(TypeKey, out var typeValue))
+        if (map.FirstOrDefault(m => !IsText(m.Value)) is { Key: { } broken })
+            refusal = Invalid(Shown(broken), "holds half of a surrogate pair, which is no text");
+        else if (!map.TryGetValue(TypeKey, out var typeValue))
             refusal = Invalid(TypeKey, $"is missing; give {Types}");
         else if (typeValue.ValueKind != JsonValueKind.String)
             refusal = Invalid(TypeKey, $"is {Kind(typeValue)}; give a string, {Types}");
@@ -158,6 +160,25 @@ public static class ConversationSettingsReader
         else
             host = name.GetString();
         return refusal is null;
+    }
+
+    // JSON may hold halves of surrogate pairs, which throw once they are read.
+    private static bool IsText(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind switch
+            {
+                JsonValueKind.String => value.GetString() is not null,
+                JsonValueKind.Array => value.EnumerateArray().All(IsText),
+                JsonValueKind.Object => value.EnumerateObject().All(m => m.Name.Length >= 0 && IsText(m.Value)),
+                _ => true,
+            };
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
     }
 
     private static bool TryReadObject(JsonElement value, out Dictionary<string, JsonElement> members)

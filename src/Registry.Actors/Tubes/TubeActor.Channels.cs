@@ -16,6 +16,9 @@ internal sealed partial class TubeActor
     // The original gives a peer's channel of this label to the conversation the tube was made for.
     private const string ControlLabel = "control";
 
+    // A display that changes its size all the time must not fill the replay buffer with that.
+    private static readonly TimeSpan InstructionPause = TimeSpan.FromMilliseconds(100);
+
     private readonly Dictionary<ConversationId, TubeChannel> channels = [];
 
     private bool AnyOpen => channels.Values.Any(c => c.IsOpen);
@@ -77,6 +80,13 @@ internal sealed partial class TubeActor
     {
         if (!channels.ContainsKey(spoke.Conversation))
             return;
+        if (Now - spoke.Notice.TakenAt < InstructionPause)
+        {
+            Timers.StartSingleTimer(spoke.Notice, spoke, InstructionPause);
+            return;
+        }
+
+        spoke.Notice.TakenAt = Now;
         foreach (var instruction in spoke.Notice.Take())
             Signal((t, n) => new GuacdInstruction(t, n, Now, spoke.Conversation.ToString(), instruction));
     }

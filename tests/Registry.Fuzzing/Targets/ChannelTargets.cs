@@ -79,7 +79,7 @@ internal sealed class ControlTarget : IFuzzTarget
     }
 }
 
-/// <summary>A SOCKS5 client's part of the handshake.</summary>
+/// <summary>A SOCKS5 client's part of the handshake, and the same bytes as a datagram of an association.</summary>
 internal sealed class SocksTarget : IFuzzTarget
 {
     public string Name => "socks";
@@ -88,6 +88,8 @@ internal sealed class SocksTarget : IFuzzTarget
 
     public void Run(ReadOnlySpan<byte> input)
     {
+        if (SocksDatagram.Read(input.ToArray(), out var datagram) is null)
+            PropertyViolatedException.ThrowUnless(datagram is { Port: >= 1 and <= ushort.MaxValue, Host.Length: > 0 and <= byte.MaxValue }, "A datagram goes nowhere.");
         var handshake = new SocksHandshake();
         while (!handshake.IsOver && input.Length >= handshake.Needed)
         {

@@ -13,6 +13,9 @@ internal sealed class GuacdNotice(Action<GuacdNotice> post)
     private readonly List<(string Opcode, string Text)> waiting = [];
     private bool isPosted;
 
+    /// <summary>When the tube took what there was the last time; the tube's own note.</summary>
+    public DateTimeOffset TakenAt { get; set; }
+
     /// <summary>Adds an instruction, in the place of one with its opcode. One of more than 256 characters is not told.</summary>
     public void Tell(GuacamoleInstruction instruction)
     {

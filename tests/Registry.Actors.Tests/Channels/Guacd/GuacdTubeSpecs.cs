@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -19,7 +20,8 @@ public sealed class GuacdTubeSpecs(ITestOutputHelper output) : RegistrySpec(outp
         var session = GuacdSettings.Create("vnc", [new("hostname", "127.0.0.1"), new("password", Secret)], new(guacd.EndPoint.Address.ToString(), guacd.EndPoint.Port));
         var (near, far) = await PairAsync(near: TunnelSettings.Listen(new(IPAddress.Loopback, 0)), far: session);
         Registry.Directory.TryGet(near.TubeId, out var listening).ShouldBeTrue();
-        var signals = SignalsAsync(far.TubeId);
+        var heard = new ConcurrentQueue<TubeSignal>();
+        var hearing = HearAsync(far.TubeId, heard);
 
         using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await client.ConnectAsync(IPEndPoint.Parse(listening.Conversations.Single(c => c.LocalListenAddress is not null).LocalListenAddress!));
@@ -27,17 +29,27 @@ public sealed class GuacdTubeSpecs(ITestOutputHelper output) : RegistrySpec(outp
         Encoding.UTF8.GetString(await TunnelFixture.ReadAsync(client, 24)).ShouldBe("4.size,1.0,4.1024,3.768;");
         await client.SendAsync(Encoding.UTF8.GetBytes("4.sync,1.1;"));
         await guacd.ShouldGetAsync("4.sync,1.1;");
+        await AwaitAssertAsync(() =>
+        {
+            Clock.Advance(TimeSpan.FromMilliseconds(100)); // the least time between two
+            heard.OfType<GuacdInstruction>().Select(s => (s.ChannelId, s.Kind, s.Instruction)).ShouldBe(
+                [("c-near", "guacd_instruction", "5.ready,3.$id;"), ("c-near", "guacd_instruction", "4.size,1.0,4.1024,3.768;")]);
+        }, TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(20));
         await guacd.SendAsync("10.disconnect;");
         Encoding.UTF8.GetString(await TunnelFixture.ReadToEndAsync(client)).ShouldBe("10.disconnect;");
         await Registry.CloseTubeAsync(new(far.TubeId));
         await Registry.CloseTubeAsync(new(near.TubeId));
 
-        var heard = await signals;
-        heard.OfType<GuacdInstruction>().Select(s => (s.ChannelId, s.Kind, s.Instruction)).ShouldBe(
-            [("c-near", "guacd_instruction", "5.ready,3.$id;"), ("c-near", "guacd_instruction", "4.size,1.0,4.1024,3.768;")]);
+        await hearing;
         string.Concat(heard).ShouldNotContain(Secret);
         Registry.Directory.TryGet(far.TubeId, out var ended);
         $"{ended}".ShouldNotContain(Secret);
         await NothingLeftAsync();
+    }
+
+    private async Task HearAsync(TubeId tube, ConcurrentQueue<TubeSignal> heard)
+    {
+        await foreach (var signal in Registry.Signals(tube)!)
+            heard.Enqueue(signal);
     }
 }
