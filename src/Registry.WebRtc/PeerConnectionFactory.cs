@@ -32,6 +32,8 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         logger = options.LoggerFactory.CreateLogger<PeerConnectionFactory>();
         startedAt = options.TimeProvider.GetTimestamp();
         SharedTimer = new(options.TimeProvider, () => Now);
+        if (options.ResolveLocalNames)
+            Names = new(() => addresses.Current, options.MulticastDnsGroup, options.TimeProvider, logger);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.CertificateLifetime, TimeSpan.Zero, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.CertificateLifetime, PeerConnectionFactoryOptions.LongestCertificateLifetime, nameof(options));
         CurrentCertificate();
@@ -72,6 +74,9 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
 
     internal Demultiplexer<PeerConnection> Demultiplexer => demultiplexer;
 
+    /// <summary>Asks for the addresses behind names of <c>.local</c>; null when it is switched off.</summary>
+    internal MulticastDnsResolver? Names { get; }
+
     /// <inheritdoc/>
     public IPeerConnection CreatePeerConnection(PeerConnectionConfiguration? configuration = null)
     {
@@ -98,6 +103,7 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         NetworkChange.NetworkAddressChanged -= OnNetworkAddressChanged;
         foreach (var connection in connections.Keys)
             await connection.DisposeAsync().ConfigureAwait(false);
+        Names?.Dispose();
         shared?.Dispose();
         SharedTimer.Dispose();
         certificate!.Dispose();

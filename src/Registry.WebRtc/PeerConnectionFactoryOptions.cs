@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Registry.WebRtc.Net;
 
 namespace Registry.WebRtc;
 
@@ -28,6 +29,15 @@ public sealed record PeerConnectionFactoryOptions
 
     /// <summary>Addresses offered as host candidates; null for those of every interface that is up, and loopback when there is none.</summary>
     public IReadOnlyList<IPAddress>? HostAddresses { get; init; }
+
+    /// <summary>
+    /// Whether names of <c>.local</c> that browsers put in place of their addresses are resolved by multicast on the links of the host candidates
+    /// (draft-ietf-mmusic-mdns-ice-candidates). Candidates with any other name are ignored, whatever this says.
+    /// </summary>
+    public bool ResolveLocalNames { get; init; } = true;
+
+    /// <summary>Where multicast DNS is asked.</summary>
+    internal IPEndPoint MulticastDnsGroup { get; init; } = MulticastDnsResolver.DefaultGroup;
 
     /// <summary>Upper limit of <see cref="CertificateLifetime"/>.</summary>
     public static readonly TimeSpan LongestCertificateLifetime = TimeSpan.FromDays(366);

@@ -162,12 +162,15 @@ internal sealed partial class IceAgent
     }
 
     /// <summary>
-    /// Adds a candidate of the peer. Ignored are those this agent cannot use: TCP, other components, names, addresses that no
+    /// Adds a candidate of the peer. Ignored are those this agent cannot use: TCP, other components, names without an address, addresses that no
     /// host can have or that need a zone, candidates of another user fragment, and what exceeds the limit.
     /// </summary>
-    public void AddRemoteCandidate(TimeSpan now, IceCandidate candidate)
+    /// <param name="now">The time.</param>
+    /// <param name="candidate">The candidate as signalled.</param>
+    /// <param name="resolved">The address of a candidate that has a name in its place.</param>
+    public void AddRemoteCandidate(TimeSpan now, IceCandidate candidate, IPAddress? resolved = null)
     {
-        if (IsOver || remoteCandidates.Count >= options.MaxRemoteCandidates || !TryGetAddress(candidate, out var address))
+        if (IsOver || remoteCandidates.Count >= options.MaxRemoteCandidates || !TryGetAddress(candidate, resolved, out var address))
             return;
         if (remoteUsernameFragment is { } ufrag && candidate.UsernameFragment is { } named && named != ufrag)
             return;
@@ -403,11 +406,12 @@ internal sealed partial class IceAgent
         IceCandidateType.PeerReflexive,
         BestLocalFor(remote) is { } local ? IceCandidatePriority.LocalPreference(local.Priority) : IceCandidatePriority.MaxLocalPreference);
 
-    private static bool TryGetAddress(IceCandidate candidate, out TransportAddress address)
+    private static bool TryGetAddress(IceCandidate candidate, IPAddress? resolved, out TransportAddress address)
     {
         address = default;
+        var ip = resolved;
         if (candidate.Protocol != "udp" || candidate.Component != IceCandidatePriority.Component || candidate.Port == 0
-            || !IPAddress.TryParse(candidate.Address, out var ip))
+            || (ip is null && !IPAddress.TryParse(candidate.Address, out ip)))
             return false;
         if (ip.IsIPv4MappedToIPv6)
             ip = ip.MapToIPv4();
