@@ -87,6 +87,8 @@ public sealed record RegistrySettings
     public string? IceRelayCaFile { get; private init; }
     /// <summary>Which of the machine's addresses tubes offer.</summary>
     public NetworkFilter IceNetworks { get; private init; } = NetworkFilter.None;
+    /// <summary>Whether names of <c>.local</c> in place of a peer's addresses are resolved.</summary>
+    public bool IceResolveLocalNames { get; private init; }
     /// <summary>Failures in a row after which the endpoint is left alone.</summary>
     public int IceBreakerFailures { get; private init; }
     /// <summary>How long it is left alone.</summary>
@@ -170,6 +172,7 @@ public sealed record RegistrySettings
             IceGatheringTimeout = reader.Duration("ice.gathering-timeout"),
             IceRelayCaFile = reader.TextOrOff("ice.relay-ca-file"),
             IceNetworks = ReadNetworks(reader),
+            IceResolveLocalNames = reader.Boolean("ice.resolve-local-names"),
             IceBreakerFailures = reader.Integer("ice.breaker-failures", 1),
             IceBreakerReset = reader.Duration("ice.breaker-reset"),
             CertificateLifetime = reader.Duration("webrtc.certificate-lifetime"),
@@ -194,13 +197,13 @@ public sealed record RegistrySettings
     /// <summary>The type's name only: secrets are among the settings.</summary>
     public override string ToString() => nameof(RegistrySettings);
 
-    /// <summary>The options of a peer connection factory with what these settings say about networks and the relays' certificates.</summary>
+    /// <summary>The options of a peer connection factory with what these settings say about networks, certificates and the peer's names.</summary>
     /// <param name="options">The other options.</param>
     /// <exception cref="ConfigurationException">The file of authorities cannot be read.</exception>
     public PeerConnectionFactoryOptions ApplyTo(PeerConnectionFactoryOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        options = options with { NetworkFilter = IceNetworks, CertificateLifetime = CertificateLifetime };
+        options = options with { NetworkFilter = IceNetworks, CertificateLifetime = CertificateLifetime, ResolveLocalNames = IceResolveLocalNames };
         if (IceRelayCaFile is null)
             return options;
         var authorities = new X509Certificate2Collection();

@@ -28,6 +28,7 @@ public sealed class RegistrySettingsSpecs
         settings.CongestionControl.ShouldBe(CongestionControl.Bbr);
         settings.IceCredentialsUrl.ShouldBeNull();
         settings.IceCredentialsTimeout.ShouldBe(TimeSpan.FromSeconds(5));
+        settings.IceResolveLocalNames.ShouldBeTrue();
         settings.IceBreakerFailures.ShouldBe(5);
         settings.IceBreakerReset.ShouldBe(TimeSpan.FromSeconds(30));
         settings.CertificateLifetime.ShouldBe(TimeSpan.FromDays(1));
@@ -70,6 +71,7 @@ public sealed class RegistrySettingsSpecs
             registry.ice.include-networks = ["eth*", "10.0.0.0/8"]
             registry.ice.exclude-networks = ["10.9.0.0/16"]
             registry.ice.credentials-url = "https://turn.example/credentials?key=k"
+            registry.ice.resolve-local-names = off
             registry.webrtc.certificate-lifetime = 12h
             registry.targets.allow = ["10.0.0.0/8:22", "*"]
             registry.webrtc.congestion-control = cubic
@@ -90,6 +92,7 @@ public sealed class RegistrySettingsSpecs
         settings.IceSharedSecretLifetime.ShouldBe(TimeSpan.FromHours(2));
         settings.IceTransportPolicy.ShouldBe(IceTransportPolicy.Relay);
         settings.IceGatheringTimeout.ShouldBe(TimeSpan.FromSeconds(3));
+        settings.ApplyTo(new()).ResolveLocalNames.ShouldBeFalse();
         var filter = settings.ApplyTo(new()).NetworkFilter;
         filter.Allows("eth1", IPAddress.Parse("192.0.2.1")).ShouldBeTrue();
         filter.Allows("wlan0", IPAddress.Parse("192.0.2.1")).ShouldBeFalse();
@@ -122,6 +125,7 @@ public sealed class RegistrySettingsSpecs
     [InlineData("registry.ice.gathering-timeout = never")]
     [InlineData("registry.ice.include-networks = [\"10.0.0.0/33\"]")]
     [InlineData("registry.ice.exclude-networks = [\"\"]")]
+    [InlineData("registry.ice.resolve-local-names = sometimes")]
     [InlineData("registry.reconciler.interval = off")]
     [InlineData("registry.webrtc.certificate-lifetime = off")]
     [InlineData("registry.webrtc.certificate-lifetime = 367d")]
