@@ -160,7 +160,7 @@ internal sealed partial class PeerConnection
         Schedule();
     }
 
-    private void AddRelay(int server, RelayLink link)
+    private void AddRelay(int server, MessageLink link)
     {
         lock (gate)
         {
@@ -303,13 +303,13 @@ internal sealed partial class PeerConnection
     }
 
     /// <summary>Carries the relay's number with its messages; after the connection's end to the farewell.</summary>
-    internal sealed class RelayReceiver(PeerConnection connection, ushort number, RelayLink link) : IRelayLinkReceiver
+    internal sealed class RelayReceiver(PeerConnection connection, ushort number, MessageLink link) : IMessageLinkReceiver
     {
         private volatile RelayFarewell? farewell;
 
         public ushort Number => number;
 
-        public RelayLink Link => link;
+        public MessageLink Link => link;
 
         public void RedirectTo(RelayFarewell next) => farewell = next;
 
