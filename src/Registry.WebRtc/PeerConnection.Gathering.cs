@@ -36,7 +36,7 @@ internal sealed partial class PeerConnection
         gatheredFor = ice;
         gatheredAt = transport.LocalEndPoints;
         ChangeGatheringState(IceGatheringState.Gathering);
-        gatherer.Start(Now, gatheredAt);
+        gatherer.Start(Now, gatheredAt, TcpHosts());
         for (var server = 0; server < servers.Count; server++)
         {
             if (gatherer.IsPending(server))

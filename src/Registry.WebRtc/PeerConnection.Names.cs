@@ -24,7 +24,7 @@ internal sealed partial class PeerConnection
 
     private bool TryResolve(IceCandidate candidate)
     {
-        if (IsRelayOnly || factory.Names is not { } resolver || !MulticastDnsMessage.IsName(candidate.Address) || names.Asked == MaxNames)
+        if (IsRelayOnly || !ice.CanUse(candidate) || factory.Names is not { } resolver || !MulticastDnsMessage.IsName(candidate.Address) || names.Asked == MaxNames)
             return false;
         names.Asked++;
         names.Pending++;

@@ -9,7 +9,7 @@ internal static class FuzzingRun
     private static readonly IFuzzTarget[] Targets =
     [
         new StunTarget(), new TurnTarget(), new DtlsRecordTarget(), new SctpTarget(), new DcepTarget(), new SdpTarget(), new CandidateTarget(),
-        new FrameTarget(), new SocksTarget(), new MulticastDnsTarget(),
+        new FrameTarget(), new SocksTarget(), new MulticastDnsTarget(), new TcpFrameTarget(),
     ];
 
     /// <summary>Fuzzes what the command line asks for.</summary>

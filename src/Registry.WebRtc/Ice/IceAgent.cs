@@ -162,7 +162,7 @@ internal sealed partial class IceAgent
     }
 
     /// <summary>
-    /// Adds a candidate of the peer. Ignored are those this agent cannot use: TCP, other components, names without an address, addresses that no
+    /// Adds a candidate of the peer. Ignored are those this agent cannot use: TCP where it does not connect, other components, names without an address, addresses that no
     /// host can have or that need a zone, candidates of another user fragment, and what exceeds the limit.
     /// </summary>
     /// <param name="now">The time.</param>
@@ -202,6 +202,9 @@ internal sealed partial class IceAgent
 
     /// <summary>Whether something authenticated came from the address.</summary>
     public bool HasLearned(TransportAddress remote) => checkList.Find(remote) is { IsLearned: true } || IndexOfEarlyCheck(remote) >= 0;
+
+    /// <summary>Whether the peer said that it listens for TCP at the address.</summary>
+    public bool CanConnectTo(TransportAddress remote) => remote.IsTcp && checkList.Find(remote)?.RemoteCandidate.TcpType == IceCandidatePriority.Passive;
 
     /// <summary>The peer has no more candidates (RFC 8838 §14); checking can now fail before its time is over.</summary>
     public void EndOfRemoteCandidates(TimeSpan now)
@@ -373,11 +376,11 @@ internal sealed partial class IceAgent
     private IceCandidate? BestLocalFor(TransportAddress remote)
     {
         if (remote.Relay != 0)
-            return relays.GetValueOrDefault(remote.Relay) is { } relayed && IceCandidatePriority.IsFamilyOf(relayed, remote) ? relayed : null;
+            return relays.GetValueOrDefault(remote.Relay) is { } relayed && IceCandidatePriority.Leads(relayed, remote) ? relayed : null;
         IceCandidate? best = null;
         foreach (var candidate in localCandidates)
         {
-            if (candidate.Type != IceCandidateType.Relay && IceCandidatePriority.IsFamilyOf(candidate, remote) && (best is null || candidate.Priority > best.Priority))
+            if (candidate.Type != IceCandidateType.Relay && IceCandidatePriority.Leads(candidate, remote) && (best is null || candidate.Priority > best.Priority))
                 best = candidate;
         }
         return best;
@@ -391,10 +394,8 @@ internal sealed partial class IceAgent
         if (pair.MappedAddress is not { } mapped || pair.Remote.Relay != 0)
             return best ?? UnknownLocal(pair);
         var address = mapped.Address.ToString();
-        return localCandidates.Find(c => c.Address == address && c.Port == mapped.Port)
-            ?? new IceCandidate(
-                IceCandidatePriority.Foundation(IceCandidateType.PeerReflexive, mapped.Address), IceCandidatePriority.Component,
-                CheckPriority(pair.Remote), address, mapped.Port, IceCandidateType.PeerReflexive);
+        return localCandidates.Find(c => c.Address == address && c.Port == mapped.Port && IceCandidatePriority.Leads(c, pair.Remote))
+            ?? PeerReflexive(mapped with { IsTcp = pair.Remote.IsTcp }, CheckPriority(pair.Remote), best?.TcpType);
     }
 
     /// <summary>A pair can be valid before any local candidate was added; its report then names the unspecified address.</summary>
@@ -402,23 +403,41 @@ internal sealed partial class IceAgent
         IceCandidatePriority.CreateHost(pair.Remote.IsIPv4 ? IPAddress.Any : IPAddress.IPv6Any, 0, IceCandidatePriority.MaxLocalPreference);
 
     /// <summary>The PRIORITY of this side's checks: what a peer-reflexive candidate found by them would have (RFC 8445 §7.1.1).</summary>
-    private uint CheckPriority(TransportAddress remote) => IceCandidatePriority.Compute(
-        IceCandidateType.PeerReflexive,
-        BestLocalFor(remote) is { } local ? IceCandidatePriority.LocalPreference(local.Priority) : IceCandidatePriority.MaxLocalPreference);
+    private uint CheckPriority(TransportAddress remote)
+    {
+        var local = BestLocalFor(remote);
+        var preference = local is null ? IceCandidatePriority.MaxLocalPreference : IceCandidatePriority.LocalPreference(local.Priority);
+        return remote.IsTcp
+            ? IceCandidatePriority.ComputeTcp(IceCandidateType.PeerReflexive, IceCandidatePriority.TcpLocalPreference(IceCandidateType.PeerReflexive, local?.TcpType ?? "", preference))
+            : IceCandidatePriority.Compute(IceCandidateType.PeerReflexive, preference);
+    }
 
-    private static bool TryGetAddress(IceCandidate candidate, IPAddress? resolved, out TransportAddress address)
+    /// <summary>An address that only a check has told of.</summary>
+    private static IceCandidate PeerReflexive(TransportAddress address, uint priority, string? tcpType) => new(
+        IceCandidatePriority.Foundation(IceCandidateType.PeerReflexive, address.Address, address.IsTcp ? "tcp" : null), IceCandidatePriority.Component, priority,
+        address.Address.ToString(), address.Port, IceCandidateType.PeerReflexive)
+    {
+        Protocol = address.IsTcp ? "tcp" : "udp",
+        TcpType = address.IsTcp ? tcpType : null,
+    };
+
+    /// <summary>Whether this agent can check a candidate of such a kind, once it has an address.</summary>
+    public bool CanUse(IceCandidate candidate) =>
+        candidate.Component == IceCandidatePriority.Component && candidate.Port != 0
+        && (candidate.Protocol == "udp" || (options.ConnectsOverTcp && candidate.TcpType == IceCandidatePriority.Passive));
+
+    private bool TryGetAddress(IceCandidate candidate, IPAddress? resolved, out TransportAddress address)
     {
         address = default;
         var ip = resolved;
-        if (candidate.Protocol != "udp" || candidate.Component != IceCandidatePriority.Component || candidate.Port == 0
-            || (ip is null && !IPAddress.TryParse(candidate.Address, out ip)))
+        if (!CanUse(candidate) || (ip is null && !IPAddress.TryParse(candidate.Address, out ip)))
             return false;
         if (ip.IsIPv4MappedToIPv6)
             ip = ip.MapToIPv4();
         var isUsable = ip.AddressFamily == AddressFamily.InterNetwork
             ? ip.GetAddressBytes()[0] is > 0 and < 224
             : !(ip.IsIPv6Multicast || ip.IsIPv6LinkLocal || ip.Equals(IPAddress.IPv6Any));
-        address = TransportAddress.From(ip, candidate.Port);
+        address = TransportAddress.From(ip, candidate.Port) with { IsTcp = candidate.Protocol == "tcp" };
         return isUsable;
     }
 

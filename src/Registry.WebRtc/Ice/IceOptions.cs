@@ -44,6 +44,15 @@ internal sealed record IceOptions
     /// <summary>Rc: transmissions of one check (RFC 8489 §6.2.1).</summary>
     public int MaxTransmissions { get; init; } = 7;
 
+    /// <summary>
+    /// How long a check over TCP waits for its answer, the time to connect included; it is not sent again (RFC 8489 §6.2.2, whose 39.5 s are longer than
+    /// <see cref="ConnectTimeout"/>).
+    /// </summary>
+    public TimeSpan ReliableTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Whether passive TCP candidates of the peer are checked, which makes connections to them.</summary>
+    public bool ConnectsOverTcp { get; init; }
+
     /// <summary>Whether packets go through relays only.</summary>
     public bool RelayOnly { get; init; }
 

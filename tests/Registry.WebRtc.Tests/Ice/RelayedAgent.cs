@@ -51,7 +51,7 @@ internal sealed class RelayedAgent : ISimulatedEndpoint
 
     public void Gather()
     {
-        Gatherer.Start(network.Now, [EndPoint]);
+        Gatherer.Start(network.Now, [EndPoint], []);
         for (var server = 0; server < servers.Count; server++)
             Reach(server, TransportAddress.From(IPAddress.Parse(servers[server].Host), servers[server].Port));
         network.Flush();
