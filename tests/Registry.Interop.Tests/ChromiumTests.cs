@@ -22,4 +22,23 @@ public sealed class ChromiumTests(ChromiumFixture fixture) : PeerContract(fixtur
         remote.Type.ShouldBe(IceCandidateType.Host);
         remote.Address.ShouldEndWith(".local");
     }
+
+    /// <summary>The page is told our TCP port and nothing else, and we no address of it: as where a firewall stops UDP.</summary>
+    [PeerTheory]
+    [InlineData(Offerer.We)]
+    [InlineData(Offerer.ThePeer)]
+    public async Task Without_UDP_two_megabytes_are_echoed_over_TCP(Offerer offerer)
+    {
+        const int Count = 128, Size = 16 * 1024;
+        await using var factory = PeerConnectionFactory.Create(new() { TcpPort = 0 });
+        await using var session = await fixture.ConnectAsync(offerer, filter: new(candidate => candidate.Protocol == "tcp", _ => false), from: factory);
+        await session.Theirs.EchoAsync(session.First.Label);
+
+        await Task.WhenAll(SendManyAsync(session.First, Count, Size), CheckManyAsync(session, session.First, Count, Size));
+
+        var selected = session.Ours.SelectedCandidatePair!;
+        (selected.Local.Protocol, selected.Local.TcpType, selected.Local.Port).ShouldBe(("tcp", "passive", factory.TcpPort!.Value));
+        (selected.Remote.Protocol, selected.Remote.TcpType).ShouldBe(("tcp", "active"));
+        session.Ours.LocalDescription!.Sdp.ShouldMatch("a=candidate:[0-9]+ 1 tcp [0-9]+ [0-9.]+ [0-9]+ typ host tcptype passive");
+    }
 }
