@@ -95,6 +95,8 @@ public sealed record RegistrySettings
     public TimeSpan IceBreakerReset { get; private init; }
     /// <summary>How long new tubes are given one certificate.</summary>
     public TimeSpan CertificateLifetime { get; private init; }
+    /// <summary>TCP port at which peers may connect; null for none.</summary>
+    public int? TcpPort { get; private init; }
     /// <summary>TCP connections of one channel.</summary>
     public int MaxConnections { get; private init; }
     /// <summary>Limit on connecting to a target.</summary>
@@ -176,6 +178,7 @@ public sealed record RegistrySettings
             IceBreakerFailures = reader.Integer("ice.breaker-failures", 1),
             IceBreakerReset = reader.Duration("ice.breaker-reset"),
             CertificateLifetime = reader.Duration("webrtc.certificate-lifetime"),
+            TcpPort = reader.IntegerOrOff("webrtc.tcp-port", 0, ushort.MaxValue),
             MaxConnections = reader.Integer("channels.max-connections", 1),
             DialTimeout = reader.Duration("channels.dial-timeout"),
             OpenTimeout = reader.Duration("channels.open-timeout"),
@@ -197,13 +200,19 @@ public sealed record RegistrySettings
     /// <summary>The type's name only: secrets are among the settings.</summary>
     public override string ToString() => nameof(RegistrySettings);
 
-    /// <summary>The options of a peer connection factory with what these settings say about networks, certificates and the peer's names.</summary>
+    /// <summary>The options of a peer connection factory with what these settings say about networks, the TCP port, certificates and the peer's names.</summary>
     /// <param name="options">The other options.</param>
     /// <exception cref="ConfigurationException">The file of authorities cannot be read.</exception>
     public PeerConnectionFactoryOptions ApplyTo(PeerConnectionFactoryOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        options = options with { NetworkFilter = IceNetworks, CertificateLifetime = CertificateLifetime, ResolveLocalNames = IceResolveLocalNames };
+        options = options with
+        {
+            NetworkFilter = IceNetworks,
+            CertificateLifetime = CertificateLifetime,
+            ResolveLocalNames = IceResolveLocalNames,
+            TcpPort = TcpPort,
+        };
         if (IceRelayCaFile is null)
             return options;
         var authorities = new X509Certificate2Collection();
