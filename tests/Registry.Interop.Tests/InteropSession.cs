@@ -16,6 +16,9 @@ public enum Offerer
 internal sealed record CandidateFilter(Func<IceCandidate, bool> Ours, Func<IceCandidate, bool> Theirs)
 {
     public static readonly CandidateFilter None = new(_ => true, _ => true);
+
+    /// <summary>Whether the peer is told ours when it has found all of its own: what finds a path before that looks no further.</summary>
+    public bool OursLast { get; init; }
 }
 
 /// <summary>One of our peer connections and one of a foreign peer, connected to each other.</summary>
@@ -27,6 +30,7 @@ internal sealed class InteropSession : IAsyncDisposable
     private readonly Channel<IceCandidate?> candidates = Channel.CreateUnbounded<IceCandidate?>();
     private readonly Channel<IDataChannel> receivedChannels = Channel.CreateUnbounded<IDataChannel>();
     private readonly TaskCompletionSource gathered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource theirsEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly bool trickle;
     private readonly CandidateFilter filter;
 
@@ -52,10 +56,10 @@ internal sealed class InteropSession : IAsyncDisposable
 
     /// <summary>Connects, and waits until the first channel is open on both sides.</summary>
     public static async Task<InteropSession> ConnectAsync(
-        ForeignPeer peer, IPeerConnectionFactory factory, PeerConnectionConfiguration? configuration, Offerer offerer, bool trickle, IceServer? theirRelay = null,
+        ForeignPeer peer, IPeerConnectionFactory factory, PeerConnectionConfiguration? configuration, Offerer offerer, bool trickle, IceServer? theirServer = null,
         CandidateFilter? filter = null)
     {
-        var theirs = await peer.CreateConnectionAsync(trickle, theirRelay);
+        var theirs = await peer.CreateConnectionAsync(trickle, theirServer);
         var session = new InteropSession(factory.CreatePeerConnection(configuration), theirs, trickle, filter ?? CandidateFilter.None);
         try
         {
@@ -190,6 +194,8 @@ internal sealed class InteropSession : IAsyncDisposable
     {
         if (!trickle)
             return;
+        if (filter.OursLast)
+            await WithinAsync(theirsEnded.Task, "the end of the peer's candidates");
         while (await WithinAsync(candidates.Reader.ReadAsync().AsTask(), "our candidates") is { } candidate)
         {
             if (filter.Ours(candidate))
@@ -208,6 +214,7 @@ internal sealed class InteropSession : IAsyncDisposable
                 await Ours.AddIceCandidateAsync(candidate);
         }
         await Ours.AddIceCandidateAsync(null);
+        theirsEnded.TrySetResult();
     }
 
     private async Task<IDataChannel> AcceptChannelAsync(string label)
