@@ -39,7 +39,7 @@ internal sealed partial class PeerConnection
         gatherer.Start(Now, gatheredAt, TcpHosts());
         for (var server = 0; server < servers.Count; server++)
         {
-            if (gatherer.IsPending(server))
+            if (gatherer.IsToBeReached(server))
                 Reach(server, default);
         }
         ApplyGathering(Now);
@@ -66,6 +66,9 @@ internal sealed partial class PeerConnection
                 case IceGatheringEventKind.Completed:
                     OnGathered();
                     break;
+                case IceGatheringEventKind.RelayLost when SelectedRemote?.Relay == change.Relay:
+                    Raise(() => LocalAddressesChanged?.Invoke());
+                    break;
                 case IceGatheringEventKind.RelayClosed:
                     if (relays.Remove(change.Relay, out var closed))
                         closed.Link.Dispose();
@@ -86,7 +89,8 @@ internal sealed partial class PeerConnection
     {
         ChangeGatheringState(IceGatheringState.Complete);
         Raise(() => IceCandidateFound?.Invoke(null));
-        if (IsRelayOnly && ice.LocalCandidates.Count == 0)
+        // In a restart the path that is there may still come back.
+        if (IsRelayOnly && ice.LocalCandidates.Count == 0 && replacedIce is null)
             Fail(PeerConnectionFailureKind.IceFailed, gatherer.Errors.Count == 0
                 ? "Only relays may be used, and no TURN server is configured."
                 : $"Only relays may be used, and none gave an address: {string.Join("; ", gatherer.Errors)}.");

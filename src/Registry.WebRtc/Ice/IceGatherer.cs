@@ -31,12 +31,12 @@ internal sealed partial class IceGatherer(IceGatheringOptions options, IReadOnly
     /// <summary>When <see cref="HandleTimeout"/> has to be called; <see cref="TimeSpan.MaxValue"/> for never.</summary>
     public TimeSpan NextTimeout { get; private set; } = TimeSpan.MaxValue;
 
-    /// <summary>Whether the server has still to be reached, or has not answered.</summary>
-    public bool IsPending(int server) => pending.Contains(server);
+    /// <summary>Whether the server has still to be reached.</summary>
+    public bool IsToBeReached(int server) => pending.Contains(server) && !HasRelayOf(server);
 
     /// <summary>
     /// Begins, and begins again for an ICE restart. The machine's own candidates are found at once, the servers' when their addresses are told; a relay
-    /// that was given stays.
+    /// that was given stays if its server still has it, and is replaced if not.
     /// </summary>
     /// <param name="now">The time.</param>
     /// <param name="hosts">The machine's addresses at the UDP socket.</param>
@@ -50,7 +50,7 @@ internal sealed partial class IceGatherer(IceGatheringOptions options, IReadOnly
         deadline = now + options.Timeout;
         for (var server = 0; server < servers.Count; server++)
         {
-            if (!HasRelayOf(server) && (servers[server].IsTurn || !options.RelayOnly))
+            if (servers[server].IsTurn || !options.RelayOnly)
                 pending.Add(server);
         }
         if (!options.RelayOnly)
@@ -61,7 +61,7 @@ internal sealed partial class IceGatherer(IceGatheringOptions options, IReadOnly
             foreach (var candidate in tcpHosts)
                 Find(candidate);
         }
-        FindPresentRelays();
+        ConfirmPresentRelays(now);
         Advance(now);
     }
 
