@@ -206,7 +206,7 @@ public abstract class PeerContract(PeerFixture fixture)
         await CheckThatMessagesPassAsync(session, await session.LetOpenChannelAsync("theirs again"));
     }
 
-    private protected static async Task CheckThatMessagesPassAsync(InteropSession session, IDataChannel channel)
+    internal static async Task CheckThatMessagesPassAsync(InteropSession session, IDataChannel channel)
     {
         const int Size = 5000;
         await SendAndCheckAsync(session, channel, index: 0, Size, DataChannelMessageType.Binary);

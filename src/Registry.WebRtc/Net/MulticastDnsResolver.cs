@@ -22,7 +22,7 @@ internal sealed partial class MulticastDnsResolver : IDisposable
     private const int TimeToLive = 255;
 
     // A second to the first repetition, then doubling (RFC 6762 §5.2).
-    private static readonly TimeSpan[] Waits = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2)];
+    private static readonly TimeSpan[] Waits = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4)];
 
     private readonly Func<IReadOnlyList<IPAddress>> interfaces;
     private readonly IPEndPoint group;
@@ -49,7 +49,7 @@ internal sealed partial class MulticastDnsResolver : IDisposable
 
     /// <summary>Asks for the address of a name; the same question is asked once however many want to know.</summary>
     /// <param name="name">A name for which <see cref="MulticastDnsMessage.IsName"/> holds.</param>
-    /// <returns>One address, IPv6 before IPv4 where an answer has both (the draft's §3.2.1), or null when nobody answers within three seconds or too much is being asked.</returns>
+    /// <returns>One address, IPv6 before IPv4 where an answer has both (the draft's §3.2.1), or null when nobody answers within seven seconds or too much is being asked.</returns>
     public Task<IPAddress?> ResolveAsync(string name)
     {
         TaskCompletionSource<IPAddress?>? answer;
@@ -180,6 +180,7 @@ internal sealed partial class MulticastDnsResolver : IDisposable
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
+                // Closed, or the error of one datagram.
                 lock (gate)
                 {
                     if (socket != opened)

@@ -92,13 +92,15 @@ public sealed class MulticastDnsTests : IDisposable
     }
 
     [Fact]
-    public async Task A_name_that_nobody_has_is_given_up_after_three_seconds()
+    public async Task A_name_that_nobody_has_is_given_up_after_seven_seconds()
     {
         var answer = resolver.ResolveAsync(Name);
         await UntilAsync(() => responder.Questions.Count == 1);
         time.Advance(TimeSpan.FromSeconds(1));
         await UntilAsync(() => responder.Questions.Count == 2);
         time.Advance(TimeSpan.FromSeconds(2));
+        await UntilAsync(() => responder.Questions.Count == 3);
+        time.Advance(TimeSpan.FromSeconds(4));
 
         (await answer.WaitAsync(Patience)).ShouldBeNull();
         resolver.IsOpen.ShouldBeFalse();
