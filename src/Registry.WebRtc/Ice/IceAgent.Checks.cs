@@ -23,7 +23,7 @@ internal sealed partial class IceAgent
     /// <summary>When the best valid pair is nominated although better ones are still being checked.</summary>
     private TimeSpan NominationDue =>
         Role == IceRole.Controlling && nominating is null && selected is { IsNominated: false } && firstValidAt != TimeSpan.MaxValue
-            ? firstValidAt + options.NominationDelay
+            ? firstValidAt + (selected.Remote.IsTcp ? options.TcpNominationDelay : options.NominationDelay)
             : TimeSpan.MaxValue;
 
     private void StartChecks(TimeSpan now)

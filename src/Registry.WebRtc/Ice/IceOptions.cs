@@ -26,6 +26,9 @@ internal sealed record IceOptions
     /// <summary>How long a valid pair waits for a better one that is being checked before it is nominated.</summary>
     public TimeSpan NominationDelay { get; init; } = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>The same for a pair of TCP: one of UDP that takes a little longer is still much the better.</summary>
+    public TimeSpan TcpNominationDelay { get; init; } = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Ta: time between new checks (RFC 8445 §14.2 allows 5 ms).</summary>
     public TimeSpan Pacing { get; init; } = TimeSpan.FromMilliseconds(5);
 
