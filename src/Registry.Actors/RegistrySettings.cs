@@ -88,12 +88,16 @@ public sealed record RegistrySettings
     public string? IceRelayCaFile { get; private init; }
     /// <summary>Which of the machine's addresses tubes offer.</summary>
     public NetworkFilter IceNetworks { get; private init; } = NetworkFilter.None;
+    /// <summary>Whether names of <c>.local</c> in place of a peer's addresses are resolved.</summary>
+    public bool IceResolveLocalNames { get; private init; }
     /// <summary>Failures in a row after which the endpoint is left alone.</summary>
     public int IceBreakerFailures { get; private init; }
     /// <summary>How long it is left alone.</summary>
     public TimeSpan IceBreakerReset { get; private init; }
     /// <summary>How long new tubes are given one certificate.</summary>
     public TimeSpan CertificateLifetime { get; private init; }
+    /// <summary>TCP port at which peers may connect; null for none.</summary>
+    public int? TcpPort { get; private init; }
     /// <summary>TCP connections of one channel.</summary>
     public int MaxConnections { get; private init; }
     /// <summary>Limit on connecting to a target.</summary>
@@ -179,9 +183,11 @@ public sealed record RegistrySettings
             IceGatheringTimeout = reader.Duration("ice.gathering-timeout"),
             IceRelayCaFile = reader.TextOrOff("ice.relay-ca-file"),
             IceNetworks = ReadNetworks(reader),
+            IceResolveLocalNames = reader.Boolean("ice.resolve-local-names"),
             IceBreakerFailures = reader.Integer("ice.breaker-failures", 1),
             IceBreakerReset = reader.Duration("ice.breaker-reset"),
             CertificateLifetime = reader.Duration("webrtc.certificate-lifetime"),
+            TcpPort = reader.IntegerOrOff("webrtc.tcp-port", 0, ushort.MaxValue),
             MaxConnections = reader.Integer("channels.max-connections", 1),
             DialTimeout = reader.Duration("channels.dial-timeout"),
             OpenTimeout = reader.Duration("channels.open-timeout"),
@@ -207,13 +213,19 @@ public sealed record RegistrySettings
     /// <summary>The type's name only: secrets are among the settings.</summary>
     public override string ToString() => nameof(RegistrySettings);
 
-    /// <summary>The options of a peer connection factory with what these settings say about networks and the relays' certificates.</summary>
+    /// <summary>The options of a peer connection factory with what these settings say about networks, the TCP port, certificates and the peer's names.</summary>
     /// <param name="options">The other options.</param>
     /// <exception cref="ConfigurationException">The file of authorities cannot be read.</exception>
     public PeerConnectionFactoryOptions ApplyTo(PeerConnectionFactoryOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        options = options with { NetworkFilter = IceNetworks, CertificateLifetime = CertificateLifetime };
+        options = options with
+        {
+            NetworkFilter = IceNetworks,
+            CertificateLifetime = CertificateLifetime,
+            ResolveLocalNames = IceResolveLocalNames,
+            TcpPort = TcpPort,
+        };
         if (IceRelayCaFile is null)
             return options;
         var authorities = new X509Certificate2Collection();

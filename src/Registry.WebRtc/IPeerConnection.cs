@@ -50,8 +50,8 @@ public interface IPeerConnection : IAsyncDisposable
     event Action<IDataChannel>? DataChannelReceived;
 
     /// <summary>
-    /// Raised after this machine got or lost an address, so that the candidates gathered are not those it has now: an ICE restart may find a
-    /// better path, or the only one left.
+    /// Raised after this machine got or lost an address, also the one on a relay that is in use, so that the candidates gathered are not those it has now: an ICE
+    /// restart may find a better path, or the only one left.
     /// </summary>
     event Action? LocalAddressesChanged;
 

@@ -20,11 +20,11 @@ public enum IceCandidateType
 /// <param name="Component">1; data channels use one component.</param>
 /// <param name="Priority">1 to 2³¹−1.</param>
 /// <param name="Address">An IP address, or an mDNS name ending in <c>.local</c>.</param>
-/// <param name="Port">UDP port.</param>
+/// <param name="Port">UDP or TCP port; 9 for a TCP candidate that connects.</param>
 /// <param name="Type">How the address was found.</param>
 public sealed partial record IceCandidate(string Foundation, int Component, uint Priority, string Address, int Port, IceCandidateType Type)
 {
-    /// <summary><c>udp</c>, or <c>tcp</c> for a candidate this stack does not use.</summary>
+    /// <summary><c>udp</c> or <c>tcp</c>.</summary>
     public string Protocol { get; init; } = "udp";
 
     /// <summary>Base address of a reflexive or relayed candidate, or null.</summary>

@@ -36,10 +36,10 @@ internal sealed partial class PeerConnection
         gatheredFor = ice;
         gatheredAt = transport.LocalEndPoints;
         ChangeGatheringState(IceGatheringState.Gathering);
-        gatherer.Start(Now, gatheredAt);
+        gatherer.Start(Now, gatheredAt, TcpHosts());
         for (var server = 0; server < servers.Count; server++)
         {
-            if (gatherer.IsPending(server))
+            if (gatherer.IsToBeReached(server))
                 Reach(server, default);
         }
         ApplyGathering(Now);
@@ -66,6 +66,9 @@ internal sealed partial class PeerConnection
                 case IceGatheringEventKind.Completed:
                     OnGathered();
                     break;
+                case IceGatheringEventKind.RelayLost when SelectedRemote?.Relay == change.Relay:
+                    Raise(() => LocalAddressesChanged?.Invoke());
+                    break;
                 case IceGatheringEventKind.RelayClosed:
                     if (relays.Remove(change.Relay, out var closed))
                         closed.Link.Dispose();
@@ -86,7 +89,8 @@ internal sealed partial class PeerConnection
     {
         ChangeGatheringState(IceGatheringState.Complete);
         Raise(() => IceCandidateFound?.Invoke(null));
-        if (IsRelayOnly && ice.LocalCandidates.Count == 0)
+        // In a restart the path that is there may still come back.
+        if (IsRelayOnly && ice.LocalCandidates.Count == 0 && replacedIce is null)
             Fail(PeerConnectionFailureKind.IceFailed, gatherer.Errors.Count == 0
                 ? "Only relays may be used, and no TURN server is configured."
                 : $"Only relays may be used, and none gave an address: {string.Join("; ", gatherer.Errors)}.");
@@ -160,7 +164,7 @@ internal sealed partial class PeerConnection
         Schedule();
     }
 
-    private void AddRelay(int server, RelayLink link)
+    private void AddRelay(int server, MessageLink link)
     {
         lock (gate)
         {
@@ -303,13 +307,13 @@ internal sealed partial class PeerConnection
     }
 
     /// <summary>Carries the relay's number with its messages; after the connection's end to the farewell.</summary>
-    internal sealed class RelayReceiver(PeerConnection connection, ushort number, RelayLink link) : IRelayLinkReceiver
+    internal sealed class RelayReceiver(PeerConnection connection, ushort number, MessageLink link) : IMessageLinkReceiver
     {
         private volatile RelayFarewell? farewell;
 
         public ushort Number => number;
 
-        public RelayLink Link => link;
+        public MessageLink Link => link;
 
         public void RedirectTo(RelayFarewell next) => farewell = next;
 

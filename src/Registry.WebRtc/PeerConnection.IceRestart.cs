@@ -61,6 +61,7 @@ internal sealed partial class PeerConnection
                 DisconnectedTimeout = configuration.DisconnectedTimeout,
                 FailedTimeout = configuration.FailedTimeout,
                 RelayOnly = IsRelayOnly,
+                ConnectsOverTcp = factory.ConnectsOverTcp && !IsRelayOnly,
             },
             credentials,
             tieBreaker,

@@ -198,9 +198,13 @@ internal sealed partial class PeerConnection
 
     private void AddRemoteCandidate(IceCandidate? candidate)
     {
-        if (candidate is null)
+        if (names.Agent != ice)
+            names = new() { Agent = ice };
+        if (candidate is null && names.Pending > 0)
+            names.EndAfterThem = true;
+        else if (candidate is null)
             ice.EndOfRemoteCandidates(Now);
-        else if (candidate.UsernameFragment is null || candidate.UsernameFragment == remote!.Credentials.UsernameFragment)
+        else if ((candidate.UsernameFragment is null || candidate.UsernameFragment == remote!.Credentials.UsernameFragment) && !TryResolve(candidate))
             ice.AddRemoteCandidate(Now, candidate);
     }
 

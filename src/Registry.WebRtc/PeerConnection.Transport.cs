@@ -334,7 +334,11 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
 
     private void LearnAddress(TransportAddress remote)
     {
-        if (learnedAddresses.Count >= MaxLearnedAddresses || !learnedAddresses.Add(remote) || ownsTransport || remote.Relay != 0)
+        if (learnedAddresses.Count >= MaxLearnedAddresses || !learnedAddresses.Add(remote))
+            return;
+        if (remote.IsTcp && tcpLinks.TryGetValue(remote, out var link))
+            link.Prove();
+        if (ownsTransport || !remote.IsOnSocket)
             return;
         if (!factory.Demultiplexer.TryAddAddress(remote, this, mayReplace: present => present.livePath?.Remote != remote))
         {
@@ -346,8 +350,11 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
 
     private void ForgetAddress(TransportAddress remote)
     {
-        if (!ice.HasLearned(remote) && replacedIce?.HasLearned(remote) != true && learnedAddresses.Remove(remote))
-            factory.Demultiplexer.RemoveAddress(remote, this);
+        if (ice.HasLearned(remote) || replacedIce?.HasLearned(remote) == true || !learnedAddresses.Remove(remote))
+            return;
+        factory.Demultiplexer.RemoveAddress(remote, this);
+        if (remote.IsTcp && tcpLinks.TryGetValue(remote, out var link))
+            link.Dispose();
     }
 
     /// <summary>Where packets still come from over the selected pair; other connections read it without this one's lock.</summary>
@@ -384,6 +391,8 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         FlushGatherer(now, buffer);
         while (TryWriteIceDatagram(now, buffer.AsSpan(0, MaxDatagramToSend), out var length, out var remote))
         {
+            if (remote.IsTcp)
+                ConnectForCheck(remote);
             AnnounceCheck(buffer.AsSpan(0, length), remote);
             Send(buffer.AsSpan(0, length), remote);
         }
@@ -394,7 +403,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
 
     private void SendPackets(TimeSpan now, Span<byte> buffer, TransportAddress remote)
     {
-        if (remote.Relay != 0)
+        if (!remote.IsOnSocket)
         {
             while (association!.TryWritePacket(now, buffer.Slice(DtlsSession.PlaintextOffset, SctpPacketSize), out var length))
                 SendRecords(buffer[..dtls!.Protect(buffer[..(SctpPacketSize + DtlsSession.RecordOverhead)], length)], remote);
@@ -416,7 +425,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     /// <summary>On a shared socket the answer from an address that is not this connection's yet is found by its transaction.</summary>
     private void AnnounceCheck(ReadOnlySpan<byte> datagram, TransportAddress remote)
     {
-        if (ownsTransport || remote.Relay != 0 || learnedAddresses.Contains(remote)
+        if (ownsTransport || !remote.IsOnSocket || learnedAddresses.Contains(remote)
             || !StunMessage.TryGetTransactionId(datagram, out var transaction) || !factory.Demultiplexer.TryAddTransaction(transaction, this))
             return;
         announcedChecks.Enqueue(transaction);
@@ -438,7 +447,9 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
 
     private void Transmit(ReadOnlySpan<byte> datagram, TransportAddress remote)
     {
-        if (remote.Relay == 0)
+        if (remote.IsTcp)
+            SendOverTcp(datagram, remote);
+        else if (remote.Relay == 0)
             transport.Send(datagram, remote);
         else
             SendThroughRelay(datagram, remote);

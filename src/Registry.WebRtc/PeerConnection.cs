@@ -11,7 +11,7 @@ namespace Registry.WebRtc;
 /// <summary>
 /// One peer connection: the ICE, DTLS, SCTP and data-channel state machines under one lock. This file holds its state and the
 /// public members; Signaling applies descriptions, Gathering finds candidates, IceRestart changes the path's credentials, Transport moves
-/// packets, Channels serves the data channels, Statistics counts.
+/// packets, Tcp keeps paths over TCP, Names resolves names in candidates, Channels serves the data channels, Statistics counts.
 /// </summary>
 /// <remarks>
 /// Work is done by <see cref="Execute"/> on the thread pool, one run at a time, and by callers of public members. Nothing
@@ -116,6 +116,7 @@ internal sealed partial class PeerConnection : IPeerConnection
         earlyRecords.Clear();
         dtls?.Dispose();
         ReleaseRelays();
+        ReleaseTcpLinks();
         CloseAllChannels();
         if (ownsTransport)
             transport.Dispose();

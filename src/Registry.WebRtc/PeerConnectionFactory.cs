@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Net.NetworkInformation;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
@@ -17,6 +18,7 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     private readonly HostAddresses addresses;
     private readonly ILogger logger;
     private readonly IDatagramTransport? shared;
+    private readonly TcpPort? tcp;
     private readonly Demultiplexer<PeerConnection> demultiplexer = new();
     private readonly ConcurrentDictionary<PeerConnection, byte> connections = new();
     private readonly long startedAt;
@@ -32,23 +34,27 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         logger = options.LoggerFactory.CreateLogger<PeerConnectionFactory>();
         startedAt = options.TimeProvider.GetTimestamp();
         SharedTimer = new(options.TimeProvider, () => Now);
+        if (options.ResolveLocalNames)
+            Names = new(() => addresses.Current, options.MulticastDnsGroup, options.TimeProvider, logger);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.CertificateLifetime, TimeSpan.Zero, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.CertificateLifetime, PeerConnectionFactoryOptions.LongestCertificateLifetime, nameof(options));
         CurrentCertificate();
+        if (options.TcpPort is { } port)
+            tcp = new(options.BindAddress, port, addresses, options.TimeProvider, logger);
         if (transport is null && !options.SocketPerConnection)
         {
-            var udp = OpenSocket();
-            UdpPort = udp.Bound.Port;
-            transport = CreateTransport(udp);
+            transport = OpenSharedTransport(out var udpPort);
+            UdpPort = udpPort;
         }
         shared = transport;
         shared?.Start(new SharedReceiver(demultiplexer));
+        tcp?.Start(demultiplexer.FindByFragment);
         if (options.HostAddresses is null)
             NetworkChange.NetworkAddressChanged += OnNetworkAddressChanged;
     }
 
     /// <summary>Opens the socket and makes the certificate.</summary>
-    /// <exception cref="System.Net.Sockets.SocketException">The UDP address or port cannot be bound.</exception>
+    /// <exception cref="PortUnavailableException">The address or port cannot be bound.</exception>
     public static PeerConnectionFactory Create(PeerConnectionFactoryOptions? options = null) => new(options ?? new(), null);
 
     /// <summary>A factory over some other datagram service, such as a simulated network.</summary>
@@ -59,6 +65,17 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
 
     /// <summary>The UDP port all connections share, or null when each has its own.</summary>
     public int? UdpPort { get; }
+
+    /// <summary>The TCP port at which connections are accepted, or null when none are.</summary>
+    public int? TcpPort => tcp?.Bound.Port;
+
+    /// <summary>Where a peer may connect over TCP.</summary>
+    internal IReadOnlyList<IPEndPoint> TcpEndPoints => tcp?.LocalEndPoints ?? [];
+
+    /// <summary>Accepted TCP connections, and those of them that have not proven themselves.</summary>
+    internal (int All, int Unproven) TcpConnections => tcp?.Connections ?? default;
+
+    internal bool ConnectsOverTcp => options.ConnectsOverTcp;
 
     internal TimeProvider Time => options.TimeProvider;
 
@@ -71,6 +88,9 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     internal SharedTimer SharedTimer { get; }
 
     internal Demultiplexer<PeerConnection> Demultiplexer => demultiplexer;
+
+    /// <summary>Asks for the addresses behind names of <c>.local</c>; null when it is switched off.</summary>
+    internal MulticastDnsResolver? Names { get; }
 
     /// <inheritdoc/>
     public IPeerConnection CreatePeerConnection(PeerConnectionConfiguration? configuration = null)
@@ -98,6 +118,8 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
         NetworkChange.NetworkAddressChanged -= OnNetworkAddressChanged;
         foreach (var connection in connections.Keys)
             await connection.DisposeAsync().ConfigureAwait(false);
+        Names?.Dispose();
+        tcp?.Dispose();
         shared?.Dispose();
         SharedTimer.Dispose();
         certificate!.Dispose();
@@ -131,6 +153,21 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     }
 
     internal void Remove(PeerConnection connection) => connections.TryRemove(connection, out _);
+
+    private IDatagramTransport OpenSharedTransport(out int port)
+    {
+        try
+        {
+            var udp = OpenSocket();
+            port = udp.Bound.Port;
+            return CreateTransport(udp);
+        }
+        catch
+        {
+            tcp?.Dispose();
+            throw;
+        }
+    }
 
     private UdpSocket OpenSocket() => new(options.BindAddress, options.UdpPort, addresses, logger);
 

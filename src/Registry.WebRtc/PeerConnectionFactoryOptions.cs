@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Registry.WebRtc.Net;
 
 namespace Registry.WebRtc;
 
@@ -28,6 +29,27 @@ public sealed record PeerConnectionFactoryOptions
 
     /// <summary>Addresses offered as host candidates; null for those of every interface that is up, and loopback when there is none.</summary>
     public IReadOnlyList<IPAddress>? HostAddresses { get; init; }
+
+    /// <summary>
+    /// TCP port at which peers that UDP does not carry to this node may connect (RFC 6544, passive candidates), 0 for any free one; null for none. It is bound
+    /// at <see cref="BindAddress"/> and shared by all connections.
+    /// </summary>
+    public int? TcpPort { get; init; }
+
+    /// <summary>
+    /// Whether connections are made to passive TCP candidates of the peer. The peer names the addresses, so a gateway leaves it off; a program that
+    /// chooses its peer turns it on.
+    /// </summary>
+    public bool ConnectsOverTcp { get; init; }
+
+    /// <summary>
+    /// Whether names of <c>.local</c> that browsers put in place of their addresses are resolved by multicast on the links of the host candidates
+    /// (draft-ietf-mmusic-mdns-ice-candidates). Candidates with any other name are ignored, whatever this says.
+    /// </summary>
+    public bool ResolveLocalNames { get; init; } = true;
+
+    /// <summary>Where multicast DNS is asked.</summary>
+    internal IPEndPoint MulticastDnsGroup { get; init; } = MulticastDnsResolver.DefaultGroup;
 
     /// <summary>Upper limit of <see cref="CertificateLifetime"/>.</summary>
     public static readonly TimeSpan LongestCertificateLifetime = TimeSpan.FromDays(366);

@@ -28,8 +28,10 @@ public sealed class RegistrySettingsSpecs
         settings.CongestionControl.ShouldBe(CongestionControl.Bbr);
         settings.IceCredentialsUrl.ShouldBeNull();
         settings.IceCredentialsTimeout.ShouldBe(TimeSpan.FromSeconds(5));
+        settings.IceResolveLocalNames.ShouldBeTrue();
         settings.IceBreakerFailures.ShouldBe(5);
         settings.IceBreakerReset.ShouldBe(TimeSpan.FromSeconds(30));
+        settings.TcpPort.ShouldBeNull();
         settings.CertificateLifetime.ShouldBe(TimeSpan.FromDays(1));
         settings.OpenTimeout.ShouldBe(TimeSpan.FromSeconds(15));
         settings.DrainTimeout.ShouldBe(TimeSpan.FromSeconds(5));
@@ -81,6 +83,8 @@ public sealed class RegistrySettingsSpecs
             registry.ice.include-networks = ["eth*", "10.0.0.0/8"]
             registry.ice.exclude-networks = ["10.9.0.0/16"]
             registry.ice.credentials-url = "https://turn.example/credentials?key=k"
+            registry.ice.resolve-local-names = off
+            registry.webrtc.tcp-port = 3478
             registry.webrtc.certificate-lifetime = 12h
             registry.targets.allow = ["10.0.0.0/8:22", "*"]
             registry.webrtc.congestion-control = cubic
@@ -101,6 +105,8 @@ public sealed class RegistrySettingsSpecs
         settings.IceSharedSecretLifetime.ShouldBe(TimeSpan.FromHours(2));
         settings.IceTransportPolicy.ShouldBe(IceTransportPolicy.Relay);
         settings.IceGatheringTimeout.ShouldBe(TimeSpan.FromSeconds(3));
+        settings.ApplyTo(new()).ResolveLocalNames.ShouldBeFalse();
+        settings.ApplyTo(new()).TcpPort.ShouldBe(3478);
         var filter = settings.ApplyTo(new()).NetworkFilter;
         filter.Allows("eth1", IPAddress.Parse("192.0.2.1")).ShouldBeTrue();
         filter.Allows("wlan0", IPAddress.Parse("192.0.2.1")).ShouldBeFalse();
@@ -138,7 +144,10 @@ public sealed class RegistrySettingsSpecs
     [InlineData("registry.ice.gathering-timeout = never")]
     [InlineData("registry.ice.include-networks = [\"10.0.0.0/33\"]")]
     [InlineData("registry.ice.exclude-networks = [\"\"]")]
+    [InlineData("registry.ice.resolve-local-names = sometimes")]
     [InlineData("registry.reconciler.interval = off")]
+    [InlineData("registry.webrtc.tcp-port = 65536")]
+    [InlineData("registry.webrtc.tcp-port = on")]
     [InlineData("registry.webrtc.certificate-lifetime = off")]
     [InlineData("registry.webrtc.certificate-lifetime = 367d")]
     [InlineData("registry.tube.signal-buffer = 3")]

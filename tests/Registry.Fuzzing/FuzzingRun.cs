@@ -9,7 +9,7 @@ internal static class FuzzingRun
     private static readonly IFuzzTarget[] Targets =
     [
         new StunTarget(), new TurnTarget(), new DtlsRecordTarget(), new SctpTarget(), new DcepTarget(), new SdpTarget(), new CandidateTarget(),
-        new FrameTarget(), new ControlTarget(), new SocksTarget(), new GuacamoleTarget(),
+        new MulticastDnsTarget(), new TcpFrameTarget(), new FrameTarget(), new ControlTarget(), new SocksTarget(), new GuacamoleTarget(),
     ];
 
     /// <summary>Fuzzes what the command line asks for.</summary>

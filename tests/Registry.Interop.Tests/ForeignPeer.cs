@@ -66,13 +66,14 @@ internal sealed class ForeignPeer : IAsyncDisposable
 
     /// <summary>Creates a peer connection inside the peer.</summary>
     /// <param name="trickle">Whether it tells its description before it has found its candidates.</param>
-    /// <param name="relay">A relay that is the only way it may use, or null to use every way but relays.</param>
-    public async Task<ForeignConnection> CreateConnectionAsync(bool trickle, IceServer? relay = null)
+    /// <param name="server">A STUN server that it may ask, a relay that is the only way it may use, or null for neither.</param>
+    public async Task<ForeignConnection> CreateConnectionAsync(bool trickle, IceServer? server = null)
     {
         var connection = new ForeignConnection(this, Interlocked.Increment(ref lastConnection));
         connections[connection.Number] = connection;
-        object[] servers = relay is null ? [] : [new { urls = relay.Urls, username = relay.Username, credential = relay.Credential }];
-        await connection.CommandAsync("create", new() { ["trickle"] = trickle, ["iceServers"] = servers, ["relayOnly"] = relay is not null });
+        object[] servers = server is null ? [] : [new { urls = server.Urls, username = server.Username, credential = server.Credential }];
+        var relayOnly = server?.Urls.Any(url => IceServerUrl.Parse(url).IsTurn) == true;
+        await connection.CommandAsync("create", new() { ["trickle"] = trickle, ["iceServers"] = servers, ["relayOnly"] = relayOnly });
         return connection;
     }
 

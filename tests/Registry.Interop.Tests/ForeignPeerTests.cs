@@ -1,10 +1,5 @@
 namespace Registry.Interop.Tests;
 
-public sealed class ChromiumFixture() : PeerFixture(PeerProfile.Chromium);
-
-[RequiresPeer("chromium")]
-public sealed class ChromiumTests(ChromiumFixture fixture) : PeerContract(fixture), IClassFixture<ChromiumFixture>;
-
 public sealed class LibdatachannelFixture() : PeerFixture(PeerProfile.Libdatachannel);
 
 [RequiresPeer("libdatachannel")]

@@ -10,6 +10,17 @@ public enum Offerer
     ThePeer,
 }
 
+/// <summary>Which candidates reach the other side; with trickle only.</summary>
+/// <param name="Ours">Of ours, those that the peer is told.</param>
+/// <param name="Theirs">Of the peer's, those that we are told.</param>
+internal sealed record CandidateFilter(Func<IceCandidate, bool> Ours, Func<IceCandidate, bool> Theirs)
+{
+    public static readonly CandidateFilter None = new(_ => true, _ => true);
+
+    /// <summary>Whether the peer is told ours when it has found all of its own: what finds a path before that looks no further.</summary>
+    public bool OursLast { get; init; }
+}
+
 /// <summary>One of our peer connections and one of a foreign peer, connected to each other.</summary>
 internal sealed class InteropSession : IAsyncDisposable
 {
@@ -19,11 +30,13 @@ internal sealed class InteropSession : IAsyncDisposable
     private readonly Channel<IceCandidate?> candidates = Channel.CreateUnbounded<IceCandidate?>();
     private readonly Channel<IDataChannel> receivedChannels = Channel.CreateUnbounded<IDataChannel>();
     private readonly TaskCompletionSource gathered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource theirsEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly bool trickle;
+    private readonly CandidateFilter filter;
 
-    private InteropSession(IPeerConnection ours, ForeignConnection theirs, bool trickle)
+    private InteropSession(IPeerConnection ours, ForeignConnection theirs, bool trickle, CandidateFilter filter)
     {
-        (Ours, Theirs, this.trickle) = (ours, theirs, trickle);
+        (Ours, Theirs, this.trickle, this.filter) = (ours, theirs, trickle, filter);
         theirs.OurSide = DescribeOurs;
         ours.IceCandidateFound += candidate => candidates.Writer.TryWrite(candidate);
         ours.DataChannelReceived += channel => receivedChannels.Writer.TryWrite(channel);
@@ -43,10 +56,11 @@ internal sealed class InteropSession : IAsyncDisposable
 
     /// <summary>Connects, and waits until the first channel is open on both sides.</summary>
     public static async Task<InteropSession> ConnectAsync(
-        ForeignPeer peer, IPeerConnectionFactory factory, PeerConnectionConfiguration? configuration, Offerer offerer, bool trickle, IceServer? theirRelay = null)
+        ForeignPeer peer, IPeerConnectionFactory factory, PeerConnectionConfiguration? configuration, Offerer offerer, bool trickle, IceServer? theirServer = null,
+        CandidateFilter? filter = null)
     {
-        var theirs = await peer.CreateConnectionAsync(trickle, theirRelay);
-        var session = new InteropSession(factory.CreatePeerConnection(configuration), theirs, trickle);
+        var theirs = await peer.CreateConnectionAsync(trickle, theirServer);
+        var session = new InteropSession(factory.CreatePeerConnection(configuration), theirs, trickle, filter ?? CandidateFilter.None);
         try
         {
             await (offerer == Offerer.We ? session.OfferAsync() : session.AnswerAsync());
@@ -180,8 +194,13 @@ internal sealed class InteropSession : IAsyncDisposable
     {
         if (!trickle)
             return;
+        if (filter.OursLast)
+            await WithinAsync(theirsEnded.Task, "the end of the peer's candidates");
         while (await WithinAsync(candidates.Reader.ReadAsync().AsTask(), "our candidates") is { } candidate)
-            await Theirs.AddCandidateAsync(candidate.ToString());
+        {
+            if (filter.Ours(candidate))
+                await Theirs.AddCandidateAsync(candidate.ToString());
+        }
     }
 
     private async Task ReceiveCandidatesAsync()
@@ -189,8 +208,13 @@ internal sealed class InteropSession : IAsyncDisposable
         if (!trickle)
             return;
         while (await Theirs.NextCandidateAsync() is { Length: > 0 } line)
-            await Ours.AddIceCandidateAsync(IceCandidate.Parse(line));
+        {
+            var candidate = IceCandidate.Parse(line);
+            if (filter.Theirs(candidate))
+                await Ours.AddIceCandidateAsync(candidate);
+        }
         await Ours.AddIceCandidateAsync(null);
+        theirsEnded.TrySetResult();
     }
 
     private async Task<IDataChannel> AcceptChannelAsync(string label)

@@ -206,7 +206,7 @@ public abstract class PeerContract(PeerFixture fixture)
         await CheckThatMessagesPassAsync(session, await session.LetOpenChannelAsync("theirs again"));
     }
 
-    private static async Task CheckThatMessagesPassAsync(InteropSession session, IDataChannel channel)
+    internal static async Task CheckThatMessagesPassAsync(InteropSession session, IDataChannel channel)
     {
         const int Size = 5000;
         await SendAndCheckAsync(session, channel, index: 0, Size, DataChannelMessageType.Binary);
@@ -233,13 +233,13 @@ public abstract class PeerContract(PeerFixture fixture)
         message.Data.AsSpan().SequenceEqual(MessageContent.Of(type, index, size)).ShouldBeTrue($"content of message {index}, {size} bytes");
     }
 
-    private static async Task SendManyAsync(IDataChannel channel, int count, int size)
+    private protected static async Task SendManyAsync(IDataChannel channel, int count, int size)
     {
         for (var i = 0; i < count; i++)
             await channel.SendAsync(MessageContent.Binary(i, size));
     }
 
-    private static async Task CheckManyAsync(InteropSession session, IDataChannel channel, int count, int size, bool ordered = true)
+    private protected static async Task CheckManyAsync(InteropSession session, IDataChannel channel, int count, int size, bool ordered = true)
     {
         if (ordered)
         {

@@ -10,11 +10,12 @@ public abstract class PeerFixture(PeerProfile profile) : IAsyncLifetime
 
     public PeerProfile Profile => profile;
 
-    internal async Task<InteropSession> ConnectAsync(Offerer offerer, PeerConnectionConfiguration? configuration = null, bool trickle = true)
+    internal async Task<InteropSession> ConnectAsync(
+        Offerer offerer, PeerConnectionConfiguration? configuration = null, bool trickle = true, CandidateFilter? filter = null, PeerConnectionFactory? from = null)
     {
         peer ??= ForeignPeer.StartAsync(profile);
         factory ??= PeerConnectionFactory.Create();
-        return await InteropSession.ConnectAsync(await peer, factory, configuration, offerer, trickle);
+        return await InteropSession.ConnectAsync(await peer, from ?? factory, configuration, offerer, trickle, filter: filter);
     }
 
     /// <summary>Peer connections of ours that are not closed.</summary>

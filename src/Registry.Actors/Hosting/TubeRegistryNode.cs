@@ -93,6 +93,8 @@ internal sealed class TubeRegistryNode : IExtension
             ?? throw new InvalidOperationException($"The registry needs an {nameof(IPeerConnectionFactory)}: set {nameof(TubeRegistryOptions)}.{nameof(options.PeerConnections)} or add one to the service container.");
         if (factory is PeerConnectionFactory { UdpPort: { } port })
             Targets.NeverDial(ProtocolType.Udp, new(IPAddress.Any, port));
+        if (factory is PeerConnectionFactory { TcpPort: { } tcpPort })
+            Targets.NeverDial(ProtocolType.Tcp, new(IPAddress.Any, tcpPort));
         return Context(factory);
     }
 

@@ -168,8 +168,9 @@ internal static class ForwardCommand
     {
         await using var registry = await InProcessRegistry.StartAsync(new()
         {
-            // Tubes of one process to one gateway cannot share a socket on both sides: DTLS names no connection.
-            PeerConnections = new() { SocketPerConnection = true },
+            // Tubes of one process to one gateway cannot share a socket on both sides: DTLS names no connection. The gateway is the user's choice,
+            // so it may name an address to connect to.
+            PeerConnections = new() { SocketPerConnection = true, ConnectsOverTcp = true },
             Listeners = listeners,
             AllowTargets = [.. ports.Where(port => port.IsAtGateway).Select(port => port.Target)],
             ConnectionRefused = (reason, text) => report.Warn($"{string.Join(", ", ports.Select(p => p.Target))}: {text} ({reason.Name})"),

@@ -60,10 +60,11 @@ internal sealed class Gateway : IAsyncDisposable
             await warm.WaitAsync(cancellationToken);
             return new(application);
         }
-        catch (SocketException e)
+        catch (PortUnavailableException e)
         {
             await application.DisposeAsync();
-            throw new CommandException(ExitCode.AddressUnavailable, $"--udp-port {options.Registry.PeerConnections.UdpPort} cannot be bound: {e.Message}. Choose another port, or leave the option out for any free one.");
+            var (setting, unset) = e.Protocol == ProtocolType.Tcp ? ("registry.webrtc.tcp-port =", "set it to off for none") : ("--udp-port", "leave the option out for any free one");
+            throw new CommandException(ExitCode.AddressUnavailable, $"{setting} {e.Port} cannot be bound: {e.Message}. Choose another port, or {unset}.");
         }
         catch (AggregateException e) when (e.Flatten().InnerException is RemoteTransportException { InnerException: { } cause })
         {

@@ -23,7 +23,7 @@ internal sealed partial class IceAgent
     /// <summary>When the best valid pair is nominated although better ones are still being checked.</summary>
     private TimeSpan NominationDue =>
         Role == IceRole.Controlling && nominating is null && selected is { IsNominated: false } && firstValidAt != TimeSpan.MaxValue
-            ? firstValidAt + options.NominationDelay
+            ? firstValidAt + (selected.Remote.IsTcp ? options.TcpNominationDelay : options.NominationDelay)
             : TimeSpan.MaxValue;
 
     private void StartChecks(TimeSpan now)
@@ -47,7 +47,7 @@ internal sealed partial class IceAgent
         {
             if (pair.State != IcePairState.InProgress || pair.IsSendPending || now < pair.Deadline)
                 continue;
-            if (pair.Transmissions < options.MaxTransmissions)
+            if (pair.Transmissions < options.MaxTransmissions && !pair.Remote.IsTcp)
                 pair.IsSendPending = hasOutput = true;
             else
                 OnCheckFailed(pair);
@@ -78,9 +78,7 @@ internal sealed partial class IceAgent
     {
         var pair = checkList.Find(remote);
         var isNew = pair is null;
-        pair ??= AddPair(new IcePair(remote, new IceCandidate(
-            IceCandidatePriority.Foundation(IceCandidateType.PeerReflexive, remote.Address), IceCandidatePriority.Component, priority,
-            remote.Address.ToString(), remote.Port, IceCandidateType.PeerReflexive)));
+        pair ??= AddPair(new IcePair(remote, PeerReflexive(remote, priority, IceCandidatePriority.Active)));
         if (pair is null)
             return;
         pair.Counters.RequestsReceived++;

@@ -202,7 +202,8 @@ internal sealed partial class IceAgent
         {
             pair.IsSendPending = false;
             pair.SentAt = now;
-            pair.Deadline = now + RetransmissionAfter(++pair.Transmissions);
+            pair.Transmissions++;
+            pair.Deadline = now + (pair.Remote.IsTcp ? options.ReliableTimeout : RetransmissionAfter(pair.Transmissions));
             if (pair.Transmissions == 1)
                 pair.Counters.RequestsSent++;
             written = WriteCheck(destination, pair.Remote, pair.TransactionId, pair.CheckRole, pair.UsesCandidate);

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using Registry.WebRtc.Net;
 using Registry.WebRtc.Stun;
@@ -108,35 +106,6 @@ internal sealed partial class IceAgent
 
     private bool IsOver => State is IceConnectionState.Failed or IceConnectionState.Closed;
 
-    /// <summary>
-    /// Adds a candidate of this side. One of the node's socket counts for the report, for priorities, and so that pairs of its address
-    /// family are checked; one on a relay, whose number addresses reached through it carry, is paired with every remote candidate.
-    /// </summary>
-    public void AddLocalCandidate(IceCandidate candidate, ushort relay = 0)
-    {
-        localCandidates.Add(candidate);
-        if (relay != 0)
-        {
-            relays[relay] = candidate;
-            foreach (var (address, remote) in remoteCandidates)
-                Pair(address with { Relay = relay }, remote);
-            nextTimeout = TimeSpan.Zero;
-            PublishReport();
-            return;
-        }
-        ComputePriorities();
-        PublishReport();
-        foreach (var pair in checkList)
-        {
-            // The peer's address family was without a partner until now.
-            if (pair.State == IcePairState.Frozen && selected is null && HasLocalFamilyOf(pair.Remote))
-            {
-                pair.Enqueue(triggered: false);
-                nextTimeout = TimeSpan.Zero;
-            }
-        }
-    }
-
     /// <summary>Takes the peer's credentials and starts checking; checks that came earlier are caught up on. Later calls are ignored.</summary>
     public void SetRemoteCredentials(TimeSpan now, string ufrag, string password, bool isLite)
     {
@@ -159,42 +128,6 @@ internal sealed partial class IceAgent
         }
         earlyChecks.Clear();
         Advance(now);
-    }
-
-    /// <summary>
-    /// Adds a candidate of the peer. Ignored are those this agent cannot use: TCP, other components, names, addresses that no
-    /// host can have or that need a zone, candidates of another user fragment, and what exceeds the limit.
-    /// </summary>
-    public void AddRemoteCandidate(TimeSpan now, IceCandidate candidate)
-    {
-        if (IsOver || remoteCandidates.Count >= options.MaxRemoteCandidates || !TryGetAddress(candidate, out var address))
-            return;
-        if (remoteUsernameFragment is { } ufrag && candidate.UsernameFragment is { } named && named != ufrag)
-            return;
-        remoteCandidates.Add((address, candidate));
-        reportIsOld = true;
-        if (!options.RelayOnly)
-            Pair(address, candidate);
-        foreach (var relay in relays.Keys)
-            Pair(address with { Relay = relay }, candidate);
-        Advance(now);
-    }
-
-    private void Pair(TransportAddress address, IceCandidate candidate)
-    {
-        if (checkList.Find(address) is { } known)
-        {
-            if (known.RemoteCandidate.Type == IceCandidateType.PeerReflexive)
-            {
-                known.RemoteCandidate = candidate;
-                known.Priority = PairPriority(known);
-            }
-        }
-        else if ((address.Relay == 0 || HasLocalFamilyOf(address))
-            && AddPair(new IcePair(address, candidate)) is { } added && HasLocalFamilyOf(address) && selected is not { IsNominated: true })
-        {
-            added.Enqueue(triggered: false);
-        }
     }
 
     /// <summary>Whether something authenticated came from the address.</summary>
@@ -338,85 +271,6 @@ internal sealed partial class IceAgent
     }
 
     private static TimeSpan Earlier(TimeSpan a, TimeSpan b) => a < b ? a : b;
-
-    private IcePair? AddPair(IcePair pair)
-    {
-        pair.Priority = PairPriority(pair);
-        pair.Number = ++pairsMade;
-        reportIsOld = true;
-        if (!checkList.TryAdd(pair, keep: selected, out var removed))
-            return null;
-        if (removed is { IsLearned: true })
-            events.Enqueue(new IceEvent(IceEventKind.RemoteAddressForgotten, State, removed.Remote));
-        return pair;
-    }
-
-    private void ComputePriorities()
-    {
-        foreach (var pair in checkList)
-            pair.Priority = PairPriority(pair);
-    }
-
-    private ulong PairPriority(IcePair pair)
-    {
-        var local = BestLocalFor(pair.Remote)?.Priority
-            ?? IceCandidatePriority.Compute(IceCandidateType.Host, IceCandidatePriority.MaxLocalPreference);
-        var remote = pair.RemoteCandidate.Priority;
-        return Role == IceRole.Controlling
-            ? IceCandidatePriority.ComputePair(local, remote)
-            : IceCandidatePriority.ComputePair(remote, local);
-    }
-
-    private IceCandidate? BestLocalFor(TransportAddress remote)
-    {
-        if (remote.Relay != 0)
-            return relays.GetValueOrDefault(remote.Relay) is { } relayed && IceCandidatePriority.IsFamilyOf(relayed, remote) ? relayed : null;
-        IceCandidate? best = null;
-        foreach (var candidate in localCandidates)
-        {
-            if (candidate.Type != IceCandidateType.Relay && IceCandidatePriority.IsFamilyOf(candidate, remote) && (best is null || candidate.Priority > best.Priority))
-                best = candidate;
-        }
-        return best;
-    }
-
-    private bool HasLocalFamilyOf(TransportAddress remote) => (localCandidates.Count == 0 && remote.Relay == 0) || BestLocalFor(remote) is not null;
-
-    private IceCandidate LocalCandidateOf(IcePair pair)
-    {
-        var best = BestLocalFor(pair.Remote);
-        if (pair.MappedAddress is not { } mapped || pair.Remote.Relay != 0)
-            return best ?? UnknownLocal(pair);
-        var address = mapped.Address.ToString();
-        return localCandidates.Find(c => c.Address == address && c.Port == mapped.Port)
-            ?? new IceCandidate(
-                IceCandidatePriority.Foundation(IceCandidateType.PeerReflexive, mapped.Address), IceCandidatePriority.Component,
-                CheckPriority(pair.Remote), address, mapped.Port, IceCandidateType.PeerReflexive);
-    }
-
-    /// <summary>A pair can be valid before any local candidate was added; its report then names the unspecified address.</summary>
-    private static IceCandidate UnknownLocal(IcePair pair) =>
-        IceCandidatePriority.CreateHost(pair.Remote.IsIPv4 ? IPAddress.Any : IPAddress.IPv6Any, 0, IceCandidatePriority.MaxLocalPreference);
-
-    /// <summary>The PRIORITY of this side's checks: what a peer-reflexive candidate found by them would have (RFC 8445 §7.1.1).</summary>
-    private uint CheckPriority(TransportAddress remote) => IceCandidatePriority.Compute(
-        IceCandidateType.PeerReflexive,
-        BestLocalFor(remote) is { } local ? IceCandidatePriority.LocalPreference(local.Priority) : IceCandidatePriority.MaxLocalPreference);
-
-    private static bool TryGetAddress(IceCandidate candidate, out TransportAddress address)
-    {
-        address = default;
-        if (candidate.Protocol != "udp" || candidate.Component != IceCandidatePriority.Component || candidate.Port == 0
-            || !IPAddress.TryParse(candidate.Address, out var ip))
-            return false;
-        if (ip.IsIPv4MappedToIPv6)
-            ip = ip.MapToIPv4();
-        var isUsable = ip.AddressFamily == AddressFamily.InterNetwork
-            ? ip.GetAddressBytes()[0] is > 0 and < 224
-            : !(ip.IsIPv6Multicast || ip.IsIPv6LinkLocal || ip.Equals(IPAddress.IPv6Any));
-        address = TransportAddress.From(ip, candidate.Port);
-        return isUsable;
-    }
 
     private StunTransactionId CreateTransactionId()
     {

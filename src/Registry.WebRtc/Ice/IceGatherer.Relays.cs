@@ -18,6 +18,9 @@ internal sealed partial class IceGatherer
     {
         /// <summary>Whether the server's part in gathering is over.</summary>
         public bool IsSettled { get; set; }
+
+        /// <summary>Whether the relay is from an earlier gathering, and the server has not said yet that it still has it.</summary>
+        public bool IsBeingConfirmed { get; set; }
     }
 
     /// <summary>Relays that are not closed.</summary>
@@ -182,11 +185,16 @@ internal sealed partial class IceGatherer
             case TurnEventKind.Reconnect:
                 SettleRelay(relay, "sends from one server to the next");
                 break;
+            case TurnEventKind.Confirmed when relay.IsBeingConfirmed && !IsComplete:
+                relay.IsBeingConfirmed = false;
+                FindRelayed(relay);
+                Settle(relay.ServerIndex, null);
+                break;
             case TurnEventKind.CredentialsExpiring:
                 events.Enqueue(new(IceGatheringEventKind.CredentialsExpiring, relay.Number));
                 break;
             case TurnEventKind.Failed:
-                SettleRelay(relay, $"failed: {relay.Client.Failure!.Message}");
+                OnFailed(relay, $"failed: {relay.Client.Failure!.Message}");
                 break;
         }
     }
@@ -201,13 +209,27 @@ internal sealed partial class IceGatherer
         return false;
     }
 
-    private void FindPresentRelays()
+    /// <summary>A relay that has been given may be lost without its client knowing, and a restart may be because of that.</summary>
+    private void ConfirmPresentRelays(TimeSpan now)
     {
         foreach (var relay in relays.Values)
         {
-            if (relay.Client.State == TurnState.Allocated)
-                FindRelayed(relay);
+            if (relay.Client.State != TurnState.Allocated)
+                continue;
+            relay.IsBeingConfirmed = true;
+            relay.Client.Confirm(now);
         }
+    }
+
+    private void OnFailed(Relay relay, string error)
+    {
+        var wasGiven = relay.IsSettled;
+        SettleRelay(relay, error);
+        // While its server is still waited for, another address on it takes the place of the lost one.
+        if (relay.IsBeingConfirmed && pending.Contains(relay.ServerIndex) && ++reconnects <= MaxReconnects)
+            events.Enqueue(new(IceGatheringEventKind.Reconnect) { ServerIndex = relay.ServerIndex });
+        else if (wasGiven)
+            events.Enqueue(new(IceGatheringEventKind.RelayLost, relay.Number));
     }
 
     private void SettleRelay(Relay relay, string? error)

@@ -31,14 +31,17 @@ internal sealed partial class IceGatherer(IceGatheringOptions options, IReadOnly
     /// <summary>When <see cref="HandleTimeout"/> has to be called; <see cref="TimeSpan.MaxValue"/> for never.</summary>
     public TimeSpan NextTimeout { get; private set; } = TimeSpan.MaxValue;
 
-    /// <summary>Whether the server has still to be reached, or has not answered.</summary>
-    public bool IsPending(int server) => pending.Contains(server);
+    /// <summary>Whether the server has still to be reached.</summary>
+    public bool IsToBeReached(int server) => pending.Contains(server) && !HasRelayOf(server);
 
     /// <summary>
     /// Begins, and begins again for an ICE restart. The machine's own candidates are found at once, the servers' when their addresses are told; a relay
-    /// that was given stays.
+    /// that was given stays if its server still has it, and is replaced if not.
     /// </summary>
-    public void Start(TimeSpan now, IReadOnlyList<IPEndPoint> hosts)
+    /// <param name="now">The time.</param>
+    /// <param name="hosts">The machine's addresses at the UDP socket.</param>
+    /// <param name="tcpHosts">Its candidates of TCP.</param>
+    public void Start(TimeSpan now, IReadOnlyList<IPEndPoint> hosts, IEnumerable<IceCandidate> tcpHosts)
     {
         IsComplete = false;
         found.Clear();
@@ -47,7 +50,7 @@ internal sealed partial class IceGatherer(IceGatheringOptions options, IReadOnly
         deadline = now + options.Timeout;
         for (var server = 0; server < servers.Count; server++)
         {
-            if (!HasRelayOf(server) && (servers[server].IsTurn || !options.RelayOnly))
+            if (servers[server].IsTurn || !options.RelayOnly)
                 pending.Add(server);
         }
         if (!options.RelayOnly)
@@ -55,8 +58,10 @@ internal sealed partial class IceGatherer(IceGatheringOptions options, IReadOnly
             var preference = IceCandidatePriority.MaxLocalPreference;
             foreach (var host in hosts)
                 Find(IceCandidatePriority.CreateHost(host.Address, host.Port, preference--));
+            foreach (var candidate in tcpHosts)
+                Find(candidate);
         }
-        FindPresentRelays();
+        ConfirmPresentRelays(now);
         Advance(now);
     }
 
@@ -162,7 +167,7 @@ internal sealed partial class IceGatherer(IceGatheringOptions options, IReadOnly
     private void FindReflexive(TransportAddress server, TransportAddress mapped)
     {
         // The kernel chooses from which address it sends; which of a machine's addresses that was cannot be told.
-        var baseCandidate = found.Find(c => c.Type == IceCandidateType.Host && IceCandidatePriority.IsFamilyOf(c, mapped));
+        var baseCandidate = found.Find(c => c.Type == IceCandidateType.Host && IceCandidatePriority.Leads(c, mapped));
         if (baseCandidate is null || mapped.Port == 0)
             return;
         var related = new IPEndPoint(IPAddress.Parse(baseCandidate.Address), baseCandidate.Port);
@@ -175,11 +180,14 @@ internal sealed partial class IceGatherer(IceGatheringOptions options, IReadOnly
     /// <summary>Reports the candidate, unless it is redundant: one with its address and base is known (RFC 8445 §5.1.3).</summary>
     private void Find(IceCandidate candidate, ushort relay = 0)
     {
-        if (IsComplete || (relay == 0 && found.Exists(c => c.Type != IceCandidateType.Relay && c.Address == candidate.Address && c.Port == candidate.Port)))
+        if (IsComplete || (relay == 0 && found.Exists(c => IsSame(c, candidate))))
             return;
         found.Add(candidate);
         events.Enqueue(new(IceGatheringEventKind.CandidateFound, relay) { Candidate = candidate });
     }
+
+    private static bool IsSame(IceCandidate one, IceCandidate other) =>
+        one.Type != IceCandidateType.Relay && (one.Protocol, one.TcpType, one.Address, one.Port) == (other.Protocol, other.TcpType, other.Address, other.Port);
 
     private void ComputeNextTimeout()
     {

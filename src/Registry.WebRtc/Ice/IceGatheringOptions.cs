@@ -35,6 +35,8 @@ internal enum IceGatheringEventKind
     CandidateFound,
     /// <summary>There will be no more candidates.</summary>
     Completed,
+    /// <summary>The address that was found on the relay is lost, and nothing takes its place before the next gathering.</summary>
+    RelayLost,
     /// <summary>The relay's connection is of no use any more and may be closed.</summary>
     RelayClosed,
     /// <summary>The server of this number wants a new connection, to <see cref="IceGatheringEvent.Server"/> unless that is default.</summary>

@@ -26,6 +26,9 @@ internal sealed record IceOptions
     /// <summary>How long a valid pair waits for a better one that is being checked before it is nominated.</summary>
     public TimeSpan NominationDelay { get; init; } = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>The same for a pair of TCP: one of UDP that takes a little longer is still much the better.</summary>
+    public TimeSpan TcpNominationDelay { get; init; } = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Ta: time between new checks (RFC 8445 §14.2 allows 5 ms).</summary>
     public TimeSpan Pacing { get; init; } = TimeSpan.FromMilliseconds(5);
 
@@ -43,6 +46,15 @@ internal sealed record IceOptions
 
     /// <summary>Rc: transmissions of one check (RFC 8489 §6.2.1).</summary>
     public int MaxTransmissions { get; init; } = 7;
+
+    /// <summary>
+    /// How long a check over TCP waits for its answer, the time to connect included; it is not sent again (RFC 8489 §6.2.2, whose 39.5 s are longer than
+    /// <see cref="ConnectTimeout"/>).
+    /// </summary>
+    public TimeSpan ReliableTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Whether passive TCP candidates of the peer are checked, which makes connections to them.</summary>
+    public bool ConnectsOverTcp { get; init; }
 
     /// <summary>Whether packets go through relays only.</summary>
     public bool RelayOnly { get; init; }

@@ -64,7 +64,8 @@ internal sealed class Demultiplexer<TOwner> where TOwner : class
         return byAddress.GetValueOrDefault(remote);
     }
 
-    private TOwner? FindByFragment(ReadOnlySpan<byte> datagram)
+    /// <summary>Whom a check is for.</summary>
+    public TOwner? FindByFragment(ReadOnlySpan<byte> datagram)
     {
         if (!StunMessage.TryGetUsernameFragment(datagram, out var fragment) || fragment.Length > 256)
             return null;

@@ -33,6 +33,10 @@ internal sealed class HostAddresses(IReadOnlyList<IPAddress>? configured, Networ
         }
     }
 
+    /// <summary>Those of the machine's addresses that lead to a bound socket, with its port.</summary>
+    public IReadOnlyList<IPEndPoint> LeadingTo(IPEndPoint bound) =>
+        [.. Current.Where(address => Leads(address, bound.Address)).Select(address => new IPEndPoint(address, bound.Port))];
+
     /// <summary>Lists the interfaces again when next asked.</summary>
     public void Forget()
     {
@@ -50,6 +54,13 @@ internal sealed class HostAddresses(IReadOnlyList<IPAddress>? configured, Networ
             .Distinct()
             .ToArray();
         return addresses.Length > 0 || !filter.IsEmpty ? addresses : [IPAddress.Loopback];
+    }
+
+    private static bool Leads(IPAddress address, IPAddress bound)
+    {
+        if (bound.Equals(IPAddress.IPv6Any))
+            return true;
+        return bound.Equals(IPAddress.Any) ? address.AddressFamily == AddressFamily.InterNetwork : bound.Equals(address);
     }
 
     // Link-local IPv6 needs a zone, which a candidate line cannot carry (RFC 8445 §5.1.1.1 lets agents leave such out).

@@ -2,24 +2,15 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using Registry.WebRtc.Turn;
 
 namespace Registry.WebRtc.Net;
 
-/// <summary>Takes what comes over a connection to a relay, on a pool thread; must not block.</summary>
-internal interface IRelayLinkReceiver
-{
-    /// <summary>Takes one STUN or ChannelData message. The span is valid during the call only.</summary>
-    void OnMessage(ReadOnlySpan<byte> message);
-
-    /// <summary>The connection has broken; nothing comes after this.</summary>
-    void OnDisconnected(string reason);
-}
-
 /// <summary>
-/// A connection to a TURN server. Each allocation has its own: the server tells allocations of UDP apart by the port they come from
+/// Connections to TURN servers. Each allocation has its own: the server tells allocations of UDP apart by the port they come from
 /// (RFC 8656 §3.1), so those of two tubes cannot share the node's socket.
 /// </summary>
-internal abstract class RelayLink : IDisposable
+internal static class RelayLink
 {
     /// <summary>Connects to the server, and for TLS checks its certificate.</summary>
     /// <param name="kind">How the server is reached.</param>
@@ -30,7 +21,7 @@ internal abstract class RelayLink : IDisposable
     /// <exception cref="SocketException">The server cannot be reached.</exception>
     /// <exception cref="IOException">The server ended the TLS handshake.</exception>
     /// <exception cref="System.Security.Authentication.AuthenticationException">The server's certificate is not to be trusted.</exception>
-    public static async Task<RelayLink> ConnectAsync(
+    public static async Task<MessageLink> ConnectAsync(
         IceServerKind kind, string host, IPEndPoint server, X509Certificate2Collection? authorities, CancellationToken cancellationToken)
     {
         if (kind == IceServerKind.TurnUdp)
@@ -43,7 +34,7 @@ internal abstract class RelayLink : IDisposable
             stream = new NetworkStream(socket, ownsSocket: true);
             if (kind == IceServerKind.TurnTls)
                 stream = await SecureAsync(stream, host, authorities, cancellationToken).ConfigureAwait(false);
-            return new StreamRelayLink(stream);
+            return new StreamLink(stream, new TurnFrameReader(), prefixLength: 0);
         }
         catch
         {
@@ -53,15 +44,6 @@ internal abstract class RelayLink : IDisposable
             throw;
         }
     }
-
-    /// <summary>Starts to deliver messages; called once.</summary>
-    public abstract void Start(IRelayLinkReceiver receiver);
-
-    /// <summary>Sends one message; one that cannot be sent is lost.</summary>
-    public abstract void Send(ReadOnlySpan<byte> message);
-
-    /// <inheritdoc/>
-    public abstract void Dispose();
 
     private static async Task<SslStream> SecureAsync(Stream inner, string host, X509Certificate2Collection? authorities, CancellationToken cancellationToken)
     {

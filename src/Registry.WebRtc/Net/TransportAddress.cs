@@ -7,11 +7,15 @@ namespace Registry.WebRtc.Net;
 /// <summary>An IP address and port as a value: IPv4 is held as IPv4-mapped IPv6, so that every spelling compares equal.</summary>
 /// <param name="High">First eight bytes of the IPv6 address, big-endian.</param>
 /// <param name="Low">Last eight bytes.</param>
-/// <param name="Port">UDP port.</param>
-/// <param name="Relay">Number of the connection's relay that the address is reached through; 0 for the node's own socket.</param>
-internal readonly record struct TransportAddress(ulong High, ulong Low, ushort Port, ushort Relay = 0)
+/// <param name="Port">UDP or TCP port.</param>
+/// <param name="Relay">Number of the connection's relay that the address is reached through; 0 for none.</param>
+/// <param name="IsTcp">Whether it is reached over a TCP connection of its own.</param>
+internal readonly record struct TransportAddress(ulong High, ulong Low, ushort Port, ushort Relay = 0, bool IsTcp = false)
 {
     private const ulong MappedPrefix = 0x0000_FFFF_0000_0000;
+
+    /// <summary>Whether packets go to it from the node's UDP socket.</summary>
+    public bool IsOnSocket => Relay == 0 && !IsTcp;
 
     public bool IsIPv4 => High == 0 && Low >> 32 == MappedPrefix >> 32;
 
@@ -57,5 +61,9 @@ internal readonly record struct TransportAddress(ulong High, ulong Low, ushort P
         }
     }
 
-    public override string ToString() => Relay == 0 ? new IPEndPoint(Address, Port).ToString() : $"{new IPEndPoint(Address, Port)} through relay {Relay}";
+    public override string ToString()
+    {
+        var endPoint = new IPEndPoint(Address, Port).ToString();
+        return Relay != 0 ? $"{endPoint} through relay {Relay}" : IsTcp ? $"{endPoint} over TCP" : endPoint;
+    }
 }

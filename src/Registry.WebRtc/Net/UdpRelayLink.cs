@@ -5,7 +5,7 @@ using Registry.WebRtc.Turn;
 namespace Registry.WebRtc.Net;
 
 /// <summary>A UDP socket that talks to one TURN server; the kernel drops what others send to it.</summary>
-internal sealed class UdpRelayLink : RelayLink
+internal sealed class UdpRelayLink : MessageLink
 {
     // A relayed tube's congestion window on a usual path; the kernel's default is a tenth of it.
     private const int SocketBufferSize = 2 * 1024 * 1024;
@@ -30,7 +30,7 @@ internal sealed class UdpRelayLink : RelayLink
         }
     }
 
-    public override void Start(IRelayLinkReceiver receiver) => _ = Task.Run(() => ReceiveAsync(receiver));
+    public override void Start(IMessageLinkReceiver receiver) => _ = Task.Run(() => ReceiveAsync(receiver));
 
     public override void Send(ReadOnlySpan<byte> message)
     {
@@ -54,7 +54,7 @@ internal sealed class UdpRelayLink : RelayLink
         socket.Dispose();
     }
 
-    private async Task ReceiveAsync(IRelayLinkReceiver receiver)
+    private async Task ReceiveAsync(IMessageLinkReceiver receiver)
     {
         var buffer = new byte[TurnFrameReader.MaxMessage];
         while (!disposed)

@@ -19,12 +19,12 @@ internal sealed partial class UdpSocket : IDisposable
     /// <param name="port">Port to bind, 0 for any free one.</param>
     /// <param name="addresses">The machine's addresses.</param>
     /// <param name="logger">Where failures are told.</param>
-    /// <exception cref="SocketException">The address or port cannot be bound.</exception>
+    /// <exception cref="PortUnavailableException">The address or port cannot be bound.</exception>
     public UdpSocket(IPAddress? address, int port, HostAddresses addresses, ILogger logger)
     {
         this.addresses = addresses;
         this.logger = logger;
-        Socket = Bind(address, port);
+        Socket = BoundSocket.Open(ProtocolType.Udp, address, port, Prepare);
         Bound = (IPEndPoint)Socket.LocalEndPoint!;
     }
 
@@ -38,8 +38,7 @@ internal sealed partial class UdpSocket : IDisposable
     public long SendErrors => Interlocked.Read(ref sendErrors);
 
     /// <summary>The machine's addresses that lead to this socket.</summary>
-    public IReadOnlyList<IPEndPoint> LocalEndPoints =>
-        [.. addresses.Current.Where(LeadsHere).Select(address => new IPEndPoint(address, Bound.Port))];
+    public IReadOnlyList<IPEndPoint> LocalEndPoints => addresses.LeadingTo(Bound);
 
     /// <summary>No route, a full device queue, a filtered port: to the protocols above all of these are packet loss.</summary>
     public void OnSendFailed(TransportAddress remote, string error)
@@ -60,32 +59,11 @@ internal sealed partial class UdpSocket : IDisposable
         Socket.Dispose();
     }
 
-    private bool LeadsHere(IPAddress address)
+    private static void Prepare(Socket socket)
     {
-        if (Bound.Address.Equals(IPAddress.IPv6Any))
-            return true;
-        return Bound.Address.Equals(IPAddress.Any) ? address.AddressFamily == AddressFamily.InterNetwork : Bound.Address.Equals(address);
-    }
-
-    private static Socket Bind(IPAddress? address, int port)
-    {
-        var family = address?.AddressFamily ?? (Socket.OSSupportsIPv6 ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork);
-        var socket = new Socket(family, SocketType.Dgram, ProtocolType.Udp);
-        try
-        {
-            if (address is null && family == AddressFamily.InterNetworkV6)
-                socket.DualMode = true;
-            socket.ReceiveBufferSize = BufferSize;
-            socket.SendBufferSize = BufferSize;
-            DontFragment.Apply(socket);
-            socket.Bind(new IPEndPoint(address ?? (family == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any), port));
-            return socket;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
+        socket.ReceiveBufferSize = BufferSize;
+        socket.SendBufferSize = BufferSize;
+        DontFragment.Apply(socket);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Sending to {Remote} failed: {Error}; further failures are only counted")]

@@ -22,6 +22,7 @@ internal sealed partial class TurnClient(TurnOptions options, TurnCredentials cr
     private readonly Queue<TurnEvent> events = [];
     private TurnCredentials credentials = credentials;
     private TurnCredentials? previousCredentials;
+    private bool isBeingConfirmed;
     private TimeSpan refreshAt = TimeSpan.MaxValue;
     private TimeSpan expiresAt = TimeSpan.MaxValue;
     private TimeSpan askForCredentialsAt = TimeSpan.MaxValue;
@@ -68,6 +69,17 @@ internal sealed partial class TurnClient(TurnOptions options, TurnCredentials cr
         credentials = fresh;
         ComputeKey();
         PlanCredentials(now);
+        Advance(now);
+    }
+
+    /// <summary>Asks the server by a refresh whether it still has the allocation: one that was restarted meanwhile does not.</summary>
+    public void Confirm(TimeSpan now)
+    {
+        if (State != TurnState.Allocated)
+            return;
+        isBeingConfirmed = true;
+        if (!transactions.Exists(transaction => transaction.Method == StunMethod.Refresh))
+            refreshAt = now;
         Advance(now);
     }
 
@@ -148,9 +160,14 @@ internal sealed partial class TurnClient(TurnOptions options, TurnCredentials cr
         if (IsOfPresentCredentials(transaction))
             previousCredentials = null;
         if (State == TurnState.Releasing)
+        {
             Close();
-        else
-            OnLifetime(now, message);
+            return;
+        }
+        OnLifetime(now, message);
+        if (isBeingConfirmed)
+            events.Enqueue(new(TurnEventKind.Confirmed));
+        isBeingConfirmed = false;
     }
 
     private void OnLifetime(TimeSpan now, StunMessage message)

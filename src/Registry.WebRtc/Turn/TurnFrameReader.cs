@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Registry.WebRtc.Net;
 using Registry.WebRtc.Stun;
 
 namespace Registry.WebRtc.Turn;
@@ -7,7 +8,7 @@ namespace Registry.WebRtc.Turn;
 /// Cuts the byte stream of TCP or TLS into STUN and ChannelData messages (RFC 8656 §3.1, §12.5). A message longer than the buffer,
 /// which somebody may have sent to the relayed address, is skipped; what is neither kind of message breaks the stream.
 /// </summary>
-internal sealed class TurnFrameReader
+internal sealed class TurnFrameReader : IFrameReader
 {
     /// <summary>Longest message that is handed on, as over UDP.</summary>
     public const int MaxMessage = 4096;
@@ -17,10 +18,8 @@ internal sealed class TurnFrameReader
     private int end;
     private int toSkip;
 
-    /// <summary>Whether the stream holds something that is not TURN; nothing is read from it any more.</summary>
     public bool IsBroken { get; private set; }
 
-    /// <summary>Where to put what is read from the stream next; never empty. Every message must have been taken.</summary>
     public Memory<byte> Free
     {
         get
@@ -34,10 +33,8 @@ internal sealed class TurnFrameReader
         }
     }
 
-    /// <summary>That many bytes were put there.</summary>
     public void Advance(int count) => end += count;
 
-    /// <summary>Takes the next message; call until false. It is valid until the next use of <see cref="Free"/>.</summary>
     public bool TryRead(out ReadOnlySpan<byte> message)
     {
         message = default;

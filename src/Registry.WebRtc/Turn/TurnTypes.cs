@@ -73,6 +73,8 @@ internal enum TurnEventKind
     Allocated,
     /// <summary>The server wants another connection to be tried: to <see cref="TurnEvent.Server"/>, or to itself when that is default.</summary>
     Reconnect,
+    /// <summary>The allocation was asked about, and the server still has it.</summary>
+    Confirmed,
     /// <summary>Fresh credentials are wanted.</summary>
     CredentialsExpiring,
     /// <summary>There is no allocation, or no longer; the failure says why.</summary>

@@ -87,6 +87,20 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task Serve_on_a_TCP_port_for_tubes_in_use_names_setting_and_why()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        var (code, output, error) = await RunAsync("serve", "--http", "http://127.0.0.1:0", "--set", $"registry.webrtc.tcp-port={port}");
+        code.ShouldBe((int)ExitCode.AddressUnavailable, error);
+        error.ShouldContain($"registry.webrtc.tcp-port = {port}");
+        error.ShouldContain("in use");
+        ShouldBePlain(error);
+        output.ShouldBe("");
+    }
+
+    [Fact]
     public async Task Serve_on_a_cluster_port_in_use_names_option_and_why()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -34,48 +34,95 @@ public sealed class PeerRelayFixture : IAsyncLifetime
 }
 
 /// <summary>
-/// Every foreign peer over relays, both sides relay-only: peer × who offers × how the relay is reached. Where the peer cannot reach it
+/// Every foreign peer over relays, both sides relay-only: peer × who offers × how the relay is reached × whether candidates trickle
+/// (<see cref="PeerProfile.TakesWholeDescriptionsOverStreams"/>); and by the addresses that a STUN server
+/// sees. Where the peer cannot reach it
 /// that way (<see cref="PeerProfile.NoRelayOver"/>, with the reason), its side takes UDP and only ours goes the named way.
 /// </summary>
 public sealed class PeerRelayTests(PeerRelayFixture fixture) : IClassFixture<PeerRelayFixture>
 {
-    public static TheoryData<string, Offerer, IceServerKind> Cells
+    public static TheoryData<string, Offerer, IceServerKind, bool> Cells
     {
         get
         {
-            var cells = new TheoryData<string, Offerer, IceServerKind>();
-            foreach (var peer in PeerProfile.All)
+            var cells = new TheoryData<string, Offerer, IceServerKind, bool>();
+            foreach (var (peer, offerer) in PeersAndOfferers)
             {
-                foreach (var offerer in Enum.GetValues<Offerer>())
+                foreach (var kind in new[] { IceServerKind.TurnUdp, IceServerKind.TurnTcp, IceServerKind.TurnTls })
                 {
-                    foreach (var kind in new[] { IceServerKind.TurnUdp, IceServerKind.TurnTcp, IceServerKind.TurnTls })
-                        cells.Add(peer.Name, offerer, kind);
+                    cells.Add(peer.Name, offerer, kind, true);
+                    if (kind == IceServerKind.TurnUdp || peer.TakesWholeDescriptionsOverStreams)
+                        cells.Add(peer.Name, offerer, kind, false);
                 }
             }
             return cells;
         }
     }
 
+    public static TheoryData<string, Offerer> ReflexiveCells
+    {
+        get
+        {
+            var cells = new TheoryData<string, Offerer>();
+            foreach (var (peer, offerer) in PeersAndOfferers)
+                cells.Add(peer.Name, offerer);
+            return cells;
+        }
+    }
+
+    private static IEnumerable<(PeerProfile Peer, Offerer Offerer)> PeersAndOfferers =>
+        PeerProfile.All.SelectMany(_ => Enum.GetValues<Offerer>(), (peer, offerer) => (peer, offerer));
+
     [RelayPeerTheory]
     [MemberData(nameof(Cells))]
-    public async Task Connects_over_relays(string name, Offerer offerer, IceServerKind kind)
+    public async Task Connects_over_relays(string name, Offerer offerer, IceServerKind kind, bool trickle)
     {
         var profile = PeerProfile.Named(name);
         var (server, factory, peer) = await fixture.StartAsync(profile);
         var theirRelay = server.Server(profile.NoRelayOver.ContainsKey(kind) ? IceServerKind.TurnUdp : kind);
 
-        await using var session = await InteropSession.ConnectAsync(peer, factory, server.RelayOnly(kind), offerer, trickle: true, theirRelay);
+        await using var session = await InteropSession.ConnectAsync(peer, factory, server.RelayOnly(kind), offerer, trickle, theirRelay);
 
+        await ExchangeAsync(session);
+        var selected = session.Ours.SelectedCandidatePair!;
+        selected.Local.Type.ShouldBe(IceCandidateType.Relay);
+        if (profile.KeepsToRelays)
+            selected.Remote.Type.ShouldBe(IceCandidateType.Relay, selected.ToString());
+    }
+
+    /// <summary>
+    /// The server, on loopback, sees other addresses than those that both sides have; no others are told. Where it does not of the peer
+    /// (<see cref="PeerProfile.HasReflexiveAddress"/>), the peer's checks to our address connect.
+    /// </summary>
+    [RelayPeerTheory]
+    [MemberData(nameof(ReflexiveCells))]
+    public async Task Connects_by_the_addresses_that_a_server_sees(string name, Offerer offerer)
+    {
+        var profile = PeerProfile.Named(name);
+        var (server, factory, peer) = await fixture.StartAsync(profile);
+        var stun = new IceServer([server.Url(IceServerKind.Stun)]);
+        var reflexive = new CandidateFilter(IsReflexive, IsReflexive) { OursLast = true };
+
+        await using var session = await InteropSession.ConnectAsync(peer, factory, new() { IceServers = [stun] }, offerer, trickle: true, stun, reflexive);
+
+        await ExchangeAsync(session);
+        var selected = session.Ours.SelectedCandidatePair!;
+        if (profile.HasReflexiveAddress)
+            (selected.Local.Type, selected.Remote.Type).ShouldBe((IceCandidateType.ServerReflexive, IceCandidateType.ServerReflexive), selected.ToString());
+        else
+            selected.Remote.Type.ShouldBe(IceCandidateType.PeerReflexive, selected.ToString());
+
+        static bool IsReflexive(IceCandidate candidate) => candidate.Type == IceCandidateType.ServerReflexive;
+    }
+
+    private static async Task ExchangeAsync(InteropSession session)
+    {
         for (var i = 0; i < 10; i++)
             await session.First.SendAsync(MessageContent.Binary(i, 5000));
         for (var i = 0; i < 10; i++)
             (await session.Theirs.NextMessageAsync("first")).Checksum.ShouldBe(MessageContent.Checksum(MessageContent.Binary(i, 5000)));
         await session.Theirs.SendAsync("first", 1, 5000);
         (await session.ReceiveAsync(session.First)).Data.SequenceEqual(MessageContent.Binary(0, 5000)).ShouldBeTrue();
-        var selected = session.Ours.SelectedCandidatePair!;
-        selected.Local.Type.ShouldBe(IceCandidateType.Relay);
-        if (profile.KeepsToRelays)
-            selected.Remote.Type.ShouldBe(IceCandidateType.Relay, selected.ToString());
     }
 }
 

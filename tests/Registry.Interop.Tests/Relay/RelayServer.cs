@@ -14,10 +14,11 @@ public sealed class RelayServer : IAsyncDisposable
 {
     public const string Secret = "interop-secret";
     private const string Program = "turnserver";
+    private const int Attempts = 3;
     private static readonly TimeSpan patience = TimeSpan.FromSeconds(15);
 
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("relay-");
-    private readonly Process process;
+    private Process process;
     private readonly StringBuilder log = new();
 
     private RelayServer(int staleNonceSeconds)
@@ -55,15 +56,7 @@ public sealed class RelayServer : IAsyncDisposable
             pidfile={InFolder("turn.pid")}
             userdb={InFolder("turndb")}
             """);
-        process = new Process
-        {
-            StartInfo = new ProcessStartInfo(Program, ["-c", InFolder("turn.conf")]) { RedirectStandardOutput = true, RedirectStandardError = true },
-        };
-        process.OutputDataReceived += (_, line) => Keep(line.Data);
-        process.ErrorDataReceived += (_, line) => Keep(line.Data);
-        process.Start();
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
+        process = Run();
     }
 
     public int Port { get; }
@@ -87,20 +80,35 @@ public sealed class RelayServer : IAsyncDisposable
             ? null
             : $"coturn is not installed ({Program} is not on the PATH).";
 
-    /// <summary>Starts the server and waits until it takes connections on both ports.</summary>
+    /// <summary>Starts the server and waits until it allocates.</summary>
     public static async Task<RelayServer> StartAsync(int staleNonceSeconds = 600)
     {
-        var server = new RelayServer(staleNonceSeconds);
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            await server.WaitUntilReadyAsync();
-            return server;
+            var server = new RelayServer(staleNonceSeconds);
+            try
+            {
+                await server.WaitUntilReadyAsync();
+                return server;
+            }
+            catch (Exception e)
+            {
+                await server.DisposeAsync();
+                // Somebody took one of the ports between the look at it and the server's start.
+                if (e is not InvalidOperationException || attempt == Attempts)
+                    throw;
+            }
         }
-        catch
-        {
-            await server.DisposeAsync();
-            throw;
-        }
+    }
+
+    /// <summary>Ends the server at once and starts it again at the same ports: it knows of no allocation then.</summary>
+    public async Task RestartAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync();
+        process.Dispose();
+        process = Run();
+        await WaitUntilReadyAsync();
     }
 
     public string Url(IceServerKind kind) => kind switch
@@ -126,6 +134,20 @@ public sealed class RelayServer : IAsyncDisposable
         folder.Delete(recursive: true);
     }
 
+    private Process Run()
+    {
+        var started = new Process
+        {
+            StartInfo = new ProcessStartInfo(Program, ["-c", InFolder("turn.conf")]) { RedirectStandardOutput = true, RedirectStandardError = true },
+        };
+        started.OutputDataReceived += (_, line) => Keep(line.Data);
+        started.ErrorDataReceived += (_, line) => Keep(line.Data);
+        started.Start();
+        started.BeginOutputReadLine();
+        started.BeginErrorReadLine();
+        return started;
+    }
+
     private async Task WaitUntilReadyAsync()
     {
         using var timeout = new CancellationTokenSource(patience);
@@ -138,6 +160,28 @@ public sealed class RelayServer : IAsyncDisposable
                 await Task.Delay(20);   // it tells nobody when it listens
             }
         }
+        // Nor whether it has its UDP port: it tries again for ever to bind one that is taken.
+        await using var factory = PeerConnectionFactory.Create(new() { BindAddress = IPAddress.Loopback, HostAddresses = [IPAddress.Loopback] });
+        while (!await AllocatesAsync(factory))
+        {
+            if (timeout.IsCancellationRequested || HasLostItsPort)
+                throw new InvalidOperationException($"coturn allocates nothing. It says: {Log}");
+        }
+    }
+
+    private async Task<bool> AllocatesAsync(PeerConnectionFactory factory)
+    {
+        await using var connection = factory.CreatePeerConnection(RelayOnly(IceServerKind.TurnUdp) with { GatheringTimeout = TimeSpan.FromMilliseconds(500) });
+        var gathered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        connection.IceGatheringStateChanged += state =>
+        {
+            if (state == IceGatheringState.Complete)
+                gathered.TrySetResult();
+        };
+        connection.CreateDataChannel("probe");
+        await connection.SetLocalDescriptionAsync(await connection.CreateOfferAsync());
+        await gathered.Task.WaitAsync(patience);
+        return connection.LocalDescription!.Sdp.Contains("typ relay", StringComparison.Ordinal);
     }
 
     private static async Task<bool> AcceptsAsync(int port)
@@ -154,11 +198,26 @@ public sealed class RelayServer : IAsyncDisposable
         }
     }
 
+    private bool HasLostItsPort => Log.Contains("Cannot bind", StringComparison.Ordinal);
+
+    /// <summary>A port that is free for TCP and for UDP.</summary>
     private static int FreePort()
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        while (true)
+        {
+            using var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            tcp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            try
+            {
+                udp.Bind(tcp.LocalEndPoint!);
+                return ((IPEndPoint)tcp.LocalEndPoint!).Port;
+            }
+            catch (SocketException)
+            {
+                // Taken for UDP: another one.
+            }
+        }
     }
 
     private string InFolder(string file) => Path.Combine(folder.FullName, file);

@@ -82,6 +82,28 @@ public sealed class RelayTests : IClassFixture<RelayFixture>, IAsyncLifetime, ID
         server.Log.ShouldContain("error 438", Case.Insensitive);
     }
 
+    [RelayTheory]
+    [InlineData(IceServerKind.TurnUdp)]
+    [InlineData(IceServerKind.TurnTcp)]
+    public async Task A_server_that_was_restarted_gives_a_new_address_to_an_ICE_restart(IceServerKind kind)
+    {
+        await using var restarted = await RelayServer.StartAsync();
+        await using var pair = new Pair(factory, factory, restarted.RelayOnly(kind), PeerConnectionConfiguration.Default);
+        var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        pair.Offerer.LocalAddressesChanged += () => lost.TrySetResult();
+        var (here, there) = await pair.ConnectAsync();
+        var before = pair.Offerer.SelectedCandidatePair!.Local;
+
+        await restarted.RestartAsync();
+        if (kind == IceServerKind.TurnTcp)
+            await lost.Task.WaitAsync(patience);   // over UDP nothing tells before the path is silent
+        await pair.RestartAsync();
+
+        await ExchangeAsync(here, there, 20, 16 * 1024);
+        var after = pair.Offerer.SelectedCandidatePair!.Local;
+        (after.Type, after == before).ShouldBe((IceCandidateType.Relay, false));
+    }
+
     [RelayFact]
     public async Task A_direct_path_is_preferred_to_the_relay()
     {
@@ -234,6 +256,14 @@ public sealed class RelayTests : IClassFixture<RelayFixture>, IAsyncLifetime, ID
             await Offerer.SetRemoteDescriptionAsync(await DescribeAsync(Answerer, SdpType.Answer, trickle));
             await channel.WaitForOpenAsync().WaitAsync(patience);
             return (channel, await received.Task.WaitAsync(patience));
+        }
+
+        /// <summary>Restarts ICE from the offerer's side.</summary>
+        public async Task RestartAsync()
+        {
+            Offerer.RestartIce();
+            await Answerer.SetRemoteDescriptionAsync(await DescribeAsync(Offerer, SdpType.Offer, trickle: true));
+            await Offerer.SetRemoteDescriptionAsync(await DescribeAsync(Answerer, SdpType.Answer, trickle: true));
         }
 
         public async ValueTask DisposeAsync()

@@ -3,8 +3,9 @@ import datachannel from 'node-datachannel';
 import { serve } from './protocol.mjs';
 import { PeerChannel } from './channel.mjs';
 
-/** A TURN server in the binding's own terms. */
-function relayOf({ urls: [url], username, credential }) {
+/** A server in the binding's own terms. */
+function serverOf({ urls: [url], username, credential }) {
+  if (url.startsWith('stun:')) return url;
   const [, scheme, hostname, port, transport] = /^(turns?):([^:]+):(\d+)\?transport=(udp|tcp)$/.exec(url);
   const relayType = scheme === 'turns' ? 'TurnTls' : transport === 'tcp' ? 'TurnTcp' : 'TurnUdp';
   return { hostname, port: Number(port), username, password: credential, relayType };
@@ -16,7 +17,7 @@ class LibdatachannelConnection {
   constructor(name, emit, { trickle = true, iceServers = [], relayOnly = false }) {
     this.emit = emit;
     this.#pc = new datachannel.PeerConnection(name, {
-      iceServers: iceServers.map(relayOf),
+      iceServers: iceServers.map(serverOf),
       iceTransportPolicy: relayOnly ? 'relay' : 'all',
       disableAutoNegotiation: true,
     });

@@ -303,6 +303,7 @@ public sealed class IceAgentConnectTests
 
     [Theory]
     [InlineData("candidate:1 1 tcp 1518280447 192.0.2.2 9 typ host tcptype active")]
+    [InlineData("candidate:1 1 tcp 1518280447 192.0.2.2 6000 typ host tcptype passive")]
     [InlineData("candidate:1 2 udp 2130706430 192.0.2.2 6000 typ host")]
     [InlineData("candidate:1 1 udp 2130706431 0a1b2c3d-0000-4000-8000-000000000000.local 6000 typ host")]
     [InlineData("candidate:1 1 udp 2130706431 224.0.0.251 5353 typ host")]

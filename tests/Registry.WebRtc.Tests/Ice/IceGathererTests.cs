@@ -114,6 +114,55 @@ public sealed class IceGathererTests
     }
 
     [Fact]
+    public void A_restart_offers_a_relay_again_that_its_server_still_has_and_replaces_one_that_it_lost()
+    {
+        var agent = new RelayedAgent(network, A, IceRole.Controlling, [Turn], relayOnly: true);
+        agent.Gather();
+        network.RunUntil(() => agent.IsGathered, TimeSpan.FromSeconds(1)).ShouldBeTrue();
+        var first = agent.Candidates.Single();
+
+        agent.Gather();
+        network.RunUntil(() => agent.IsGathered, TimeSpan.FromSeconds(1)).ShouldBeTrue();
+        agent.Candidates.ShouldBe([first, first]);
+        server.Allocations.ShouldBe(1);
+
+        server.Forget();
+        agent.Gather();
+        network.RunUntil(() => agent.IsGathered, TimeSpan.FromSeconds(1)).ShouldBeTrue();
+        agent.Candidates.Count.ShouldBe(3);
+        agent.Candidates[^1].Port.ShouldNotBe(first.Port);
+        server.Allocations.ShouldBe(1);
+        agent.Gatherer.OpenRelays.ShouldBe(1);
+        agent.Others.Select(other => other.Kind).ShouldBe([IceGatheringEventKind.RelayClosed]);
+        agent.Gatherer.Errors.Single().ShouldContain("437");
+
+        server.Forget();
+        network.RunFor(TimeSpan.FromMinutes(10));
+        agent.Others.Skip(1).Select(other => other.Kind).ShouldBe([IceGatheringEventKind.RelayLost, IceGatheringEventKind.RelayClosed]);
+        agent.Gather();
+        network.RunUntil(() => agent.IsGathered, TimeSpan.FromSeconds(1)).ShouldBeTrue();
+        agent.Candidates.Count.ShouldBe(4);
+    }
+
+    [Fact]
+    public void A_relay_whose_server_is_silent_is_not_offered_again()
+    {
+        var agent = new RelayedAgent(network, A, IceRole.Controlling, [Turn], relayOnly: true);
+        agent.Gather();
+        network.RunUntil(() => agent.IsGathered, TimeSpan.FromSeconds(1)).ShouldBeTrue();
+
+        network.Drop = (_, source, _) => source == server.Address;
+        agent.Gather();
+        network.RunUntil(() => agent.IsGathered, TimeSpan.FromSeconds(6)).ShouldBeTrue();
+        agent.Candidates.Count.ShouldBe(1);
+
+        network.Drop = null;
+        agent.Gather();
+        network.RunUntil(() => agent.IsGathered, TimeSpan.FromSeconds(6)).ShouldBeTrue();
+        agent.Candidates.Count.ShouldBe(2);
+    }
+
+    [Fact]
     public void A_direct_path_wins_over_relays()
     {
         var (a, b) = Pair(network, 1, relayOnly: false);

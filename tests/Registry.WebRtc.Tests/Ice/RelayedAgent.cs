@@ -51,9 +51,13 @@ internal sealed class RelayedAgent : ISimulatedEndpoint
 
     public void Gather()
     {
-        Gatherer.Start(network.Now, [EndPoint]);
+        IsGathered = false;
+        Gatherer.Start(network.Now, [EndPoint], []);
         for (var server = 0; server < servers.Count; server++)
-            Reach(server, TransportAddress.From(IPAddress.Parse(servers[server].Host), servers[server].Port));
+        {
+            if (Gatherer.IsToBeReached(server))
+                Reach(server, AddressOf(server));
+        }
         network.Flush();
     }
 
@@ -96,6 +100,8 @@ internal sealed class RelayedAgent : ISimulatedEndpoint
         }
     }
 
+    private TransportAddress AddressOf(int server) => TransportAddress.From(IPAddress.Parse(servers[server].Host), servers[server].Port);
+
     private void Reach(int server, TransportAddress address)
     {
         if (!servers[server].IsTurn)
@@ -126,7 +132,7 @@ internal sealed class RelayedAgent : ISimulatedEndpoint
                     peer?.Agent.EndOfRemoteCandidates(now);
                     break;
                 case IceGatheringEventKind.Reconnect:
-                    Reach(change.ServerIndex, change.Server);
+                    Reach(change.ServerIndex, change.Server == default ? AddressOf(change.ServerIndex) : change.Server);
                     break;
                 default:
                     Others.Add(change);
