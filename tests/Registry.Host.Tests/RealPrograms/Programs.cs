@@ -65,16 +65,21 @@ internal static class Programs
     }
 
     /// <summary>Reads a server's log until it says that it is ready.</summary>
-    public static async Task WaitForLineAsync(Process process, string text)
+    public static Task WaitForLineAsync(Process process, string text) => WaitForLineAsync(process, process.StandardError, text);
+
+    /// <summary>The same for a server that logs to its standard output.</summary>
+    public static Task WaitForOutputAsync(Process process, string text) => WaitForLineAsync(process, process.StandardOutput, text);
+
+    private static async Task WaitForLineAsync(Process process, StreamReader log, string text)
     {
         var seen = new List<string>();
-        while (await process.StandardError.ReadLineAsync().WaitAsync(Eventually.Patience) is { } line)
+        while (await log.ReadLineAsync().WaitAsync(Eventually.Patience) is { } line)
         {
             seen.Add(line);
             if (line.Contains(text, StringComparison.Ordinal))
             {
                 // What follows has to be read too, or the server stops when the pipe is full.
-                _ = process.StandardError.ReadToEndAsync();
+                _ = log.ReadToEndAsync();
                 return;
             }
         }

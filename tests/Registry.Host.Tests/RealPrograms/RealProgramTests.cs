@@ -1,11 +1,12 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using Registry.Host.Cli;
 using Registry.Host.Tests.EndToEnd;
 
 namespace Registry.Host.Tests.RealPrograms;
 
-/// <summary>What people will run through a forward: curl, OpenSSH, PostgreSQL.</summary>
+/// <summary>What people will run through a forward: curl, OpenSSH, PostgreSQL, Redis.</summary>
 public sealed class RealProgramTests
 {
     [ProgramFact("curl")]
@@ -43,8 +44,31 @@ public sealed class RealProgramTests
         denied.ShouldNotBeNull().Message.ShouldContain("SOCKS5 connection to 10.1.2.3. (2)"); // RFC 1928: not allowed by the rules
     }
 
+    [ProgramFact("curl")]
+    public async Task Curl_reads_to_the_end_what_an_HTTP_1_0_server_on_IPv6_sends_before_it_closes()
+    {
+        var body = RandomNumberGenerator.GetBytes(5_000_000);
+        using var folder = new TemporaryFolder();
+        using var server = new TcpListener(IPAddress.IPv6Loopback, 0);
+        server.Start();
+        var target = (IPEndPoint)server.LocalEndpoint;
+        var serving = ServeAndCloseAsync(server, body, times: 2);
+        await using var gateway = await RealGateway.StartAsync(target.ToString());
+        await using var forward = await gateway.ForwardAsync(target);
+        await using var socks = new RunningForward([new SocksSpecification(new(IPAddress.Loopback, 0))], gateway.Url);
+        await socks.NextReadyAsync();
+        string[] common = ["--silent", "--show-error", "--fail", "--http1.0", "--noproxy", ""];
+
+        await Programs.RunAsync(Programs.Start("curl", [.. common, "--output", folder.File("forward"), $"http://{forward.Listen}/"]));
+        await Programs.RunAsync(Programs.Start("curl", [.. common, "--output", folder.File("socks"), "--socks5", socks.Listen.ToString(), $"http://{target}/"]));
+
+        await serving.WaitAsync(Eventually.Patience);
+        (await File.ReadAllBytesAsync(folder.File("forward"))).ShouldBe(body);
+        (await File.ReadAllBytesAsync(folder.File("socks"))).ShouldBe(body);
+    }
+
     [ProgramFact("sshd", "ssh", "scp", "ssh-keygen")]
-    public async Task Ssh_runs_a_command_and_scp_copies_there_and_back()
+    public async Task Ssh_runs_a_command_takes_its_input_and_scp_copies_there_and_back()
     {
         using var folder = new TemporaryFolder();
         var target = Programs.FreeEndPoint();
@@ -68,6 +92,8 @@ public sealed class RealProgramTests
             await Programs.RunAsync(Programs.Start("scp", [.. common, "-P", port, folder.File("sent"), $"{host}:{folder.File("there")}"]));
             await Programs.RunAsync(Programs.Start("scp", [.. common, "-P", port, $"{host}:{folder.File("there")}", folder.File("back")]));
             SHA256.HashData(await File.ReadAllBytesAsync(folder.File("back"))).ShouldBe(SHA256.HashData(content));
+            await Programs.RunAsync(Programs.Start("sh", ["-c", "exec \"$@\" < $0/sent > $0/echoed", folder.Path, "ssh", .. common, "-p", port, host, "cat"]));
+            SHA256.HashData(await File.ReadAllBytesAsync(folder.File("echoed"))).ShouldBe(SHA256.HashData(content));
         }
         finally
         {
@@ -103,8 +129,8 @@ public sealed class RealProgramTests
         }
     }
 
-    [ProgramFact("initdb", "postgres", "pgbench", "setpriv")]
-    public async Task Pgbench_runs_100_clients_at_once_without_a_failure()
+    [ProgramFact("initdb", "postgres", "pgbench", "psql", "setpriv")]
+    public async Task Psql_reads_a_table_and_pgbench_runs_100_clients_at_once_without_a_failure()
     {
         const int clients = 100;
         const int transactions = 10;
@@ -124,11 +150,51 @@ public sealed class RealProgramTests
             var report = await Programs.RunAsync(Programs.Start("pgbench", [.. server, "--client", $"{clients}", "--transactions", $"{transactions}", "--select-only", "--no-vacuum", "postgres"]));
 
             report.ShouldContain($"number of transactions actually processed: {clients * transactions}/{clients * transactions}");
+            var rows = await Programs.RunAsync(Programs.Start("psql", [.. server, "--no-psqlrc", "--command", "COPY (SELECT aid FROM pgbench_accounts ORDER BY aid) TO STDOUT", "postgres"]));
+            rows.ShouldBe(string.Concat(Enumerable.Range(1, 100_000).Select(aid => $"{aid}\n")));
             await Eventually.BecomesAsync(0, () => TcpSockets.CountOf(forward.Listen.Port), "connections of the clients");
         }
         finally
         {
             await Programs.EndAsync(postgres);
+        }
+    }
+
+    [ProgramFact("redis-server", "redis-cli")]
+    public async Task Redis_cli_stores_and_reads_back_a_large_value()
+    {
+        using var folder = new TemporaryFolder();
+        var target = Programs.FreeEndPoint();
+        var redis = Programs.Start("redis-server", "--bind", $"{target.Address}", "--port", $"{target.Port}", "--dir", folder.Path, "--save", "");
+        try
+        {
+            await Programs.WaitForOutputAsync(redis, "Ready to accept connections");
+            await using var gateway = await RealGateway.StartAsync(target.ToString());
+            await using var forward = await gateway.ForwardAsync(target);
+            string[] server = ["-h", $"{forward.Listen.Address}", "-p", $"{forward.Listen.Port}"];
+            var value = Convert.ToHexString(RandomNumberGenerator.GetBytes(2_000_000));
+            await File.WriteAllTextAsync(folder.File("value"), value);
+
+            (await Programs.RunAsync(Programs.Start("sh", ["-c", "exec \"$@\" < $0", folder.File("value"), "redis-cli", .. server, "-x", "SET", "key"]))).Trim().ShouldBe("OK");
+            (await Programs.RunAsync(Programs.Start("redis-cli", [.. server, "GET", "key"]))).Trim().ShouldBe(value);
+        }
+        finally
+        {
+            await Programs.EndAsync(redis);
+        }
+    }
+
+    private static async Task ServeAndCloseAsync(TcpListener server, byte[] body, int times)
+    {
+        for (; times > 0; times--)
+        {
+            using var client = await server.AcceptTcpClientAsync();
+            await using var stream = client.GetStream();
+            using var request = new StreamReader(stream, leaveOpen: true);
+            while (await request.ReadLineAsync() is { Length: > 0 })
+                continue;
+            await stream.WriteAsync("HTTP/1.0 200 OK\r\n\r\n"u8.ToArray()); // its end is the connection's
+            await stream.WriteAsync(body);
         }
     }
 
