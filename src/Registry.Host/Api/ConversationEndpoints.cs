@@ -1,4 +1,4 @@
-using Registry.Actors;
+using Registry.Host.Security;
 using Registry.Messages;
 
 namespace Registry.Host.Api;
@@ -8,11 +8,11 @@ internal static class ConversationEndpoints
 {
     public static void MapConversations(this IEndpointRouteBuilder v1)
     {
-        v1.MapGet("/conversations/{conversationId}", ReadAsync);
-        v1.MapDelete("/conversations/{conversationId}", CloseAsync);
+        v1.MapGet("/conversations/{conversationId}", ReadAsync).ForReaders();
+        v1.MapDelete("/conversations/{conversationId}", CloseAsync).ForCreators();
     }
 
-    private static async Task<IResult> ReadAsync(HttpContext context, ITubeRegistry registry, CancellationToken cancellationToken)
+    private static async Task<IResult> ReadAsync(HttpContext context, CallerRegistry registry, CancellationToken cancellationToken)
     {
         var conversationId = Arguments.LastSegment(context);
         if (!Arguments.TryConversationId(conversationId, out var id, out var problem))
@@ -28,7 +28,7 @@ internal static class ConversationEndpoints
             ApiJson.Options);
     }
 
-    private static async Task<IResult> CloseAsync(HttpContext context, string? reason, ITubeRegistry registry, CancellationToken cancellationToken)
+    private static async Task<IResult> CloseAsync(HttpContext context, string? reason, CallerRegistry registry, CancellationToken cancellationToken)
     {
         if (!Arguments.TryConversationId(Arguments.LastSegment(context), out var id, out var problem) || !Arguments.TryCloseReason(reason, out var closeReason, out problem))
             return problem;

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using Registry.Actors;
+using Registry.Host.Security;
 using Registry.Messages;
 
 namespace Registry.Host.Api;
@@ -17,11 +17,11 @@ internal static class EventEndpoints
 
     public static void MapEvents(this IEndpointRouteBuilder v1)
     {
-        v1.MapGet("/tubes/{tubeId}/signals", OpenSignalsAsync);
-        v1.MapGet("/events", OpenEvents);
+        v1.MapGet("/tubes/{tubeId}/signals", OpenSignalsAsync).ForFollowers();
+        v1.MapGet("/events", OpenEvents).ForReaders();
     }
 
-    private static async Task<IResult> OpenSignalsAsync(string tubeId, string? after, HttpRequest request, ITubeRegistry registry)
+    private static async Task<IResult> OpenSignalsAsync(string tubeId, string? after, HttpRequest request, CallerRegistry registry)
     {
         if (!Arguments.TryTubeId(tubeId, out var id, out var problem) || !TryReadSequence(request, after, out var sequence, out problem))
             return problem;
@@ -31,7 +31,7 @@ internal static class EventEndpoints
     }
 
     // A position of a run that is over gets the list again, which is never wrong.
-    private static EventStream OpenEvents(string? after, HttpRequest request, ITubeRegistry registry) =>
+    private static EventStream OpenEvents(string? after, HttpRequest request, CallerRegistry registry) =>
         new(registry.WatchAsync(ReadPosition(request, after).Text).Select(Translate));
 
     // A client that is cut off within the list needs all of it again, so what is listed has no id.

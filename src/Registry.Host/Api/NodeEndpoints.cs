@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Registry.Actors;
 using Registry.Actors.Cluster.Membership;
+using Registry.Host.Security;
 using Registry.Messages;
 
 namespace Registry.Host.Api;
@@ -10,14 +11,14 @@ internal static class NodeEndpoints
 {
     public static void MapNode(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/capacity", (ITubeRegistry registry) => Results.Json(registry.Capacity, ApiJson.Options));
-        routes.MapPut("/v1/capacity/limits", ChangeLimitsAsync);
-        routes.MapGet("/v1/nodes", (ITubeRegistry registry) => Results.Json(new ListBody<NodeBody>([.. registry.Nodes.Select(NodeBody.Of)]), ApiJson.Options));
-        routes.MapPost("/v1/node/drain", DrainAsync);
+        routes.MapGet("/v1/capacity", (ITubeRegistry registry) => Results.Json(registry.Capacity, ApiJson.Options)).ForReaders();
+        routes.MapPut("/v1/capacity/limits", ChangeLimitsAsync).ForOperators();
+        routes.MapGet("/v1/nodes", (ITubeRegistry registry) => Results.Json(new ListBody<NodeBody>([.. registry.Nodes.Select(NodeBody.Of)]), ApiJson.Options)).ForReaders();
+        routes.MapPost("/v1/node/drain", DrainAsync).ForOperators();
         routes.MapDelete("/v1/node/drain", async (ITubeRegistry registry, CancellationToken cancellationToken) =>
-            Translate(await registry.ResumeAsync(cancellationToken), StatusCodes.Status200OK));
-        routes.MapGet("/healthz", () => Results.Text("ok"));
-        routes.MapGet("/readyz", ReadReadiness);
+            Translate(await registry.ResumeAsync(cancellationToken), StatusCodes.Status200OK)).ForOperators();
+        routes.MapGet("/healthz", () => Results.Text("ok")).ForAnyone();
+        routes.MapGet("/readyz", ReadReadiness).ForAnyone();
     }
 
     private static async Task<IResult> ChangeLimitsAsync(HttpRequest request, ITubeRegistry registry)

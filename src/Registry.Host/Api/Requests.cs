@@ -31,6 +31,13 @@ internal sealed record CreateTubeBody
     public int? MaxBytesPerSecond { get; init; }
 }
 
+/// <summary>Body of <c>POST /v1/tubes/{id}/tokens</c>; may be left out.</summary>
+internal sealed record TokenBody
+{
+    /// <summary>How long the token holds, in milliseconds, at most a day; 10 minutes when left out.</summary>
+    public long? LifetimeMs { get; init; }
+}
+
 /// <summary>Body of <c>PUT /v1/capacity/limits</c>; what is left out stays as it is.</summary>
 internal sealed record LimitsBody
 {

@@ -18,6 +18,9 @@ internal sealed record TubeCreatedBody(string TubeId, string ConversationId, str
         };
 }
 
+/// <summary>Answer to <c>POST /v1/tubes/{id}/tokens</c>.</summary>
+internal sealed record TokenCreatedBody(string TubeId, string Token, DateTimeOffset ExpiresAt);
+
 /// <summary>A close reason, as signals and tubes carry it.</summary>
 internal sealed record CloseReasonBody(int Code, string Name, bool IsCritical, bool IsRetryable)
 {

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
-using Registry.Actors;
+using Registry.Host.Security;
 using Registry.Messages;
 
 namespace Registry.Host.Api;
@@ -10,17 +10,18 @@ internal static class TubeEndpoints
 {
     public static void MapTubes(this IEndpointRouteBuilder v1)
     {
-        v1.MapPost("/tubes", CreateAsync);
-        v1.MapGet("/tubes", TubeList.ReadAsync);
-        v1.MapGet("/tubes/{tubeId}", ReadAsync);
-        v1.MapDelete("/tubes/{tubeId}", CloseAsync);
-        v1.MapPut("/tubes/{tubeId}/remote-description", SetRemoteDescriptionAsync);
-        v1.MapPost("/tubes/{tubeId}/candidates", AddCandidatesAsync);
-        v1.MapPost("/tubes/{tubeId}/ice-restart", RestartIceAsync);
-        v1.MapPut("/tubes/{tubeId}/conversations/{conversationId}", AssociateAsync);
+        v1.MapPost("/tubes", CreateAsync).ForCreators();
+        v1.MapGet("/tubes", TubeList.ReadAsync).ForReaders();
+        v1.MapGet("/tubes/{tubeId}", ReadAsync).ForFollowers();
+        v1.MapDelete("/tubes/{tubeId}", CloseAsync).ForSignalling();
+        v1.MapPut("/tubes/{tubeId}/remote-description", SetRemoteDescriptionAsync).ForSignalling();
+        v1.MapPost("/tubes/{tubeId}/candidates", AddCandidatesAsync).ForSignalling();
+        v1.MapPost("/tubes/{tubeId}/ice-restart", RestartIceAsync).ForSignalling();
+        v1.MapPost("/tubes/{tubeId}/tokens", CreateTokenAsync).ForCreators();
+        v1.MapPut("/tubes/{tubeId}/conversations/{conversationId}", AssociateAsync).ForCreators();
     }
 
-    private static async Task<IResult> CreateAsync(HttpRequest request, ITubeRegistry registry)
+    private static async Task<IResult> CreateAsync(HttpRequest request, CallerRegistry registry)
     {
         var body = await RequestBody.ReadAsync<CreateTubeBody>(request);
         if (!body.IsValid)
@@ -72,7 +73,7 @@ internal static class TubeEndpoints
         return problem is null;
     }
 
-    private static async Task<IResult> ReadAsync(string tubeId, ITubeRegistry registry, CancellationToken cancellationToken)
+    private static async Task<IResult> ReadAsync(string tubeId, CallerRegistry registry, CancellationToken cancellationToken)
     {
         if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
             return problem;
@@ -83,14 +84,14 @@ internal static class TubeEndpoints
         };
     }
 
-    private static async Task<IResult> CloseAsync(string tubeId, string? reason, ITubeRegistry registry, CancellationToken cancellationToken)
+    private static async Task<IResult> CloseAsync(string tubeId, string? reason, CallerRegistry registry, CancellationToken cancellationToken)
     {
         if (!Arguments.TryTubeId(tubeId, out var id, out var problem) || !Arguments.TryCloseReason(reason, out var closeReason, out problem))
             return problem;
         return Replies.Translate(await registry.CloseTubeAsync(new(id, closeReason), cancellationToken));
     }
 
-    private static async Task<IResult> SetRemoteDescriptionAsync(string tubeId, HttpRequest request, ITubeRegistry registry)
+    private static async Task<IResult> SetRemoteDescriptionAsync(string tubeId, HttpRequest request, CallerRegistry registry)
     {
         if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
             return problem;
@@ -105,7 +106,7 @@ internal static class TubeEndpoints
         return Replies.Translate(await registry.SetRemoteDescriptionAsync(new(id, type, sdp), request.HttpContext.RequestAborted));
     }
 
-    private static async Task<IResult> AddCandidatesAsync(string tubeId, HttpRequest request, ITubeRegistry registry)
+    private static async Task<IResult> AddCandidatesAsync(string tubeId, HttpRequest request, CallerRegistry registry)
     {
         if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
             return problem;
@@ -117,14 +118,29 @@ internal static class TubeEndpoints
         return Replies.Translate(await registry.AddCandidatesAsync(new(id, candidates), request.HttpContext.RequestAborted));
     }
 
-    private static async Task<IResult> RestartIceAsync(string tubeId, ITubeRegistry registry, CancellationToken cancellationToken)
+    private static async Task<IResult> RestartIceAsync(string tubeId, CallerRegistry registry, CancellationToken cancellationToken)
     {
         if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
             return problem;
         return Replies.Translate(await registry.RestartIceAsync(new(id), cancellationToken));
     }
 
-    private static async Task<IResult> AssociateAsync(string tubeId, HttpContext context, ITubeRegistry registry)
+    private static async Task<IResult> CreateTokenAsync(string tubeId, HttpRequest request, CallerRegistry registry, TubeTokens tokens, TimeProvider time)
+    {
+        if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
+            return problem;
+        var body = await RequestBody.ReadOrDefaultAsync<TokenBody>(request);
+        if (!body.IsValid)
+            return body.Problem;
+        if (!Arguments.TryDuration(body.Value.LifetimeMs, TubeTokens.LongestLifetime, "lifetimeMs", out var lifetime, out problem))
+            return problem;
+        if (await registry.FindTubeAsync(id, request.HttpContext.RequestAborted) is Refused refused)
+            return Problem.Of(refused);
+        var expires = time.GetUtcNow() + (lifetime ?? TubeTokens.DefaultLifetime);
+        return Results.Json(new TokenCreatedBody(tubeId, tokens.Create(id, expires), expires), ApiJson.Options, statusCode: StatusCodes.Status201Created);
+    }
+
+    private static async Task<IResult> AssociateAsync(string tubeId, HttpContext context, CallerRegistry registry)
     {
         if (!Arguments.TryTubeId(tubeId, out var id, out var problem) || !Arguments.TryConversationId(Arguments.LastSegment(context), out var conversation, out problem))
             return problem;

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using Registry.Actors;
+using Registry.Host.Security;
 using Registry.Messages;
 
 namespace Registry.Host.Api;
@@ -8,7 +8,7 @@ namespace Registry.Host.Api;
 /// <summary><c>GET /v1/tubes</c>: a page of the live tubes in the order of their ids.</summary>
 internal static class TubeList
 {
-    public static async Task<IResult> ReadAsync(string? filter, string? state, string? owner, string? limit, string? cursor, ITubeRegistry registry, CancellationToken cancellationToken)
+    public static async Task<IResult> ReadAsync(string? filter, string? state, string? owner, string? limit, string? cursor, CallerRegistry registry, CancellationToken cancellationToken)
     {
         if (!TryState(state, out var inState, out var problem) || !TryLimit(limit, out var most, out problem) || !TryCursor(cursor, out var after, out problem))
             return problem;

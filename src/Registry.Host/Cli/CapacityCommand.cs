@@ -8,10 +8,10 @@ internal static class CapacityCommand
 {
     public static Command Create()
     {
-        var command = new Command("capacity", "Show the gateway's load.") { SharedOptions.Gateway, SharedOptions.Json };
+        var command = new Command("capacity", "Show the gateway's load.") { SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json };
         command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
         {
-            using var gateway = new GatewayClient(GatewayClient.ParseGateway(result.GetRequiredValue(SharedOptions.Gateway)));
+            using var gateway = GatewayClient.Of(result);
             var capacity = await gateway.ReadCapacityAsync(cancellationToken);
             var output = result.InvocationConfiguration.Output;
             if (result.GetValue(SharedOptions.Json))

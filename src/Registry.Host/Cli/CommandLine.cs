@@ -18,6 +18,7 @@ internal static class CommandLine
         root.Add(CapacityCommand.Create());
         root.Add(DrainCommand.Create());
         root.Add(CheckConfigCommand.Create());
+        root.Add(KeysCommand.Create());
         root.Add(BenchCommand.Create());
         // "registry --dev" is "registry serve --dev".
         foreach (var option in serve.Options)

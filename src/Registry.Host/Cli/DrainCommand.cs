@@ -29,11 +29,11 @@ internal static class DrainCommand
     {
         var command = new Command("drain", "Take the gateway out of service: it makes no more tubes, tells clients to move, and closes what is left at the deadline.")
         {
-            Deadline, UntilAtMost, Resume, Wait, SharedOptions.Gateway, SharedOptions.Json,
+            Deadline, UntilAtMost, Resume, Wait, SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json,
         };
         command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
         {
-            using var gateway = new GatewayClient(GatewayClient.ParseGateway(result.GetRequiredValue(SharedOptions.Gateway)));
+            using var gateway = GatewayClient.Of(result);
             var capacity = await AskAsync(gateway, result, cancellationToken);
             if (result.GetValue(Wait))
                 capacity = await WaitAsync(gateway, result, capacity, cancellationToken);

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
@@ -17,7 +18,9 @@ internal sealed class GatewayClient : IDisposable
 
     private readonly HttpClient http;
 
-    public GatewayClient(Uri gateway)
+    /// <param name="gateway">Its address.</param>
+    /// <param name="key">The API key or token; null for a gateway that asks for none.</param>
+    public GatewayClient(Uri gateway, string? key = null)
     {
         Gateway = gateway;
         // A proxy of the environment is for other machines.
@@ -26,7 +29,13 @@ internal sealed class GatewayClient : IDisposable
             BaseAddress = gateway,
             Timeout = Timeout.InfiniteTimeSpan,
         };
+        if (key is not null)
+            http.DefaultRequestHeaders.Authorization = new("Bearer", key);
     }
+
+    /// <summary>The client for <c>--gateway</c> and <c>--key-file</c>.</summary>
+    /// <exception cref="CommandException">One of them is of no use.</exception>
+    public static GatewayClient Of(ParseResult result) => new(ParseGateway(result.GetRequiredValue(SharedOptions.Gateway)), GatewayKey.Read(result));
 
     public Uri Gateway { get; }
 

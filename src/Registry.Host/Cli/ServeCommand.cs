@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Akka.Configuration;
 using Registry.Actors;
+using Registry.Host.Security;
 using Registry.Host.Serving;
 
 namespace Registry.Host.Cli;
@@ -11,7 +12,7 @@ internal static class ServeCommand
 {
     private static readonly Option<string> Http = new("--http")
     {
-        Description = "Address of the HTTP interface; loopback only, because this version has no authentication. Port 0 = any free one.",
+        Description = "Address of the HTTP interface, http or https; beyond loopback with authentication and TLS only. Port 0 = any free one.",
         HelpName = "URL",
         DefaultValueFactory = _ => GatewayOptions.DefaultHttp,
     };
@@ -25,6 +26,8 @@ internal static class ServeCommand
     };
 
     private static readonly Option<bool> Dev = new("--dev") { Description = "Let tubes reach every port of this machine's loopback. For development only." };
+
+    private static readonly Option<bool> Insecure = new("--insecure") { Description = "Let other machines reach the HTTP interface without authentication or TLS. Says loudly what that means." };
 
     public static readonly Option<string?> ConfigFile = new("--config") { Description = "HOCON file whose settings replace those of hocon/registry.conf.", HelpName = "FILE.conf" };
 
@@ -44,7 +47,7 @@ internal static class ServeCommand
 
     public static Command Create()
     {
-        var command = new Command("serve", "Run the gateway (the default verb).") { Http, ConfigFile, UdpPort, Allow, Dev, Cluster, Seed, Set };
+        var command = new Command("serve", "Run the gateway (the default verb).") { Http, Insecure, ConfigFile, UdpPort, Allow, Dev, Cluster, Seed, Set };
         command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
         {
             var dev = result.GetValue(Dev);
@@ -53,9 +56,9 @@ internal static class ServeCommand
             using var reload = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
             {
                 context.Cancel = true;
-                ReloadTargets(result, dev, gateway.Targets);
+                Reload(result, dev, gateway);
             });
-            await GreetAsync(result.InvocationConfiguration.Output, gateway, dev);
+            await GreetAsync(result.InvocationConfiguration.Output, gateway, options, dev);
             await gateway.RunAsync(cancellationToken);
             return ExitCode.Ok;
         }));
@@ -69,9 +72,12 @@ internal static class ServeCommand
         if (seeds.Length > 0 && !TubeRegistryClusterOptions.From(configuration).Enabled)
             throw CommandException.Usage("--seed is for a node of a cluster: add --cluster HOST:PORT, the address that the other nodes reach this one at.");
         string[] loopback = dev ? ["127.0.0.0/8:*", "[::1]:*", "localhost:*"] : [];
-        return new()
+        var (http, isHttps) = GatewayOptions.ParseHttp(result.GetRequiredValue(Http));
+        var options = new GatewayOptions
         {
-            Http = GatewayOptions.ParseHttp(result.GetRequiredValue(Http)),
+            Http = http,
+            IsHttps = isHttps,
+            Security = SecuritySettings.From(configuration),
             Registry = new()
             {
                 Configuration = configuration,
@@ -79,9 +85,32 @@ internal static class ServeCommand
                 AllowTargets = [.. result.GetValue(Allow) ?? [], .. loopback],
             },
         };
+        if (isHttps && options.Security.Certificate is null)
+            throw CommandException.Usage($"--http https://{http} needs a certificate: set registry.http.tls.certificate and registry.http.tls.key.");
+        if (!result.GetValue(Insecure) && options.WhyNotBeyondLoopback is { } why)
+            throw CommandException.Usage($"--http {http} can be reached from other machines, and {why}. --insecure serves all the same.");
+        return options;
     }
 
-    // Only the rules for targets can change while tubes are up. What is wrong leaves those that hold.
+    // What is wrong stays as it was; the rest changes all the same.
+    private static void Reload(ParseResult result, bool dev, Gateway gateway)
+    {
+        ReloadTargets(result, dev, gateway.Targets);
+        var error = result.InvocationConfiguration.Error;
+        foreach (var (name, reload) in gateway.Reloadable)
+        {
+            try
+            {
+                reload();
+                error.WriteLine($"registry: {name} read again.");
+            }
+            catch (CommandException e)
+            {
+                error.WriteLine($"registry: {name} not read again, and as before: {e.Message}");
+            }
+        }
+    }
+
     private static void ReloadTargets(ParseResult result, bool dev, TubeTargets targets)
     {
         var error = result.InvocationConfiguration.Error;
@@ -110,11 +139,13 @@ internal static class ServeCommand
         return ConfigurationFactory.ParseString($"registry.cluster {{ enabled = on, hostname = \"{bind.Host}\", port = {bind.Port} }}").WithFallback(ClusterOptions(null, seeds));
     }
 
-    private static async Task GreetAsync(TextWriter output, Gateway gateway, bool dev)
+    private static async Task GreetAsync(TextWriter output, Gateway gateway, GatewayOptions options, bool dev)
     {
         var url = gateway.Url;
         if (dev)
             await output.WriteLineAsync("WARNING: --dev lets everyone who can reach this gateway connect to every port on this machine's loopback. Not for production.");
+        if (options.WhyNotBeyondLoopback is { } why)
+            await output.WriteLineAsync($"WARNING: other machines reach this gateway, and {why}. --insecure allows it.");
         await output.WriteLineAsync($"Dashboard: {url}");
         await output.WriteLineAsync($"Client:    registry forward -L 15432:127.0.0.1:5432 --gateway {url.GetLeftPart(UriPartial.Authority)}");
         if (gateway.Membership is { IsOpen: true })

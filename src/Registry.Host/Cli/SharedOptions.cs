@@ -13,5 +13,11 @@ internal static class SharedOptions
         DefaultValueFactory = _ => GatewayOptions.DefaultHttp,
     };
 
+    public static readonly Option<string?> KeyFile = new("--key-file")
+    {
+        Description = $"File with the API key or token for the gateway; the environment variable {GatewayKey.Variable} names it otherwise.",
+        HelpName = "FILE",
+    };
+
     public static readonly Option<bool> Json = new("--json") { Description = "Print JSON for programs." };
 }

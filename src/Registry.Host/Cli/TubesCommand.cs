@@ -16,7 +16,7 @@ internal static class TubesCommand
         var filter = new Option<string?>("--filter") { Description = "Part of a tube's or conversation's id.", HelpName = "TEXT" };
         var state = new Option<string?>("--state") { Description = "Only tubes in this state.", HelpName = "STATE" };
         var owner = new Option<string?>("--owner") { Description = "Only tubes made for this owner.", HelpName = "OWNER" };
-        var command = new Command("ls", "List tubes.") { filter, state, owner, SharedOptions.Gateway, SharedOptions.Json };
+        var command = new Command("ls", "List tubes.") { filter, state, owner, SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json };
         command.SetAction((result, _) => RunAsync(result, async (gateway, output, cancellationToken) =>
         {
             var tubes = await gateway.ListTubesAsync(result.GetValue(filter), result.GetValue(state), result.GetValue(owner), cancellationToken);
@@ -32,7 +32,7 @@ internal static class TubesCommand
 
     private static Command CreateShow()
     {
-        var command = new Command("show", "Show one tube.") { Id, SharedOptions.Gateway, SharedOptions.Json };
+        var command = new Command("show", "Show one tube.") { Id, SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json };
         command.SetAction((result, _) => RunAsync(result, async (gateway, output, cancellationToken) =>
         {
             var tube = await gateway.ReadTubeAsync(result.GetRequiredValue(Id), cancellationToken);
@@ -47,7 +47,7 @@ internal static class TubesCommand
     private static Command CreateClose()
     {
         var reason = new Option<string?>("--reason") { Description = "Close reason, as number or name; AdminClosed unless told otherwise.", HelpName = "REASON" };
-        var command = new Command("close", "Close a tube.") { Id, reason, SharedOptions.Gateway };
+        var command = new Command("close", "Close a tube.") { Id, reason, SharedOptions.Gateway, SharedOptions.KeyFile };
         command.SetAction((result, _) => RunAsync(result, (gateway, _, cancellationToken) =>
             gateway.CloseTubeAsync(result.GetRequiredValue(Id), result.GetValue(reason), cancellationToken)));
         return command;
@@ -56,7 +56,7 @@ internal static class TubesCommand
     private static Task<int> RunAsync(ParseResult result, Func<GatewayClient, TextWriter, CancellationToken, Task> work) =>
         CommandLine.RunAsync(result, async cancellationToken =>
         {
-            using var gateway = new GatewayClient(GatewayClient.ParseGateway(result.GetRequiredValue(SharedOptions.Gateway)));
+            using var gateway = GatewayClient.Of(result);
             await work(gateway, result.InvocationConfiguration.Output, cancellationToken);
             return ExitCode.Ok;
         });

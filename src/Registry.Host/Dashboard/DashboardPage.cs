@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Formats.Tar;
 using System.IO.Compression;
 using Microsoft.Net.Http.Headers;
+using Registry.Host.Security;
 
 namespace Registry.Host.Dashboard;
 
@@ -16,7 +17,7 @@ internal static class DashboardPage
     private const string NoVncVersion = "1.7.0";
 
     private static readonly FrozenDictionary<string, byte[]> Own =
-        new[] { "index.html", "page.js", "tube.js", "desktop.js" }.ToFrozenDictionary(name => name, Read);
+        new[] { "index.html", "gateway.js", "page.js", "tube.js", "desktop.js" }.ToFrozenDictionary(name => name, Read);
 
     private static readonly Lazy<FrozenDictionary<string, byte[]>> NoVnc = new(() => Unpack(Open($"novnc-{NoVncVersion}.tgz")));
 
@@ -26,13 +27,13 @@ internal static class DashboardPage
         {
             response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
             return File(response, Own["index.html"], "text/html; charset=utf-8", "no-cache");
-        });
+        }).ForAnyone();
         routes.MapGet("/dashboard/{name}.js", (string name, HttpResponse response) => Own.TryGetValue($"{name}.js", out var module)
             ? File(response, module, "text/javascript; charset=utf-8", "no-cache")
-            : Results.NotFound());
+            : Results.NotFound()).ForAnyone();
         routes.MapGet($"/novnc/{NoVncVersion}/{{**path}}", (string path, HttpResponse response) => NoVnc.Value.TryGetValue(path, out var file)
             ? File(response, file, path.EndsWith(".js", StringComparison.Ordinal) ? "text/javascript; charset=utf-8" : "text/plain; charset=utf-8", "public, max-age=31536000, immutable")
-            : Results.NotFound());
+            : Results.NotFound()).ForAnyone();
     }
 
     private static IResult File(HttpResponse response, byte[] content, string type, string caching)

@@ -1,5 +1,6 @@
 // The echo that shows whether this browser reaches the gateway, and the list of tubes.
-import { Tube, call } from './tube.js';
+import { call } from './gateway.js';
+import { Tube } from './tube.js';
 
 const $ = id => document.getElementById(id);
 let tube, pinging, pings = new Map(), times = [], sequence = 0;

@@ -1,15 +1,6 @@
 // A tube from this browser to the gateway that served the page, with one conversation.
 
-/** Calls the gateway; what it refuses is thrown with its own words. */
-export async function call(method, path, body, options) {
-  const response = await fetch(path, {
-    method, headers: body ? { 'Content-Type': 'application/json' } : {}, body: body && JSON.stringify(body), ...options,
-  });
-  if (response.status === 204) return null;
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.detail || response.statusText);
-  return answer;
-}
+import { call, listen } from './gateway.js';
 
 // The channel's last messages, its end and the signal that says why come on two ways; what is missing of them this long after the first is not waited for.
 const patience = 2000;
@@ -80,19 +71,17 @@ export class Tube {
 
   #listen() {
     if (this.#isOver) return;
-    this.#signals = new EventSource(`/v1/tubes/${this.id}/signals`);
-    this.#signals.addEventListener('ice_candidate', event => {
-      const { candidate } = JSON.parse(event.data);
-      this.connection.addIceCandidate(candidate ? { candidate, sdpMid: '0', sdpMLineIndex: 0 } : null).catch(e => console.warn(e));
-    });
-    this.#signals.addEventListener('channel_closed', event => {
-      const { outcome, closeReason } = JSON.parse(event.data);
-      this.#ending(outcome.startsWith('error: ') ? outcome.slice('error: '.length) : closeReason.name);
-    });
-    this.#signals.addEventListener('tube_closed', event => {
-      const { closeReason, text } = JSON.parse(event.data);
-      this.#isGone = true;
-      this.#end(this.#why ?? `${closeReason.name}. ${text}`);
+    this.#signals = listen(`/v1/tubes/${this.id}/signals`, {
+      ice_candidate: ({ candidate }) => {
+        this.connection.addIceCandidate(candidate ? { candidate, sdpMid: '0', sdpMLineIndex: 0 } : null).catch(e => console.warn(e));
+      },
+      channel_closed: ({ outcome, closeReason }) => {
+        this.#ending(outcome.startsWith('error: ') ? outcome.slice('error: '.length) : closeReason.name);
+      },
+      tube_closed: ({ closeReason, text }) => {
+        this.#isGone = true;
+        this.#end(this.#why ?? `${closeReason.name}. ${text}`);
+      },
     });
   }
 

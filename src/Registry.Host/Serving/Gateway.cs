@@ -1,14 +1,18 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using Akka.Actor;
 using Akka.Remote;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.HostFiltering;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Registry.Actors;
 using Registry.Actors.Cluster.Membership;
 using Registry.Host.Api;
 using Registry.Host.Cli;
 using Registry.Host.Dashboard;
+using Registry.Host.Security;
 using Registry.Host.Telemetry;
 using Registry.WebRtc;
 
@@ -39,6 +43,18 @@ internal sealed class Gateway : IAsyncDisposable
     /// <summary>What the gateway's tubes may dial.</summary>
     public TubeTargets Targets => Services.GetRequiredService<ActorSystem>().GetTubeTargets();
 
+    /// <summary>What can be read again while it runs, with its name; what is read must be right, or it stays as it was.</summary>
+    public IEnumerable<(string Name, Action Reload)> Reloadable
+    {
+        get
+        {
+            if (Services.GetService<ApiKeys>() is { } keys)
+                yield return ("API keys", keys.Reload);
+            if (Services.GetService<ServerCertificate>() is { } certificate)
+                yield return ("the certificate", certificate.Reload);
+        }
+    }
+
     /// <summary>Binds, starts and returns once requests are answered.</summary>
     /// <param name="options">What to serve.</param>
     /// <param name="configure">Replaces services, for tests.</param>
@@ -56,7 +72,7 @@ internal sealed class Gateway : IAsyncDisposable
             application.Services.GetRequiredService<ActorSystem>();
             await application.StartAsync(cancellationToken);
             // The port is known now; nobody has had the time to make a tube.
-            application.Services.GetRequiredService<ActorSystem>().GetTubeTargets().NeverDial(ProtocolType.Tcp, IPEndPoint.Parse(new Uri(application.Urls.Single()).Authority));
+            application.Services.GetRequiredService<ActorSystem>().GetTubeTargets().NeverDial(ProtocolType.Tcp, new(options.Http.Address, new Uri(application.Urls.Single()).Port));
             await warm.WaitAsync(cancellationToken);
             return new(application);
         }
@@ -74,7 +90,7 @@ internal sealed class Gateway : IAsyncDisposable
         catch (IOException e) when (e.InnerException is AddressInUseException or SocketException)
         {
             await application.DisposeAsync();
-            throw new CommandException(ExitCode.AddressUnavailable, $"--http http://{options.Http} cannot be bound: {e.InnerException.Message}. Another program listens there; stop it or choose another port, for example --http http://127.0.0.1:0.");
+            throw new CommandException(ExitCode.AddressUnavailable, $"--http {(options.IsHttps ? "https" : "http")}://{options.Http} cannot be bound: {e.InnerException.Message}. Another program listens there; stop it or choose another port, for example --http http://127.0.0.1:0.");
         }
         catch (Exception)
         {
@@ -105,16 +121,20 @@ internal sealed class Gateway : IAsyncDisposable
     {
         // The empty builder reads no file and no environment variable, so nothing but the options can add an address to listen on.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "registry" });
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        var certificate = options is { IsHttps: true, Security: { Certificate: { } file, CertificateKey: { } key } } ? new ServerCertificate(file, key) : null;
+        if (certificate is not null)
+            builder.Services.AddSingleton(certificate);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = RequestBody.MaxLength;
-            kestrel.Listen(options.Http);
+            kestrel.Listen(options.Http, listen => Protect(listen, certificate));
         });
         builder.Services.AddRoutingCore();
-        // A page of another site may point its own name at 127.0.0.1 (DNS rebinding); its requests carry that name.
-        builder.Services.Configure<HostFilteringOptions>(filter => filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
+        // A page of another site may point its own name at 127.0.0.1 (DNS rebinding); its requests carry that name, but no key.
+        builder.Services.Configure<HostFilteringOptions>(filter => filter.AllowedHosts = [.. options.Security.HostsBeside("localhost", "127.0.0.1", "[::1]")]);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Registry.LongestStop + ShutdownAfterTubes);
+        builder.Services.AddGatewaySecurity(options.Security);
         builder.Services.AddScrapedMetrics();
         options.Registry.AddTo(builder.Services, options.LogLevel);
         configure?.Invoke(builder.Services);
@@ -122,6 +142,7 @@ internal sealed class Gateway : IAsyncDisposable
         var application = builder.Build();
         application.UseHostFiltering();
         application.UseProblems();
+        application.UseGatewaySecurity();
         application.MapNode();
         application.MapMetrics();
         application.MapDashboard();
@@ -130,5 +151,12 @@ internal sealed class Gateway : IAsyncDisposable
         v1.MapEvents();
         v1.MapConversations();
         return application;
+    }
+
+    // Asked for each connection, so that a certificate that was read again holds for the next.
+    private static void Protect(ListenOptions listen, ServerCertificate? certificate)
+    {
+        if (certificate is not null)
+            listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => new(new SslServerAuthenticationOptions { ServerCertificateContext = certificate.Current }) });
     }
 }

@@ -2,13 +2,14 @@ using Akka.Configuration;
 using Akka.Configuration.Hocon;
 using Registry.Actors;
 using Registry.Host.Cli;
+using Registry.Host.Security;
 
 namespace Registry.Host.Serving;
 
-/// <summary>Reads the configuration: <c>hocon/registry.conf</c> and <c>hocon/cluster.conf</c> beside the program, then <c>--config</c>, then <c>--set</c>, then the other options; later ones win.</summary>
+/// <summary>Reads the configuration: the files of <c>hocon</c> beside the program, then <c>--config</c>, then <c>--set</c>, then the other options; later ones win.</summary>
 internal static class GatewayConfiguration
 {
-    private static readonly string[] Files = ["registry.conf", "cluster.conf"];
+    private static readonly string[] Files = ["registry.conf", "cluster.conf", "gateway.conf"];
 
     /// <exception cref="CommandException">A file or setting is missing, malformed, unknown or out of range.</exception>
     public static Config Read(string? file, IReadOnlyList<string> assignments, Config? options = null)
@@ -59,13 +60,14 @@ internal static class GatewayConfiguration
 
     private static void Check(Config config)
     {
-        var known = Keys(RegistrySettings.Default.WithFallback(TubeRegistryClusterOptions.Default).GetValue("registry"), "registry").ToHashSet(StringComparer.Ordinal);
+        var known = Keys(RegistrySettings.Default.WithFallback(TubeRegistryClusterOptions.Default).WithFallback(SecuritySettings.Default).GetValue("registry"), "registry").ToHashSet(StringComparer.Ordinal);
         if (Keys(config.GetValue("registry"), "registry").FirstOrDefault(key => !known.Contains(key)) is { } unknown)
-            throw CommandException.Usage($"{unknown} is not a setting. The settings and their defaults stand in {Path.Combine("hocon", "registry.conf")} and cluster.conf.");
+            throw CommandException.Usage($"{unknown} is not a setting. The settings and their defaults stand in {Path.Combine("hocon", "registry.conf")}, cluster.conf and gateway.conf.");
         try
         {
             RegistrySettings.From(config).ApplyTo(new());
             TubeRegistryClusterOptions.From(config);
+            SecuritySettings.From(config);
         }
         catch (ConfigurationException e)
         {

@@ -1,5 +1,7 @@
 using System.Net;
+using Akka.Configuration;
 using Registry.Host.Cli;
+using Registry.Host.Security;
 
 namespace Registry.Host.Serving;
 
@@ -18,19 +20,30 @@ internal sealed record GatewayOptions
     /// <summary>The least level that is logged.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
+    /// <summary>Whether the HTTP interface speaks TLS.</summary>
+    public bool IsHttps { get; init; }
+
+    /// <summary>Who may use it.</summary>
+    public SecuritySettings Security { get; init; } = SecuritySettings.From(Config.Empty);
+
     /// <summary>Reads <c>--http</c>.</summary>
-    /// <exception cref="CommandException">The text is not an http URL of a loopback address.</exception>
-    public static IPEndPoint ParseHttp(string text)
+    /// <exception cref="CommandException">The text is not an http or https URL of an address.</exception>
+    public static (IPEndPoint EndPoint, bool IsHttps) ParseHttp(string text)
     {
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme != Uri.UriSchemeHttp || url.PathAndQuery != "/" || url.UserInfo.Length > 0)
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps) || url.PathAndQuery != "/" || url.UserInfo.Length > 0)
             throw CommandException.Usage($"--http '{text}' must be a URL such as {DefaultHttp}, without a path.");
         var address = url.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
             ? IPAddress.Loopback
             : IPAddress.TryParse(url.DnsSafeHost, out var parsed) ? parsed : null;
-        if (address is null || !IPAddress.IsLoopback(address))
-            throw CommandException.Usage(
-                $"--http '{text}' is not a loopback address. This version has no authentication and so serves its own machine only: "
-                + $"use {DefaultHttp}, and reach it from elsewhere through a reverse proxy that authenticates.");
-        return new(address, url.Port);
+        return address is null
+            ? throw CommandException.Usage($"--http '{text}' must name an address of this machine, or 0.0.0.0 or [::] for all of them, such as {DefaultHttp}.")
+            : (new(address, url.Port), url.Scheme == Uri.UriSchemeHttps);
     }
+
+    /// <summary>What makes it unwise to let other machines reach the gateway as it is; null for nothing.</summary>
+    public string? WhyNotBeyondLoopback =>
+        IPAddress.IsLoopback(Http.Address) ? null
+        : !Security.IsClosed ? "without authentication everybody who reaches it can use every tube and target of this gateway: set registry.auth.keys or registry.auth.jwt"
+        : !IsHttps ? "without TLS keys and descriptions can be read and changed on the way: give an https:// URL and registry.http.tls"
+        : null;
 }

@@ -1,6 +1,7 @@
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using Registry.Actors;
+using Registry.Host.Security;
 
 namespace Registry.Host.Telemetry;
 
@@ -14,5 +15,5 @@ internal static class MetricsEndpoint
         .ConfigureResource(resource => resource.AddService("tube-registry", autoGenerateServiceInstanceId: false))
         .WithMetrics(metrics => metrics.AddMeter(TubeRegistryMetrics.MeterName, RuntimeMeter).AddPrometheusExporter());
 
-    public static void MapMetrics(this IEndpointRouteBuilder routes) => routes.MapPrometheusScrapingEndpoint("/metrics");
+    public static void MapMetrics(this IEndpointRouteBuilder routes) => routes.MapPrometheusScrapingEndpoint("/metrics").ForViewers();
 }

@@ -1,10 +1,12 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Akka.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Registry.Actors;
+using Registry.Host.Security;
 using Registry.Host.Serving;
 
 namespace Registry.Host.Tests.Api;
@@ -27,11 +29,20 @@ internal sealed class ScriptedGateway : IAsyncDisposable
 
     public Uri Url => gateway.Url;
 
-    public static async Task<ScriptedGateway> StartAsync(TimeProvider? time = null)
+    public IServiceProvider Services => gateway.Services;
+
+    /// <param name="time">The clock; null for the real one.</param>
+    /// <param name="security">The sections <c>http</c> and <c>auth</c> as in <c>gateway.conf</c>.</param>
+    public static async Task<ScriptedGateway> StartAsync(TimeProvider? time = null, string security = "")
     {
         var registry = new ScriptedRegistry();
         var gateway = await Gateway.StartAsync(
-            new() { Http = new(IPAddress.Loopback, 0), LogLevel = LogLevel.Critical },
+            new()
+            {
+                Http = new(IPAddress.Loopback, 0),
+                LogLevel = LogLevel.Critical,
+                Security = SecuritySettings.From(ConfigurationFactory.ParseString(security)),
+            },
             services =>
             {
                 services.Replace(ServiceDescriptor.Singleton<ITubeRegistry>(registry));

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using Registry.Host.Cli;
+using Registry.Host.Security;
 using Registry.Host.Tests.Api;
+using Registry.Host.Tests.RealPrograms;
 
 namespace Registry.Host.Tests.Cli;
 
@@ -55,19 +57,57 @@ public sealed class CommandLineTests
     [InlineData("http://0.0.0.0:8080")]
     [InlineData("http://192.0.2.1:80")]
     [InlineData("http://[::]:8080")]
-    [InlineData("http://gateway.example:8080")]
     public async Task Serve_refuses_addresses_that_are_not_loopback_and_says_why(string url)
     {
         var (code, _, error) = await RunAsync("serve", "--http", url);
         code.ShouldBe((int)ExitCode.Usage);
-        error.ShouldContain(url);
-        error.ShouldContain("authentication");
+        error.ShouldContain(new Uri(url).Authority);
+        error.ShouldContain("without authentication");
+        error.ShouldContain("--insecure");
+    }
+
+    [Fact]
+    public async Task Serve_refuses_keys_in_the_clear_beyond_loopback_and_https_without_a_certificate()
+    {
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder.File("keys"), ApiKeys.Create("ops", ["operator"], null).Line);
+        var keys = $"registry.auth.keys=\"{folder.File("keys")}\"";
+
+        var (code, _, error) = await RunAsync("serve", "--http", "http://192.0.2.1:80", "--set", keys);
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ShouldContain("without TLS");
+        (code, _, error) = await RunAsync("serve", "--http", "https://192.0.2.1:80", "--set", keys);
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ShouldContain("registry.http.tls.certificate");
+    }
+
+    [Fact]
+    public async Task Keys_new_writes_a_key_that_only_its_owner_can_read_and_prints_the_line_for_the_gateway()
+    {
+        using var folder = new TemporaryFolder();
+        var (code, output, error) = await RunAsync("keys", "new", "laptop", "--role", "creator", "--role", "viewer", "--owner", "alice", "--key-file", folder.File("laptop.key"));
+        code.ShouldBe((int)ExitCode.Ok, error);
+        if (!OperatingSystem.IsWindows())
+            File.GetUnixFileMode(folder.File("laptop.key")).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        await File.WriteAllTextAsync(folder.File("keys"), output);
+        var key = (await File.ReadAllTextAsync(folder.File("laptop.key"))).Trim();
+        output.ShouldNotContain(key[^20..]);
+        new ApiKeys(folder.File("keys")).Authenticate(key).ShouldNotBeNull().FindFirst("owner")!.Value.ShouldBe("alice");
+
+        (code, _, error) = await RunAsync("keys", "new", "laptop", "--role", "creator", "--owner", "alice", "--key-file", folder.File("laptop.key"));
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ShouldContain("exists");
+        (code, _, error) = await RunAsync("keys", "new", "other", "--role", "creator", "--key-file", folder.File("other.key"));
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ShouldContain("a creator needs an owner");
+        File.Exists(folder.File("other.key")).ShouldBeFalse();
     }
 
     [Theory]
     [InlineData("ftp://127.0.0.1")]
     [InlineData("127.0.0.1:8080")]
     [InlineData("http://127.0.0.1:8080/path")]
+    [InlineData("http://gateway.example:8080")]
     public async Task Serve_refuses_what_is_not_a_plain_http_address(string url)
     {
         var (code, _, error) = await RunAsync("--http", url);

@@ -1,0 +1,36 @@
+using System.Security.Claims;
+using Registry.Messages;
+
+namespace Registry.Host.Security;
+
+/// <summary>Who sent a request and which tubes that lets them see and touch.</summary>
+internal sealed class Caller
+{
+    /// <summary>The claim that names the owner whose tubes are the caller's.</summary>
+    public const string OwnerClaim = "owner";
+
+    /// <summary>The claim that names the one tube that a tube's token is for.</summary>
+    public const string TubeClaim = "tube";
+
+    private readonly string? owner;
+    private readonly string? tube;
+
+    public Caller(ClaimsPrincipal user)
+    {
+        owner = user.FindFirstValue(OwnerClaim);
+        tube = user.FindFirstValue(TubeClaim);
+        ActsOnAll = user.IsInRole(Roles.Operator);
+        SeesAll = ActsOnAll || user.IsInRole(Roles.Viewer);
+    }
+
+    /// <summary>Whose tubes the caller makes; null for those of anybody.</summary>
+    public string? Owner => owner;
+
+    public bool ActsOnAll { get; }
+
+    public bool SeesAll { get; }
+
+    public bool ActsOn(TubeSnapshot one) => ActsOnAll || (tube is null ? owner is not null && one.Owner == owner : one.TubeId.ToString() == tube);
+
+    public bool Sees(TubeSnapshot one) => SeesAll || ActsOn(one);
+}

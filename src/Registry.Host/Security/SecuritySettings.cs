@@ -1,0 +1,83 @@
+using Akka.Configuration;
+using Registry.Actors;
+
+namespace Registry.Host.Security;
+
+/// <summary>The sections <c>registry.http</c> and <c>registry.auth</c>, checked.</summary>
+internal sealed record SecuritySettings
+{
+    private SecuritySettings() { }
+
+    /// <summary>The defaults, as the file <c>gateway.conf</c> says them.</summary>
+    public static Config Default { get; } = ReadDefault();
+
+    /// <summary>Names that requests may be sent to besides those of loopback; empty for what <see cref="HostsBeside"/> says.</summary>
+    public IReadOnlyList<string> Hosts { get; private init; } = [];
+
+    /// <summary>PEM file of the certificate and those between it and a known authority; null for none.</summary>
+    public string? Certificate { get; private init; }
+
+    /// <summary>PEM file of its key; null for none.</summary>
+    public string? CertificateKey { get; private init; }
+
+    /// <summary>File of the API keys; null for none.</summary>
+    public string? ApiKeysFile { get; private init; }
+
+    /// <summary>Directory of the keys that sign tubes' tokens; null to keep them in memory.</summary>
+    public string? TokenKeys { get; private init; }
+
+    /// <summary>Which JSON web tokens are taken; null for none.</summary>
+    public JwtSettings? Jwt { get; private init; }
+
+    /// <summary>Whether callers must say who they are.</summary>
+    public bool IsClosed => ApiKeysFile is not null || Jwt is not null;
+
+    /// <summary>The names that requests may be sent to: any, where callers must say who they are and no list is given.</summary>
+    public IEnumerable<string> HostsBeside(params string[] loopback) => Hosts.Count == 0 && IsClosed ? ["*"] : loopback.Concat(Hosts);
+
+    /// <summary>Reads the sections, with the defaults behind them.</summary>
+    /// <exception cref="ConfigurationException">A value is of no use; the message names its key.</exception>
+    public static SecuritySettings From(Config config)
+    {
+        var reader = new SettingReader(config.WithFallback(Default));
+        var settings = new SecuritySettings
+        {
+            Hosts = reader.Texts("http.hosts"),
+            Certificate = reader.TextOrOff("http.tls.certificate"),
+            CertificateKey = reader.TextOrOff("http.tls.key"),
+            ApiKeysFile = reader.TextOrOff("auth.keys"),
+            TokenKeys = reader.TextOrOff("auth.token-keys"),
+            Jwt = ReadJwt(reader),
+        };
+        if (settings.Certificate is null != settings.CertificateKey is null)
+            throw SettingReader.Wrong("registry.http.tls", "a certificate and its key, or neither", null);
+        return settings;
+    }
+
+    private static JwtSettings? ReadJwt(SettingReader reader)
+    {
+        var (issuer, audience, keys, metadata) =
+            (reader.TextOrOff("auth.jwt.issuer"), reader.TextOrOff("auth.jwt.audience"), reader.TextOrOff("auth.jwt.keys"), reader.Url("auth.jwt.metadata-url"));
+        if (issuer is null && audience is null && keys is null && metadata is null)
+            return null;
+        if (issuer is null || audience is null || keys is null == metadata is null)
+            throw SettingReader.Wrong("registry.auth.jwt", "an issuer, an audience and one of keys and metadata-url, or nothing at all", null);
+        return new(issuer, audience, keys, metadata, reader.TextOrOff("auth.jwt.owner-claim") ?? "sub", reader.TextOrOff("auth.jwt.roles-claim") ?? "roles");
+    }
+
+    private static Config ReadDefault()
+    {
+        using var stream = typeof(SecuritySettings).Assembly.GetManifestResourceStream("gateway.conf")!;
+        using var reader = new StreamReader(stream);
+        return ConfigurationFactory.ParseString(reader.ReadToEnd());
+    }
+}
+
+/// <summary>Which JSON web tokens (RFC 7519) are taken.</summary>
+/// <param name="Issuer">Their <c>iss</c>.</param>
+/// <param name="Audience">Their <c>aud</c>.</param>
+/// <param name="KeysFile">File of the issuer's public keys as a JSON web key set (RFC 7517); null when they are fetched.</param>
+/// <param name="MetadataUrl">Where the issuer says where its keys are (OpenID Connect Discovery); null when they are in a file.</param>
+/// <param name="OwnerClaim">The claim that names the owner of the caller's tubes.</param>
+/// <param name="RolesClaim">The claim that lists roles.</param>
+internal sealed record JwtSettings(string Issuer, string Audience, string? KeysFile, Uri? MetadataUrl, string OwnerClaim, string RolesClaim);

@@ -1,0 +1,106 @@
+using System.Net;
+using System.Text.Json;
+using Registry.Host.Security;
+using Registry.Host.Tests.Api;
+using Registry.Messages;
+
+namespace Registry.Host.Tests.Security;
+
+/// <summary>What a caller is shown of other owners' tubes, tokens for one tube, and what is said to those who may not.</summary>
+public sealed class AuthorizationTests : IAsyncLifetime
+{
+    private SecuredGateway secured = null!;
+
+    public async Task InitializeAsync() => secured = await SecuredGateway.StartAsync();
+
+    public async Task DisposeAsync() => await secured.DisposeAsync();
+
+    [Fact]
+    public async Task A_creators_tube_is_its_own_whatever_it_says()
+    {
+        secured.Registry.Reply = new TubeCreated(new("new"), new("c"), "test-node", TubeState.Connecting) { Offer = "YQ==" };
+        await secured.SendAsync(secured.KeyOf("alice"), "POST", "/v1/tubes", """{"conversationId":"c","settings":{"conversationType":"echo"}}""");
+        secured.Registry.Commands.ShouldHaveSingleItem().ShouldBeOfType<CreateTube>().Owner.ShouldBe("alice");
+    }
+
+    [Fact]
+    public async Task A_list_holds_the_callers_own_tubes_unless_it_sees_all()
+    {
+        (await ListAsync("alice")).ShouldBe(["alice-tube"]);
+        (await ListAsync("viewer")).ShouldBe(["alice-tube", "bob-tube"]);
+
+        async Task<IEnumerable<string?>> ListAsync(string caller) =>
+            (await secured.SendAsync(secured.KeyOf(caller), "GET", "/v1/tubes")).Body.GetProperty("items").EnumerateArray().Select(tube => tube.GetProperty("tubeId").GetString()).ToArray();
+    }
+
+    [Fact]
+    public async Task A_taken_conversation_does_not_say_whose_tube_it_is_on()
+    {
+        secured.Registry.Reply = new Refused(RefusalCode.ConversationExists, "It is live on tube alice-tube.") { TubeId = new("alice-tube") };
+        const string Create = """{"conversationId":"c","settings":{"conversationType":"echo"}}""";
+
+        (await secured.SendAsync(secured.KeyOf("alice"), "POST", "/v1/tubes", Create)).Body.GetProperty("tubeId").GetString().ShouldBe("alice-tube");
+        (await secured.SendAsync(secured.KeyOf("bob"), "POST", "/v1/tubes", Create)).Body.GetRawText().ShouldNotContain("alice");
+    }
+
+    [Fact]
+    public async Task A_creator_watches_its_own_tubes_only()
+    {
+        using var http = new HttpClient { BaseAddress = secured.Gateway.Url };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", secured.KeyOf("bob"));
+        await using var events = await OpenEvents.OfAsync(http);
+        foreach (var tube in secured.Registry.Tubes.Values.ToArray())
+            secured.Registry.Emit(new TubeListed(tube));
+        secured.Registry.Emit(new TubesListed("1", "test-node"));
+        secured.Registry.Tubes[new("bob-late")] = new(new("bob-late"), "test-node", TubeState.New) { Owner = "bob" };
+        foreach (var id in new[] { "alice-tube", "alice-late", "bob-tube", "bob-late" })
+            secured.Registry.Emit(new TubeSignalled("2", new TubeClosed(new(id), 1, DateTimeOffset.UnixEpoch, CloseReason.Client, "Bye.")));
+
+        (await events.UntilAsync(e => e.TubeId == "bob-late")).Select(e => (e.Kind, e.TubeId)).ShouldBe([("tube", "bob-tube"), ("tubes_listed", null), ("tube_closed", "bob-tube"), ("tube_closed", "bob-late")]);
+    }
+
+    [Fact]
+    public async Task A_tubes_token_is_for_the_signalling_of_that_tube_and_ends()
+    {
+        secured.Registry.Reply = Done.Instance;
+        var (_, made) = await secured.SendAsync(secured.KeyOf("alice"), "POST", "/v1/tubes/alice-tube/tokens", """{"lifetimeMs":60000}""");
+        var token = made.GetProperty("token").GetString()!;
+        made.GetProperty("expiresAt").GetDateTimeOffset().ShouldBeInRange(DateTimeOffset.UtcNow, DateTimeOffset.UtcNow.AddMinutes(1));
+
+        (await secured.SendAsync(token, "GET", "/v1/tubes/alice-tube")).Status.ShouldBe(HttpStatusCode.OK);
+        (await secured.SendAsync(token, "GET", "/v1/tubes/alice-tube/signals")).Status.ShouldBe(HttpStatusCode.OK);
+        (await secured.SendAsync(token, "POST", "/v1/tubes/alice-tube/candidates", """{"candidates":[""]}""")).Status.ShouldBe(HttpStatusCode.NoContent);
+        (await secured.SendAsync(token, "POST", "/v1/tubes/bob-tube/candidates", """{"candidates":[""]}""")).Status.ShouldBe(HttpStatusCode.Forbidden);
+        (await secured.SendAsync(token, "POST", "/v1/tubes/alice-tube/tokens")).Status.ShouldBe(HttpStatusCode.Forbidden);
+        (await secured.SendAsync(token, "GET", "/v1/tubes")).Status.ShouldBe(HttpStatusCode.Forbidden);
+        (await secured.SendAsync(token, "POST", "/v1/tubes", """{"conversationId":"c","settings":{"conversationType":"echo"}}""")).Status.ShouldBe(HttpStatusCode.Forbidden);
+        var late = secured.Gateway.Services.GetService(typeof(TubeTokens)).ShouldBeOfType<TubeTokens>().Create(new("alice-tube"), DateTimeOffset.UtcNow.AddSeconds(-1));
+        (await secured.SendAsync(late, "GET", "/v1/tubes/alice-tube")).Status.ShouldBe(HttpStatusCode.Unauthorized);
+        (await secured.SendAsync(token[..^2], "GET", "/v1/tubes/alice-tube")).Status.ShouldBe(HttpStatusCode.Unauthorized);
+    }
+
+    [Fact]
+    public async Task Refusals_say_what_is_needed_and_nothing_of_the_key()
+    {
+        foreach (var wrongToken in new[] { "tr_alice_guessed", "tr_nobody_guessed", "tt_forged", "eyJhbGciOiJub25lIn0.e30.", "" })
+            (await secured.SendAsync(wrongToken, "GET", "/v1/capacity")).Status.ShouldBe(HttpStatusCode.Unauthorized, wrongToken);
+        (await secured.SendAsync(null, "GET", "/v1/tubes")).Body.GetProperty("detail").GetString()!.ShouldContain("Authorization: Bearer");
+        var wrong = await secured.SendAsync("tr_alice_sesame", "GET", "/v1/tubes");
+        wrong.Body.GetProperty("code").GetString().ShouldBe("unauthenticated");
+        wrong.Body.GetRawText().ShouldNotContain("sesame");
+        (await secured.SendAsync(secured.KeyOf("viewer"), "POST", "/v1/node/drain")).Body.GetProperty("detail").GetString()!.ShouldContain("is for operators");
+    }
+
+    [Fact]
+    public async Task An_address_that_guesses_is_not_listened_to_for_a_while()
+    {
+        for (var i = 0; i < FailedAttempts.Burst; i++)
+            (await secured.SendAsync($"tr_alice_{i}", "GET", "/v1/capacity")).Status.ShouldBe(HttpStatusCode.Unauthorized);
+
+        var (status, body) = await secured.SendAsync(secured.KeyOf("alice"), "GET", "/v1/capacity");
+        status.ShouldBe(HttpStatusCode.TooManyRequests);
+        body.GetProperty("code").GetString().ShouldBe("too_many_failures");
+        body.GetProperty("retryAfterMs").GetInt64().ShouldBeGreaterThan(0);
+        (await secured.SendAsync(null, "GET", "/healthz")).Status.ShouldBe(HttpStatusCode.OK);
+    }
+}

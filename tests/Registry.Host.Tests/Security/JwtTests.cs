@@ -1,0 +1,88 @@
+using System.Net;
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Registry.Host.Tests.Security;
+
+/// <summary>JSON web tokens: the right ones and every kind of wrong one.</summary>
+public sealed class JwtTests : IAsyncLifetime
+{
+    private const string Issuer = "https://login.example";
+    private const string Audience = "tubes";
+
+    private readonly ECDsaSecurityKey key = new(ECDsa.Create(ECCurve.NamedCurves.nistP256)) { KeyId = "k1" };
+    private SecuredGateway secured = null!;
+
+    public async Task InitializeAsync() => secured = await SecuredGateway.StartAsync(folder =>
+    {
+        var jwk = JsonWebKeyConverter.ConvertFromECDsaSecurityKey(key);
+        File.WriteAllText(folder.File("jwks"), $$"""{"keys":[{"kty":"EC","crv":"P-256","use":"sig","kid":"k1","x":"{{jwk.X}}","y":"{{jwk.Y}}"}]}""");
+        return $$"""jwt { issuer = "{{Issuer}}", audience = "{{Audience}}", keys = "{{folder.File("jwks")}}" }""";
+    });
+
+    public async Task DisposeAsync()
+    {
+        await secured.DisposeAsync();
+        key.ECDsa.Dispose();
+    }
+
+    [Fact]
+    public async Task A_good_token_has_its_roles_and_its_owner()
+    {
+        (await StatusAsync(Token(), "/v1/tubes/alice-tube")).ShouldBe(HttpStatusCode.OK);
+        (await StatusAsync(Token(), "/v1/tubes/bob-tube")).ShouldBe(HttpStatusCode.NotFound);
+        (await StatusAsync(Token(claims: [new("roles", "viewer"), new("roles", "creator")]), "/v1/tubes/bob-tube")).ShouldBe(HttpStatusCode.OK);
+        (await StatusAsync(Token(claims: []), "/v1/tubes/alice-tube")).ShouldBe(HttpStatusCode.Forbidden);
+        // What a token calls owner or tube is not what the gateway calls so.
+        (await StatusAsync(Token(claims: [new("roles", "creator"), new("owner", "bob"), new("tube", "bob-tube")]), "/v1/tubes/bob-tube")).ShouldBe(HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task Every_kind_of_wrong_token_is_refused()
+    {
+        using var other = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var good = Token().Split('.');
+        var changed = Part(Encoding.UTF8.GetString(Base64UrlEncoder.DecodeBytes(good[1])).Replace("creator", "operator", StringComparison.Ordinal));
+        (string What, string Token)[] wrong =
+        [
+            ("expired", Token(expires: DateTime.UtcNow.AddMinutes(-1))),
+            ("not valid yet", Token(begins: DateTime.UtcNow.AddMinutes(5))),
+            ("valid for ever", Token(endless: true)),
+            ("for another audience", Token(audience: "others")),
+            ("of another issuer", Token(issuer: "https://evil.example")),
+            ("signed by another key of the same name", Token(signer: new(new ECDsaSecurityKey(other) { KeyId = "k1" }, SecurityAlgorithms.EcdsaSha256))),
+            ("changed after it was signed", $"{good[0]}.{changed}.{good[2]}"),
+            ("not signed", $"{Part("""{"alg":"none","typ":"JWT"}""")}.{good[1]}."),
+            // The public key, which everybody has, as the secret of a MAC.
+            ("signed with the public key", Token(signer: new(new SymmetricSecurityKey(key.ECDsa.ExportSubjectPublicKeyInfo()) { KeyId = "k1" }, SecurityAlgorithms.HmacSha256))),
+            ("nobody's", Token(subject: null)),
+        ];
+
+        foreach (var (what, token) in wrong)
+            (await StatusAsync(token, "/v1/capacity")).ShouldBe(HttpStatusCode.Unauthorized, what);
+    }
+
+    private async Task<HttpStatusCode> StatusAsync(string token, string path) => (await secured.SendAsync(token, "GET", path)).Status;
+
+    private string Token(Claim[]? claims = null, string? subject = "alice", string issuer = Issuer, string audience = Audience, DateTime? begins = null, DateTime? expires = null,
+        bool endless = false, SigningCredentials? signer = null)
+    {
+        var identity = new ClaimsIdentity(claims ?? [new("roles", "creator")]);
+        if (subject is not null)
+            identity.AddClaim(new("sub", subject));
+        return new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = !endless }.CreateToken(new SecurityTokenDescriptor
+        {
+            Subject = identity,
+            Issuer = issuer,
+            Audience = audience,
+            NotBefore = endless ? null : begins ?? DateTime.UtcNow.AddHours(-1),
+            Expires = endless ? null : expires ?? DateTime.UtcNow.AddHours(1),
+            SigningCredentials = signer ?? new(key, SecurityAlgorithms.EcdsaSha256),
+        });
+    }
+
+    private static string Part(string json) => Base64UrlEncoder.Encode(json);
+}

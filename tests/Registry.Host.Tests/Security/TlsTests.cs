@@ -1,0 +1,57 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Akka.Configuration;
+using Microsoft.Extensions.Logging;
+using Registry.Host.Cli;
+using Registry.Host.Security;
+using Registry.Host.Serving;
+using Registry.Host.Tests.RealPrograms;
+
+namespace Registry.Host.Tests.Security;
+
+/// <summary>The HTTP interface over TLS.</summary>
+public sealed class TlsTests
+{
+    [Fact]
+    public async Task A_certificate_that_is_read_again_is_shown_to_the_next_connection_and_a_wrong_one_is_not()
+    {
+        using var folder = new TemporaryFolder();
+        var first = await WriteAsync(folder);
+        await using var gateway = await Gateway.StartAsync(new()
+        {
+            Http = new(IPAddress.Loopback, 0),
+            IsHttps = true,
+            LogLevel = LogLevel.Critical,
+            Security = SecuritySettings.From(ConfigurationFactory.ParseString($"registry.http.tls {{ certificate = \"{folder.File("certificate")}\", key = \"{folder.File("key")}\" }}")),
+        });
+        gateway.Url.Scheme.ShouldBe("https");
+        var (_, reload) = gateway.Reloadable.ShouldHaveSingleItem();
+
+        (await ShownAsync(gateway.Url)).ShouldBe(first);
+        await File.WriteAllTextAsync(folder.File("certificate"), "nonsense");
+        Should.Throw<CommandException>(reload).Message.ShouldContain("registry.http.tls");
+        (await ShownAsync(gateway.Url)).ShouldBe(first);
+        var second = await WriteAsync(folder);
+        reload();
+        (await ShownAsync(gateway.Url)).ShouldBe(second);
+    }
+
+    // Writes a new certificate and its key, and returns its thumbprint.
+    private static async Task<string> WriteAsync(TemporaryFolder folder)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var certificate = new CertificateRequest("CN=gateway", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        await File.WriteAllTextAsync(folder.File("certificate"), certificate.ExportCertificatePem());
+        await File.WriteAllTextAsync(folder.File("key"), key.ExportPkcs8PrivateKeyPem());
+        return certificate.Thumbprint;
+    }
+
+    private static async Task<string?> ShownAsync(Uri url)
+    {
+        string? shown = null;
+        using var http = new HttpClient(new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, certificate, _, _) => (shown = certificate?.Thumbprint) is not null });
+        (await http.GetStringAsync(new Uri(url, "/healthz"))).ShouldBe("ok");
+        return shown;
+    }
+}
