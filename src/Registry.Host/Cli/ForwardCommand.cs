@@ -38,7 +38,7 @@ internal static class ForwardCommand
             Description = "Connect standard input and output to host:port as the gateway reaches it, once; for ssh: -o ProxyCommand='registry forward --stdio %h:%p'.",
             HelpName = "host:port",
         };
-        var command = new Command("forward", "Forward TCP ports through tubes, from here to targets the gateway can reach or from the gateway to targets here. Ctrl-C closes them.") { specifications, remote, stdio, Gateways, SharedOptions.Json };
+        var command = new Command("forward", "Forward TCP ports through tubes, from here to targets the gateway can reach or from the gateway to targets here. Ctrl-C closes them.") { specifications, remote, stdio, Gateways, SharedOptions.KeyFile, SharedOptions.Json };
         command.Validators.Add(result =>
         {
             if ((result.GetResult(specifications) is null && result.GetResult(remote) is null) == (result.GetResult(stdio) is null))
@@ -60,7 +60,7 @@ internal static class ForwardCommand
             HelpName = "[bind:]port",
             Required = true,
         };
-        var command = new Command("socks", "Serve a SOCKS5 proxy (CONNECT and UDP ASSOCIATE) whose connections begin at the gateway. Ctrl-C closes it.") { specification, Gateways, SharedOptions.Json };
+        var command = new Command("socks", "Serve a SOCKS5 proxy (CONNECT and UDP ASSOCIATE) whose connections begin at the gateway. Ctrl-C closes it.") { specification, Gateways, SharedOptions.KeyFile, SharedOptions.Json };
         command.SetAction((result, _) => RunAsync(result, () => [SocksSpecification.Parse(result.GetRequiredValue(specification))]));
         return command;
     }
@@ -68,16 +68,22 @@ internal static class ForwardCommand
     private static Task<int> RunAsync(ParseResult result, Func<IReadOnlyList<ForwardedPort>> parse) => CommandLine.RunAsync(result, async cancellationToken =>
     {
         var ports = parse();
-        Uri[] gateways = [.. result.GetRequiredValue(Gateways).Select(GatewayClient.ParseGateway)];
+        var gateways = ReadGateways(result);
         var console = result.InvocationConfiguration;
         await RunAsync(ports, gateways, new Report(console.Output, console.Error, result.GetValue(SharedOptions.Json)), cancellationToken);
         return ExitCode.Ok;
     });
 
+    private static GatewayAddress[] ReadGateways(ParseResult result)
+    {
+        var key = GatewayKey.Read(result);
+        return [.. result.GetRequiredValue(Gateways).Select(url => new GatewayAddress(GatewayClient.ParseGateway(url), key))];
+    }
+
     private static Task<int> RunStdioAsync(ParseResult result, string target) => CommandLine.RunAsync(result, async cancellationToken =>
     {
         var specification = ForwardSpecification.ParseStdio(target);
-        Uri[] gateways = [.. result.GetRequiredValue(Gateways).Select(GatewayClient.ParseGateway)];
+        var gateways = ReadGateways(result);
         // Standard output is the connection's.
         var report = new Report(TextWriter.Null, result.InvocationConfiguration.Error, json: false);
         await using var input = Console.OpenStandardInput();
@@ -103,7 +109,7 @@ internal static class ForwardCommand
 
     /// <summary>Carries one connection to its target's end of file. The input's end is told to the target, which may still answer.</summary>
     /// <exception cref="CommandException">The tube could not be made, or the connection broke.</exception>
-    public static async Task RunStdioAsync(ForwardSpecification target, IReadOnlyList<Uri> gateways, Stream input, Stream output, IForwardReport report, CancellationToken cancellationToken)
+    public static async Task RunStdioAsync(ForwardSpecification target, IReadOnlyList<GatewayAddress> gateways, Stream input, Stream output, IForwardReport report, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var listener = Listen(target);
@@ -148,7 +154,7 @@ internal static class ForwardCommand
     }
 
     /// <summary>Forwards until the token ends it.</summary>
-    public static async Task RunAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
+    public static async Task RunAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, CancellationToken cancellationToken)
     {
         var listeners = new List<TunnelListener>();
         try
@@ -164,7 +170,7 @@ internal static class ForwardCommand
         }
     }
 
-    private static async Task ServeAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
+    private static async Task ServeAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, CancellationToken cancellationToken)
     {
         await using var registry = await InProcessRegistry.StartAsync(new()
         {
@@ -179,7 +185,7 @@ internal static class ForwardCommand
     }
 
     // One port's failure for good ends all: a command that serves half of what it was asked for would go unnoticed.
-    private static async Task RunAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, InProcessRegistry registry, IReadOnlyList<Uri> gateways, IForwardReport report, CancellationToken cancellationToken)
+    private static async Task RunAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, InProcessRegistry registry, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, CancellationToken cancellationToken)
     {
         GatewayClient[] clients = [.. gateways.Select(gateway => new GatewayClient(gateway))];
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

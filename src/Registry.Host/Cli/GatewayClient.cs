@@ -8,6 +8,15 @@ using Registry.Host.Api;
 
 namespace Registry.Host.Cli;
 
+/// <summary>Where a gateway is and what a client shows it.</summary>
+/// <param name="Url">Base address of its HTTP interface.</param>
+/// <param name="Key">The API key or token; null for a gateway that asks for none.</param>
+internal sealed record GatewayAddress(Uri Url, string? Key = null)
+{
+    /// <summary>The address alone: a key is not for logs.</summary>
+    public override string ToString() => Url.ToString();
+}
+
 /// <summary>A gateway's HTTP interface as typed calls. Every failure is a <see cref="CommandException"/> that names the gateway.</summary>
 internal sealed class GatewayClient : IDisposable
 {
@@ -18,10 +27,9 @@ internal sealed class GatewayClient : IDisposable
 
     private readonly HttpClient http;
 
-    /// <param name="gateway">Its address.</param>
-    /// <param name="key">The API key or token; null for a gateway that asks for none.</param>
-    public GatewayClient(Uri gateway, string? key = null)
+    public GatewayClient(GatewayAddress address)
     {
+        var (gateway, key) = address;
         Gateway = gateway;
         // A proxy of the environment is for other machines.
         http = new HttpClient(new SocketsHttpHandler { UseProxy = !gateway.IsLoopback, ConnectTimeout = TimeSpan.FromSeconds(5) })
@@ -35,7 +43,7 @@ internal sealed class GatewayClient : IDisposable
 
     /// <summary>The client for <c>--gateway</c> and <c>--key-file</c>.</summary>
     /// <exception cref="CommandException">One of them is of no use.</exception>
-    public static GatewayClient Of(ParseResult result) => new(ParseGateway(result.GetRequiredValue(SharedOptions.Gateway)), GatewayKey.Read(result));
+    public static GatewayClient Of(ParseResult result) => new(new GatewayAddress(ParseGateway(result.GetRequiredValue(SharedOptions.Gateway)), GatewayKey.Read(result)));
 
     public Uri Gateway { get; }
 

@@ -71,7 +71,7 @@ internal static class SelfTest
 
     private static async Task<SelfTestResult> MeasureAsync(Gateway gateway, EchoServer echo, int mebibytes, CancellationToken cancellationToken)
     {
-        using var client = new GatewayClient(GatewayClient.ParseGateway(gateway.Url.ToString()));
+        using var client = new GatewayClient(new(gateway.Url));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var specification = new ForwardSpecification(new(IPAddress.Loopback, 0), echo.EndPoint.Address.ToString(), echo.EndPoint.Port);
         using var listener = new TunnelListener(specification.Listen);

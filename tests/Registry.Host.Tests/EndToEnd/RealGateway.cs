@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Registry.Actors;
 using Registry.Host.Cli;
+using Registry.Host.Security;
 using Registry.Host.Serving;
 using Registry.WebRtc;
 
@@ -40,6 +41,10 @@ internal sealed class RealGateway : IAsyncDisposable
     /// <summary>Starts one with settings of its own.</summary>
     /// <param name="settings">As in <c>registry.conf</c>.</param>
     public static Task<RealGateway> WithAsync(string settings) => StartAsync(new RegistrySetup { Configuration = ConfigurationFactory.ParseString(settings) });
+
+    /// <summary>Starts one that asks callers for a key of a file.</summary>
+    public static Task<RealGateway> WithKeysAsync(string keysFile, params string[] allow) =>
+        StartAsync(new RegistrySetup { AllowTargets = allow }, SecuritySettings.From(ConfigurationFactory.ParseString($"registry.auth.keys = \"{keysFile}\"")));
 
     /// <summary>Starts one whose tubes have time to move when it stops; all others close theirs at once.</summary>
     public static Task<RealGateway> StoppingWithinAsync(TimeSpan deadline, params string[] allow) => StartAsync(new RegistrySetup { AllowTargets = allow, StopDeadline = deadline });
@@ -82,6 +87,11 @@ internal sealed class RealGateway : IAsyncDisposable
         Http.Dispose();
     }
 
-    private static async Task<RealGateway> StartAsync(RegistrySetup setup) =>
-        new(await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), LogLevel = LogLevel.Critical, Registry = setup with { StopDeadline = setup.StopDeadline ?? TimeSpan.Zero } }));
+    private static async Task<RealGateway> StartAsync(RegistrySetup setup, SecuritySettings? security = null) => new(await Gateway.StartAsync(new()
+    {
+        Http = new(IPAddress.Loopback, 0),
+        LogLevel = LogLevel.Critical,
+        Registry = setup with { StopDeadline = setup.StopDeadline ?? TimeSpan.Zero },
+        Security = security ?? SecuritySettings.From(Config.Empty),
+    }));
 }

@@ -18,7 +18,11 @@ internal sealed class RunningForward : IForwardReport, IAsyncDisposable
     {
     }
 
-    public RunningForward(IReadOnlyList<ForwardedPort> ports, params Uri[] gateways) => running = ForwardCommand.RunAsync(ports, gateways, this, stop.Token);
+    public RunningForward(IReadOnlyList<ForwardedPort> ports, params Uri[] gateways) : this(ports, [.. gateways.Select(url => new GatewayAddress(url))])
+    {
+    }
+
+    public RunningForward(IReadOnlyList<ForwardedPort> ports, params GatewayAddress[] gateways) => running = ForwardCommand.RunAsync(ports, gateways, this, stop.Token);
 
     public async Task<ForwardReady> NextReadyAsync()
     {

@@ -20,7 +20,7 @@ public sealed class StdioTests
         using var input = new MemoryStream(question);
         using var output = new MemoryStream();
 
-        await ForwardCommand.RunStdioAsync(Specify(target), [gateway.Url], input, output, new Silent(), CancellationToken.None).WaitAsync(Eventually.Patience);
+        await ForwardCommand.RunStdioAsync(Specify(target), [new(gateway.Url)], input, output, new Silent(), CancellationToken.None).WaitAsync(Eventually.Patience);
 
         (await serving).ShouldBe(question);
         output.ToArray().AsSpan().SequenceEqual(answer).ShouldBeTrue();
@@ -34,7 +34,7 @@ public sealed class StdioTests
         var report = new Silent();
 
         var failure = await Should.ThrowAsync<CommandException>(() =>
-            ForwardCommand.RunStdioAsync(Specify(new(IPAddress.Loopback, 9)), [gateway.Url], Stream.Null, Stream.Null, report, CancellationToken.None).WaitAsync(Eventually.Patience));
+            ForwardCommand.RunStdioAsync(Specify(new(IPAddress.Loopback, 9)), [new(gateway.Url)], Stream.Null, Stream.Null, report, CancellationToken.None).WaitAsync(Eventually.Patience));
 
         failure.Message.ShouldContain("127.0.0.1:9");
         report.Said.ShouldContain(line => line.Contains("No rule allows 127.0.0.1:9", StringComparison.Ordinal));

@@ -10,7 +10,7 @@ public sealed class StoppingTests
     public async Task A_gateway_that_stops_tells_its_subscribers_why_the_tube_ends()
     {
         var gateway = await RealGateway.StartAsync();
-        using var client = new GatewayClient(GatewayClient.ParseGateway(gateway.Url.ToString()));
+        using var client = new GatewayClient(new(gateway.Url));
         var tube = await client.CreateTubeAsync(new()
         {
             ConversationId = "stopping",

@@ -19,7 +19,7 @@ public sealed class TerminationTests
         try
         {
             var line = await gateway.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
-            using var client = new GatewayClient(GatewayClient.ParseGateway(line!.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1]));
+            using var client = new GatewayClient(new(GatewayClient.ParseGateway(line!.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1])));
             var tubes = await Task.WhenAll(Enumerable.Range(0, 3).Select(number => client.CreateTubeAsync(new()
             {
                 ConversationId = $"conversation-{number}",
@@ -58,7 +58,7 @@ public sealed class TerminationTests
         {
             var line = await gateway.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
             using var http = new HttpClient { BaseAddress = new(line!.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1]) };
-            using var client = new GatewayClient(GatewayClient.ParseGateway(http.BaseAddress.ToString()));
+            using var client = new GatewayClient(new(http.BaseAddress));
             await client.CreateTubeAsync(new() { ConversationId = "c", Settings = new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") } }, CancellationToken.None);
             (await ReadyAsync(http)).ShouldBe(HttpStatusCode.OK);
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Registry.Host.Security;
 using Registry.Host.Tests.EndToEnd;
 
 namespace Registry.Host.Tests.RealPrograms;
@@ -33,9 +34,11 @@ public sealed partial class DesktopTests
             var server = Programs.Start("x11vnc", "-display", display, "-localhost", "-noipv6", "-rfbport", $"{vnc.Port}", "-passwd", "secret", "-forever", "-noxdamage", "-wait", "10", "-defer", "5");
             running.Add(server);
             await Programs.WaitForLineAsync(server, "Listening for VNC connections");
-            await using var gateway = await RealGateway.StartAsync(vnc.ToString());
+            var (key, line) = ApiKeys.Create("browser", [Roles.Creator], "somebody");
+            await File.WriteAllTextAsync(folder.File("keys"), line);
+            await using var gateway = await RealGateway.WithKeysAsync(folder.File("keys"), vnc.ToString());
 
-            await Programs.RunAsync(Programs.Start("node", Script, gateway.Url.ToString(), vnc.ToString(), Programs.NodePackages, folder.File("screenshot.png"), Text, $"{X}", $"{Y}", "secret"));
+            await Programs.RunAsync(Programs.Start("node", Script, gateway.Url.ToString(), vnc.ToString(), Programs.NodePackages, folder.File("screenshot.png"), Text, $"{X}", $"{Y}", "secret", key));
 
             await Eventually.BecomesAsync(2, () => File.ReadAllLines(received).Length, "lines that arrived");
             var lines = await File.ReadAllLinesAsync(received);

@@ -1,8 +1,8 @@
 // Opens the gateway's page in Chromium, connects its desktop panel to a VNC server, types, clicks and looks at the picture.
-// node desktop.mjs PAGE SERVER PACKAGES SCREENSHOT TEXT X Y PASSWORD: what went wrong is on stderr and the exit code.
+// node desktop.mjs PAGE SERVER PACKAGES SCREENSHOT TEXT X Y PASSWORD KEY: what went wrong is on stderr and the exit code.
 import { createRequire } from 'node:module';
 
-const [page_, server, packages, screenshot, text, x, y, password] = process.argv.slice(2);
+const [page_, server, packages, screenshot, text, x, y, password, key] = process.argv.slice(2);
 const { chromium } = createRequire(packages)('playwright-core');
 const browser = await chromium.launch({ // with an empty profile of its own
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -16,6 +16,13 @@ try {
   page.on('pageerror', error => wrong.push(`${error}`));
   page.on('request', request => { if (!/^data:/.test(request.url()) && new URL(request.url()).origin !== new URL(page_).origin) wrong.push(`asked ${request.url()}`); });
   await page.goto(page_);
+
+  // A wrong key is asked for again.
+  for (const one of ['tr_browser_wrong', key]) {
+    await page.fill('#key', one);
+    await page.click('#sign-in button');
+    await page.waitForFunction(wanted => document.querySelector('#sign-in').open === wanted, one !== key);
+  }
 
   // What no rule allows is told in words.
   await page.fill('#server', '10.1.2.3:5900');
