@@ -23,7 +23,7 @@ internal sealed class ClientTubes : IAsyncDisposable
     private ClientTubes(InProcessRegistry registry, ClusterProcess gateway, IReadOnlyList<TunnelListener> listeners)
     {
         this.registry = registry;
-        this.gateway = new(gateway.Url);
+        this.gateway = new(new GatewayAddress(gateway.Url));
         this.listeners = listeners;
         tubes = [.. listeners.Select(_ => new ClientTube())];
     }
