@@ -119,8 +119,9 @@ internal sealed partial class TunnelConnection : IDisposable
         Thread.MemoryBarrier(); // Whoever closes the channel does it and then looks here; here it is the other way round.
         if (link.IsChannelClosed)
             ChannelGone();
+        // A connection that is over took its credit back, which the peer does not know before it is told.
         if (flow.HasWindows && !window.TryReceive(payload.Length))
-            return $"{payload.Length} bytes came for connection {Number}, which is more than it was given credit for.";
+            return isOver ? null : $"{payload.Length} bytes came for connection {Number}, which is more than it was given credit for.";
         try
         {
             await flow.Tube.Receiving.EnterAsync(payload.Length, stop.Token);
