@@ -238,6 +238,38 @@ public sealed class PeerSpecs
     }
 
     [Fact]
+    public async Task Data_for_a_connection_that_broke_and_whose_peer_was_not_told_yet_is_dropped_and_the_channel_goes_on()
+    {
+        var reset = new TaskCompletionSource();
+        await using var server = new LoopbackServer(async target =>
+        {
+            await reset.Task;
+            TunnelListener.Reset(target);
+        });
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", server.EndPoint.Port), window: 1, protocol: ControlMessage.Protocol);
+        await peer.ShouldSayAsync("0064" + "00000000" + "747562652E7632");
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.Ping, 0u));
+        await peer.ControlAsync(ControlCode.OpenConnection, 1);
+        await peer.ShouldSayAsync("0069" + "00000001" + "00040000");
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.ConnectionOpened, 1u));
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.EncodeWindowUpdate(1, 100))); // without credit it would not look at its target
+        // The first answer fills the channel, and what is said after it waits.
+        await peer.ControlAsync(ControlCode.Ping, 0);
+        await peer.ControlAsync(ControlCode.Ping, 0);
+
+        reset.SetResult();
+        await TunnelFixture.UntilAsync(() => peer.Gauges.Sockets == 0);
+        await peer.SendAsync(Frame.Encode(1, 0, "on its way"u8));
+        await peer.ControlAsync(ControlCode.Ping, 0);
+
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.Pong, 0u));
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.Pong, 0u));
+        (ControlCode, uint)[] rest = [await peer.NextControlAsync(), await peer.NextControlAsync()]; // whose order is not told
+        rest.ShouldBe([(ControlCode.CloseConnection, 1u), (ControlCode.Pong, 0u)], ignoreOrder: true);
+        peer.EndAsync().IsCompleted.ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task A_listening_end_offers_tube_v2_and_gives_credit_once_it_is_accepted()
     {
         await using var peer = new PlayedPeer(TunnelSettings.Listen(new(IPAddress.Loopback, 0)), protocol: ControlMessage.Protocol, peerOpens: false);
