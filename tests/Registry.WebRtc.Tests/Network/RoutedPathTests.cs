@@ -62,13 +62,14 @@ public sealed class RoutedPathTests
         network.IsOpen = false;
         var end = Stopwatch.GetTimestamp() + (long)((cutSeconds ?? 3) * Stopwatch.Frequency);
         await RoutedTransfer.UntilAsync(() => transfer.Sender.ConnectionState == PeerConnectionState.Disconnected && transfer.Receiver.ConnectionState == PeerConnectionState.Disconnected);
-        for (var next = Stopwatch.GetTimestamp(); next < end; next += (long)(failedTimeout.TotalSeconds / 3 * Stopwatch.Frequency))
+        for (var next = Stopwatch.GetTimestamp(); next < end; next += (long)(failedTimeout.TotalSeconds / 6 * Stopwatch.Frequency))
         {
             await RoutedTransfer.UntilAsync(() => Stopwatch.GetTimestamp() >= next);
             await transfer.RestartAsync();
         }
         await RoutedTransfer.UntilAsync(() => Stopwatch.GetTimestamp() >= end);
         network.IsOpen = true;
+        await transfer.RestartAsync();
         await transfer.ReachAsync(transfer.Received + 50);
 
         await transfer.CheckAsync();

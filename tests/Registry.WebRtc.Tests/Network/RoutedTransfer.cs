@@ -50,7 +50,11 @@ internal sealed class RoutedTransfer : IAsyncDisposable
         return transfer;
     }
 
-    public Task ReachAsync(int messages) => UntilAsync(() => Received >= messages);
+    public Task ReachAsync(int messages) => UntilAsync(() =>
+    {
+        (Sender.Failure ?? Receiver.Failure).ShouldBeNull();
+        return Received >= messages;
+    });
 
     public static async Task UntilAsync(Func<bool> condition)
     {
