@@ -132,6 +132,8 @@ internal sealed partial class PeerConnection
         var works = iceState is IceConnectionState.Connected or IceConnectionState.Completed;
         if (works && (!pathWorked || SelectedRemote != pathTaken))
             association?.OnPathChanged(now);
+        else if (!works && pathWorked)
+            association?.OnPathLost();
         pathWorked = works;
         if (works)
             pathTaken = SelectedRemote;
