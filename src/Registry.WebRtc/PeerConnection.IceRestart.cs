@@ -20,13 +20,27 @@ internal sealed partial class PeerConnection
     private bool peerRestarts;
     private bool pathWorked;
     private TransportAddress? pathTaken;
+    private TimeSpan answerDue = TimeSpan.MaxValue;
 
     /// <summary>The agent that the last offer and answer were about, and the peer's side of it.</summary>
     private sealed record Agreement(IceAgent Agent, IceCredentials RemoteCredentials);
 
     private TransportAddress? SelectedRemote => ice.SelectedRemote ?? replacedIce?.SelectedRemote;
 
-    private TimeSpan NextIceTimeout => replacedIce is { } replaced && replaced.NextTimeout < ice.NextTimeout ? replaced.NextTimeout : ice.NextTimeout;
+    private TimeSpan NextIceTimeout
+    {
+        get
+        {
+            if (replacedIce is not { } replaced)
+                return ice.NextTimeout;
+            if (replaced.State == IceConnectionState.Failed && ice.State == IceConnectionState.New)
+                return answerDue;
+            return replaced.NextTimeout < ice.NextTimeout ? replaced.NextTimeout : ice.NextTimeout;
+        }
+    }
+
+    /// <summary>Whether the agent that is to replace another may still find a path: it checks, or the peer has time to answer, for which agents have no clock.</summary>
+    private bool IsSeekingPath => ice.State == IceConnectionState.Checking || (ice.State == IceConnectionState.New && Now < answerDue);
 
     public void RestartIce()
     {
@@ -76,6 +90,7 @@ internal sealed partial class PeerConnection
         if (isOver != ice)
             replacedIce = ice;
         ice = CreateIceAgent(credentials);
+        answerDue = Now + configuration.FailedTimeout;
         Retire(isOver);
         UpdateIceState();
     }
@@ -117,6 +132,8 @@ internal sealed partial class PeerConnection
         var works = iceState is IceConnectionState.Connected or IceConnectionState.Completed;
         if (works && (!pathWorked || SelectedRemote != pathTaken))
             association?.OnPathChanged(now);
+        else if (!works && pathWorked)
+            association?.OnPathLost();
         pathWorked = works;
         if (works)
             pathTaken = SelectedRemote;
@@ -141,7 +158,7 @@ internal sealed partial class PeerConnection
             return (ice.State, ice.Failure);
         if (replaced.State != IceConnectionState.Failed)
             return (replaced.State, null);
-        return ice.State == IceConnectionState.Checking
+        return IsSeekingPath
             ? (IceConnectionState.Disconnected, null)
             : (IceConnectionState.Failed, ice.Failure ?? replaced.Failure);
     }

@@ -327,6 +327,8 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
         }
         if (ice.IsNominated)
             RetireReplacedIce();
+        else if (now >= answerDue)
+            UpdateIceState();
         WatchPath(now);
         FollowSelectedPair();
         PublishLivePath();

@@ -52,6 +52,9 @@ internal sealed partial class DataChannelAssociation
         association.HandlePacket(now, packet);
     }
 
+    /// <inheritdoc cref="SctpAssociation.OnPathLost"/>
+    public void OnPathLost() => association.OnPathLost();
+
     /// <inheritdoc cref="SctpAssociation.OnPathChanged"/>
     public void OnPathChanged(TimeSpan now) => association.OnPathChanged(now);
 

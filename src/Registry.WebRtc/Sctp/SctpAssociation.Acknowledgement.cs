@@ -261,11 +261,8 @@ internal sealed partial class SctpAssociation
     {
         retransmissionDeadline = long.MaxValue;
         timeouts++;
-        if (++errorCount > options.MaxRetransmits)
-        {
-            End(SctpCloseCause.Timeout, $"The peer did not acknowledge data in {options.MaxRetransmits} retransmissions.");
+        if (!CountError($"The peer did not acknowledge data in {options.MaxRetransmits} retransmissions."))
             return;
-        }
         rto.BackOff();
         if (pathMtu.OnTimeout(now))
             UsePacketSize();

@@ -65,6 +65,12 @@ internal sealed partial class SctpAssociation
     }
 
     /// <summary>
+    /// Nothing is known to arrive until <see cref="OnPathChanged"/>: who knows it decides how long to look for another path, so silence does not end the
+    /// association meanwhile.
+    /// </summary>
+    public void OnPathLost() => isPathLost = true;
+
+    /// <summary>
     /// Packets take another path now, or the old one works again: what is in flight is tried at once, in packets that every path carries, and not when the
     /// back-off of the silence is over.
     /// </summary>
@@ -72,6 +78,7 @@ internal sealed partial class SctpAssociation
     {
         if (hasEnded)
             return;
+        isPathLost = false;
         pathMtu.Restart();
         UsePacketSize();
         rto.ResetBackOff();
@@ -113,7 +120,7 @@ internal sealed partial class SctpAssociation
 
     private bool CountError(string reason)
     {
-        if (++errorCount <= options.MaxRetransmits)
+        if (isPathLost || ++errorCount <= options.MaxRetransmits)
             return true;
         End(SctpCloseCause.Timeout, reason);
         return false;

@@ -33,6 +33,7 @@ internal sealed partial class SctpAssociation
     private bool omitsChecksum;
     private bool interleaves;
     private int errorCount;
+    private bool isPathLost;
     private long packetsSent;
     private long packetsReceived;
     private long packetsDiscarded;

@@ -101,6 +101,24 @@ public sealed class PathMtuTests
         (pair.Now - returned).ShouldBeLessThan(TimeSpan.FromSeconds(1));
     }
 
+    [Fact]
+    public void A_path_that_is_known_to_be_lost_does_not_end_the_association_until_it_is_back()
+    {
+        var pair = DataChannelPair.Connected(clientOptions: searching);
+        var id = pair.Open();
+        pair.Network.Drop = (_, _, _) => true;
+        pair.Client.Association.OnPathLost();
+        pair.Server.Association.OnPathLost();
+        Send(pair, id, messages: 4);
+        pair.Settle(seconds: 300);
+
+        pair.Network.Drop = null;
+        pair.Client.Association.OnPathChanged(pair.Now);
+        pair.RunUntil(() => pair.Server.Messages.Count == 4);
+
+        pair.Client.Has(DataChannelEventKind.Closed).ShouldBeFalse();
+    }
+
     private static void Send(DataChannelPair pair, ushort id, int messages)
     {
         for (var i = 0; i < messages; i++)

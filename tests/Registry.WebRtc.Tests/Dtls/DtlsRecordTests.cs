@@ -211,6 +211,31 @@ public sealed class DtlsRecordTests
         pair.Server.Take().ShouldBe("last words"u8.ToArray());
     }
 
+    /// <summary>Whoever can send to the socket can send these while a handshake is under way.</summary>
+    [Fact]
+    public async Task Unprotected_data_during_the_handshake_is_never_delivered()
+    {
+        using var pair = new DtlsPair();
+        foreach (var endpoint in new[] { pair.Client, pair.Server })
+        {
+            var deliver = endpoint.Wire;
+            endpoint.Wire = datagram =>
+            {
+                deliver(Framed(DtlsContentType.ApplicationData, 0, 50));
+                deliver(datagram);
+                deliver([.. Framed(DtlsContentType.ApplicationData, 0, 50), .. datagram]);
+            };
+        }
+
+        await pair.EstablishAsync();
+
+        pair.Client.Send("from client"u8);
+        pair.Server.Send("from server"u8);
+        pair.Server.Take().ShouldBe("from client"u8.ToArray());
+        pair.Client.Take().ShouldBe("from server"u8.ToArray());
+        (pair.Client.Received.Count, pair.Server.Received.Count).ShouldBe((0, 0));
+    }
+
     [Fact]
     public async Task Unprotected_records_after_the_handshake_change_nothing()
     {

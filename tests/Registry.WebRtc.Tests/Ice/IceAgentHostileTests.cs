@@ -167,6 +167,30 @@ public sealed class IceAgentHostileTests
         learned.ShouldBeInRange(1, IceOptions.Default.MaxPairs);
     }
 
+    /// <summary>Who knows the credentials may forge the sender of his checks; what they make the agent send to that address is bounded by what he sends.</summary>
+    [Theory]
+    [InlineData(1, 9)] // the answer, and a somewhat longer check seven times
+    [InlineData(100, 2.5)]
+    public void An_address_that_never_answers_gets_little_more_than_what_came_from_it(int checks, double factor)
+    {
+        var agent = Create();
+        double received = 0, sent = 0;
+        for (var (now, n) = (TimeSpan.Zero, 0); now < TimeSpan.FromMinutes(2); now += TimeSpan.FromMilliseconds(10), n++)
+        {
+            if (n < checks)
+            {
+                var request = Request(agent, id: n + 1);
+                received += request.Length;
+                agent.HandleDatagram(now, Peer, request);
+            }
+            agent.HandleTimeout(now);
+            sent += Output(agent, now).Sum(o => o.Data.Length);
+        }
+
+        sent.ShouldBeInRange(received / 2, factor * received);
+        agent.State.ShouldBe(IceConnectionState.Failed);
+    }
+
     [Fact]
     public void Early_checks_candidates_and_waiting_answers_are_bounded()
     {

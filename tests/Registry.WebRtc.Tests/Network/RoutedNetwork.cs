@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
 namespace Registry.WebRtc.Tests.Network;
@@ -13,6 +14,9 @@ internal sealed class RoutedNetwork : IDisposable
     public static readonly IPAddress AddressA = IPAddress.Parse("10.203.0.2");
     public static readonly IPAddress AddressB = IPAddress.Parse("10.204.0.2");
     public static readonly IPAddress SecondAddressB = IPAddress.Parse("10.204.0.9");
+
+    private static readonly IPAddress routerAtA = IPAddress.Parse("10.203.0.1");
+    private static readonly IPAddress routerAtB = IPAddress.Parse("10.204.0.1");
 
     private const int NewNetwork = 0x40000000; // CLONE_NEWNET of <sched.h>
     private static int networks;
@@ -29,12 +33,12 @@ internal sealed class RoutedNetwork : IDisposable
             Ip($"netns add {space}");
         Ip($"link add host netns {a} mtu {mtu} type veth peer name left netns {router} mtu {mtu}");
         Ip($"link add host netns {b} mtu {mtu} type veth peer name right netns {router} mtu {mtu}");
-        Configure(router, "left", "10.203.0.1");
-        Configure(router, "right", "10.204.0.1");
-        Configure(a, "host", AddressA.ToString());
-        Configure(b, "host", AddressB.ToString());
-        Ip($"-n {a} route add default via 10.203.0.1");
-        Ip($"-n {b} route add default via 10.204.0.1");
+        Configure(router, "left", routerAtA);
+        Configure(router, "right", routerAtB);
+        Configure(a, "host", AddressA);
+        Configure(b, "host", AddressB);
+        Ip($"-n {a} route add default via {routerAtA}");
+        Ip($"-n {b} route add default via {routerAtB}");
         IsOpen = true;
     }
 
@@ -65,12 +69,20 @@ internal sealed class RoutedNetwork : IDisposable
         Ip($"-n {b} addr add {SecondAddressB}/24 dev host");
         Ip($"-n {b} addr del {AddressB}/24 dev host");
         Ip($"-n {b} addr replace {SecondAddressB}/24 dev host"); // went with the first of its network, whose secondary it was
-        Ip($"-n {b} route replace default via 10.204.0.1");
+        Ip($"-n {b} route replace default via {routerAtB}");
     }
 
     public PeerConnectionFactory CreateFactoryAtA() => Create(a, [AddressA]);
 
     public PeerConnectionFactory CreateFactoryAtB() => Create(b, [AddressB, SecondAddressB]);
+
+    /// <summary>A UDP socket of the router, at its address on A's side or on B's.</summary>
+    public Socket OpenAtRouter(bool onSideOfA) => Within(router, () =>
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(new IPEndPoint(onSideOfA ? routerAtA : routerAtB, 0));
+        return socket;
+    });
 
     public void Dispose()
     {
@@ -78,23 +90,25 @@ internal sealed class RoutedNetwork : IDisposable
             Ip($"netns del {space}");
     }
 
+    private static PeerConnectionFactory Create(string space, IPAddress[] addresses) =>
+        Within(space, () => PeerConnectionFactory.Create(new() { HostAddresses = addresses }));
+
     // A socket stays in the namespace that its thread was in when it was opened.
-    private static PeerConnectionFactory Create(string space, IPAddress[] addresses)
+    private static T Within<T>(string space, Func<T> open) where T : class
     {
-        PeerConnectionFactory? factory = null;
+        T? opened = null;
         var thread = new Thread(() =>
         {
             using var handle = File.OpenHandle($"/run/netns/{space}");
-            if (SetNamespace((int)handle.DangerousGetHandle(), NewNetwork) != 0)
-                return;
-            factory = PeerConnectionFactory.Create(new() { HostAddresses = addresses });
+            if (SetNamespace((int)handle.DangerousGetHandle(), NewNetwork) == 0)
+                opened = open();
         });
         thread.Start();
         thread.Join();
-        return factory ?? throw new InvalidOperationException($"The namespace {space} could not be entered.");
+        return opened ?? throw new InvalidOperationException($"The namespace {space} could not be entered.");
     }
 
-    private static void Configure(string space, string device, string address)
+    private static void Configure(string space, string device, IPAddress address)
     {
         Ip($"-n {space} addr add {address}/24 dev {device}");
         Ip($"-n {space} link set {device} up");

@@ -16,13 +16,16 @@ internal sealed class InMemoryLink
     /// <summary>Turns one datagram into those that arrive; called for one datagram at a time.</summary>
     public Func<byte[], IEnumerable<byte[]>> OnTheWay { get; set; } = static datagram => [datagram];
 
+    /// <summary>Whether a datagram of this end is carried; asked before <see cref="OnTheWay"/>.</summary>
+    public Func<End, byte[], bool> Carries { get; set; } = static (_, _) => true;
+
     public End A { get; }
     public End B { get; }
 
     internal sealed class End : IDatagramTransport
     {
         private readonly InMemoryLink link;
-        private readonly Channel<byte[]> arriving = Channel.CreateUnbounded<byte[]>();
+        private readonly Channel<(byte[] Datagram, TransportAddress From)> arriving = Channel.CreateUnbounded<(byte[], TransportAddress)>();
 
         public End(InMemoryLink link, IPEndPoint endPoint)
         {
@@ -40,19 +43,24 @@ internal sealed class InMemoryLink
         {
             if (remote != TransportAddress.From(Other.LocalEndPoints[0]))
                 return;
+            var sent = datagram.ToArray();
             lock (link)
             {
-                foreach (var arrived in link.OnTheWay(datagram.ToArray()))
-                    Other.arriving.Writer.TryWrite(arrived);
+                if (!link.Carries(this, sent))
+                    return;
+                foreach (var arrived in link.OnTheWay(sent))
+                    Other.Inject(arrived, TransportAddress.From(LocalEndPoints[0]));
             }
         }
+
+        /// <summary>Lets a datagram arrive here.</summary>
+        public void Inject(byte[] datagram, TransportAddress from) => arriving.Writer.TryWrite((datagram, from));
 
         public void Dispose() => arriving.Writer.TryComplete();
 
         private async Task DeliverAsync(IDatagramReceiver receiver)
         {
-            var from = TransportAddress.From(Other.LocalEndPoints[0]);
-            await foreach (var datagram in arriving.Reader.ReadAllAsync())
+            await foreach (var (datagram, from) in arriving.Reader.ReadAllAsync())
                 receiver.OnDatagrams(datagram, datagram.Length, from);
         }
     }

@@ -27,14 +27,20 @@ internal sealed class TamperingPeer : IDatagramReceiver, IDtlsTransport, IDispos
     private readonly long start = Stopwatch.GetTimestamp();
     private readonly List<byte[]> remembered = [];
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource pathFound = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly byte[] buffer = new byte[8192];
+    private readonly Action<byte[]>? records;
     private DtlsSession? dtls;
     private DataChannelAssociation? association;
     private ushort channel;
     private long datagramsSent;
 
-    public TamperingPeer(InMemoryLink.End end, IPEndPoint remote)
+    /// <param name="end">Its end of the link.</param>
+    /// <param name="remote">The victim.</param>
+    /// <param name="records">Takes the victim's DTLS datagrams; null for a session and an association of this stack.</param>
+    public TamperingPeer(InMemoryLink.End end, IPEndPoint remote, Action<byte[]>? records = null)
     {
+        this.records = records;
         this.end = end;
         this.remote = TransportAddress.From(remote);
         ice = new IceAgent(IceOptions.Default, IceCredentials.Create(), 1, Random.Shared.NextBytes) { Role = IceRole.Controlling };
@@ -54,21 +60,27 @@ internal sealed class TamperingPeer : IDatagramReceiver, IDtlsTransport, IDispos
     /// <summary>Connects to the victim and opens a channel.</summary>
     public async Task ConnectAsync(IPeerConnection victim)
     {
-        var offer = SdpDescription.CreateOffer(ice.LocalCredentials, certificate.Fingerprint, 256 * 1024) with { Candidates = [LocalCandidate], EndOfCandidates = true };
+        await SignalAsync(victim, certificate.Fingerprint);
+        await opened.Task.WaitAsync(ConnectionPair.Patience);
+    }
+
+    /// <summary>Exchanges descriptions and looks for a path; ends when it is there.</summary>
+    public async Task SignalAsync(IPeerConnection victim, CertificateFingerprint fingerprint, DtlsSetup setup = DtlsSetup.ActPass)
+    {
+        var offer = SdpDescription.CreateOffer(ice.LocalCredentials, fingerprint, 256 * 1024) with { Setup = setup, Candidates = [LocalCandidate], EndOfCandidates = true };
         await victim.SetRemoteDescriptionAsync(new(SdpType.Offer, offer.ToString()));
         var answer = await victim.CreateAnswerAsync();
         await victim.SetLocalDescriptionAsync(answer);
         var description = SdpDescription.Parse(SdpType.Answer, answer.Sdp);
         lock (gate)
         {
-            var role = description.Setup == DtlsSetup.Active ? DtlsRole.Server : DtlsRole.Client;
-            dtls = new DtlsSession(certificate, role, description.Fingerprints, this, DtlsOptions.Default);
-            association = new DataChannelAssociation(new SctpOptions { MaxPacketSize = 4056, Interleaving = true }, isDtlsClient: role == DtlsRole.Client);
+            if (records is null)
+                Expect(description);
             ice.SetRemoteCredentials(Now, description.Credentials.UsernameFragment, description.Credentials.Password, isLite: false);
             ice.AddRemoteCandidate(Now, IceCandidatePriority.CreateHost(remote.Address, remote.Port, IceCandidatePriority.MaxLocalPreference));
             Flush();
         }
-        await opened.Task.WaitAsync(ConnectionPair.Patience);
+        await pathFound.Task.WaitAsync(ConnectionPair.Patience);
     }
 
     /// <summary>Sends a message as a well-behaved peer would, as long as the association takes it.</summary>
@@ -92,6 +104,13 @@ internal sealed class TamperingPeer : IDatagramReceiver, IDtlsTransport, IDispos
         }
     }
 
+    /// <summary>Sends anything.</summary>
+    public void SendDatagram(ReadOnlySpan<byte> datagram)
+    {
+        Interlocked.Increment(ref datagramsSent);
+        end.Send(datagram, remote);
+    }
+
     public void OnDatagrams(ReadOnlySpan<byte> datagrams, int segmentSize, TransportAddress from)
     {
         Span<byte> datagram = datagrams.ToArray();
@@ -101,6 +120,8 @@ internal sealed class TamperingPeer : IDatagramReceiver, IDtlsTransport, IDispos
                 ice.HandleDatagram(Now, from, datagram);
             else if (dtls is not null)
                 Receive(datagram);
+            else
+                records?.Invoke(datagram.ToArray());
             Flush();
         }
     }
@@ -137,6 +158,13 @@ internal sealed class TamperingPeer : IDatagramReceiver, IDtlsTransport, IDispos
         end.Dispose();
     }
 
+    private void Expect(SdpDescription description)
+    {
+        var role = description.Setup == DtlsSetup.Active ? DtlsRole.Server : DtlsRole.Client;
+        dtls = new DtlsSession(certificate, role, description.Fingerprints, this, DtlsOptions.Default);
+        association = new DataChannelAssociation(new SctpOptions { MaxPacketSize = 4056, Interleaving = true }, isDtlsClient: role == DtlsRole.Client);
+    }
+
     private void OnTimer()
     {
         lock (gate)
@@ -170,7 +198,10 @@ internal sealed class TamperingPeer : IDatagramReceiver, IDtlsTransport, IDispos
     {
         while (ice.TryReadEvent(out var change))
         {
-            if (change.Kind == IceEventKind.SelectedPairChanged && dtls is { State: DtlsSessionState.New })
+            if (change.Kind != IceEventKind.SelectedPairChanged)
+                continue;
+            pathFound.TrySetResult();
+            if (dtls is { State: DtlsSessionState.New })
                 dtls.Start();
         }
         while (ice.TryWriteDatagram(Now, buffer, out var length, out _))
@@ -213,11 +244,5 @@ internal sealed class TamperingPeer : IDatagramReceiver, IDtlsTransport, IDispos
         packet.CopyTo(record.AsSpan(DtlsSession.PlaintextOffset));
         dtls.Protect(record, packet.Length);
         SendDatagram(record);
-    }
-
-    private void SendDatagram(ReadOnlySpan<byte> datagram)
-    {
-        Interlocked.Increment(ref datagramsSent);
-        end.Send(datagram, remote);
     }
 }

@@ -161,7 +161,7 @@ internal static class Benchmarks
         };
     }
 
-    /// <summary>Idle pairs: memory, sockets, threads and processor time for each connection, and what is left after closing.</summary>
+    /// <summary>Idle pairs: memory, sockets, threads, processor time and keepalives of each connection, and what is left after closing.</summary>
     public static async Task<Dictionary<string, object?>> FootprintAsync(int n, TimeSpan idle)
     {
         await using var pairs = new BenchmarkPairs(null);
@@ -173,16 +173,21 @@ internal static class Benchmarks
             connected.Add(await pairs.ConnectAsync().WaitAsync(Patience));
         var after = await SettleAsync(TimeSpan.FromSeconds(6));
 
+        var (checksBefore, packetsBefore) = CountSent(connected);
         var cpuBefore = ProcessFigures.CpuSeconds;
         var start = Stopwatch.GetTimestamp();
         await Task.Delay(idle);
-        var idleCpu = (ProcessFigures.CpuSeconds - cpuBefore) / Stopwatch.GetElapsedTime(start).TotalSeconds;
+        var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        var idleCpu = (ProcessFigures.CpuSeconds - cpuBefore) / seconds;
+        var (checks, packets) = CountSent(connected);
+        var alive = connected.Count(pair => pair.Client.ConnectionState == PeerConnectionState.Connected && pair.Server.ConnectionState == PeerConnectionState.Connected);
         foreach (var pair in connected)
             await pair.DisposeAsync();
         connected.Clear();
         var closed = await SettleAsync(TimeSpan.FromSeconds(3));
 
         double PerConnection(long difference) => Round(difference / (2.0 * n));
+        double PerMinute(long sent) => Round(sent / (2.0 * n) / (seconds / 60));
         return new()
         {
             ["pairs"] = n,
@@ -194,8 +199,25 @@ internal static class Benchmarks
             ["after"] = after,
             ["idle_cpu_pct"] = Round(idleCpu * 100),
             ["idle_cpu_ms_per_pc_per_min"] = Round(idleCpu * 60000 / (2 * n)),
+            ["idle_s"] = Round(seconds),
+            ["pairs_alive"] = alive,
+            ["checks_per_pc_per_min"] = PerMinute(checks - checksBefore),
+            ["checks_by_setting"] = Round(TimeSpan.FromMinutes(1) / PeerConnectionConfiguration.Default.ConsentInterval),
+            ["packets_per_pc_per_min"] = PerMinute(packets - packetsBefore),
             ["closed"] = closed,
         };
+    }
+
+    /// <summary>Consent checks, and datagrams of every kind, that both ends of the pairs have sent so far.</summary>
+    private static (long Checks, long Packets) CountSent(List<BenchmarkPair> pairs)
+    {
+        long checks = 0, packets = 0;
+        foreach (var report in pairs.SelectMany(pair => new[] { pair.Client.GetStatsReport(), pair.Server.GetStatsReport() }))
+        {
+            checks += report.CandidatePairs.Sum(pair => pair.ConsentRequestsSent);
+            packets += report.Transport.PacketsSent;
+        }
+        return (checks, packets);
     }
 
     /// <summary>What the process uses after a wait and a collection of garbage.</summary>
