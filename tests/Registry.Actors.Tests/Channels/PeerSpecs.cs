@@ -262,10 +262,9 @@ public sealed class PeerSpecs
         await peer.SendAsync(Frame.Encode(1, 0, "on its way"u8));
         await peer.ControlAsync(ControlCode.Ping, 0);
 
-        (await peer.NextControlAsync()).ShouldBe((ControlCode.Pong, 0u));
-        (await peer.NextControlAsync()).ShouldBe((ControlCode.Pong, 0u));
-        (ControlCode, uint)[] rest = [await peer.NextControlAsync(), await peer.NextControlAsync()]; // whose order is not told
-        rest.ShouldBe([(ControlCode.CloseConnection, 1u), (ControlCode.Pong, 0u)], ignoreOrder: true);
+        (ControlCode, uint)[] said = [await peer.NextControlAsync(), await peer.NextControlAsync(), await peer.NextControlAsync(), await peer.NextControlAsync()];
+        // In which order is not told: the reset and the pings come on two ways.
+        said.ShouldBe([(ControlCode.Pong, 0u), (ControlCode.Pong, 0u), (ControlCode.Pong, 0u), (ControlCode.CloseConnection, 1u)], ignoreOrder: true);
         peer.EndAsync().IsCompleted.ShouldBeFalse();
     }
 

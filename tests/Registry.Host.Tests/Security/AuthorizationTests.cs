@@ -94,10 +94,19 @@ public sealed class AuthorizationTests : IAsyncLifetime
     [Fact]
     public async Task An_address_that_guesses_is_not_listened_to_for_a_while()
     {
-        for (var i = 0; i < FailedAttempts.Burst; i++)
-            (await secured.SendAsync($"tr_alice_{i}", "GET", "/v1/capacity")).Status.ShouldBe(HttpStatusCode.Unauthorized);
+        var wrong = 0;
+        (HttpStatusCode Status, JsonElement Body) right;
+        // An attempt is forgiven every few seconds: when that happens right here, once more.
+        do
+        {
+            while (wrong < 10 * FailedAttempts.Burst && (await secured.SendAsync($"tr_alice_{wrong}", "GET", "/v1/capacity")).Status == HttpStatusCode.Unauthorized)
+                wrong++;
+            right = await secured.SendAsync(secured.KeyOf("alice"), "GET", "/v1/capacity");
+        }
+        while (wrong < 10 * FailedAttempts.Burst && right.Status == HttpStatusCode.OK);
 
-        var (status, body) = await secured.SendAsync(secured.KeyOf("alice"), "GET", "/v1/capacity");
+        wrong.ShouldBeGreaterThanOrEqualTo(FailedAttempts.Burst);
+        var (status, body) = right;
         status.ShouldBe(HttpStatusCode.TooManyRequests);
         body.GetProperty("code").GetString().ShouldBe("too_many_failures");
         body.GetProperty("retryAfterMs").GetInt64().ShouldBeGreaterThan(0);
