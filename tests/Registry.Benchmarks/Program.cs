@@ -8,8 +8,8 @@ using Perfolizer.Horology;
 
 // The registry's own costs, over peer connections without a network. All of them, a few minutes:
 //   dotnet run -c Release --project tests/Registry.Benchmarks -- --filter '*'
-// One topic: --filter '*Lookup*'. Read the medians, or on a machine that has other work the minima. What the WebRTC stack costs
-// is measured by `registry bench`.
+// One topic: --filter '*Lookup*', or '*HotPath*' for what the WebRTC stack spends on a packet without a network. Read the medians, or on a machine that
+// has other work the minima. What the stack costs as a whole is measured by `registry bench`.
 var job = Job.Default
     .WithToolchain(InProcessEmitToolchain.Instance)
     .WithWarmupCount(3)

@@ -5,7 +5,10 @@ namespace Registry.WebRtc.Sctp;
 /// <summary>Reassembly where fragments of several messages may alternate (RFC 8260): each names its message and its place in it.</summary>
 internal sealed class InterleavedReassembly(int maxMessageSize, IReassemblySink sink) : Reassembly(sink)
 {
+    private const int MaxFreeMessages = 64;
+
     private readonly IReassemblySink sink = sink;
+    private readonly Stack<InterleavedMessage> free = new();
     private readonly Dictionary<(ushort Id, bool Unordered), InterleavedStream> streams = [];
     private InterleavedStream? lastUsed;
 
@@ -16,7 +19,8 @@ internal sealed class InterleavedReassembly(int maxMessageSize, IReassemblySink 
             return;
         if (!stream.Messages.TryGetValue(chunk.Sequence, out var message))
         {
-            stream.Messages[chunk.Sequence] = message = new InterleavedMessage(stream.ExpectedLength);
+            stream.Messages[chunk.Sequence] = message = free.Count > 0 ? free.Pop() : new InterleavedMessage();
+            message.ExpectedLength = stream.ExpectedLength;
             HeldBytes += MessageOverhead;
         }
         HeldBytes += message.Add(in chunk);
@@ -81,7 +85,10 @@ internal sealed class InterleavedReassembly(int maxMessageSize, IReassemblySink 
     {
         stream.Messages.Remove(sequence);
         stream.ExpectedLength = message.Length;
-        Deliver(stream.Id, new InboundMessage(message.Take(), message.Length, message.Ppid));
+        var whole = message.Take();
+        if (free.Count < MaxFreeMessages)
+            free.Push(message);
+        Deliver(stream.Id, whole);
     }
 
     private void Discard(InterleavedStream stream, uint sequence, InterleavedMessage message)
@@ -116,8 +123,7 @@ internal sealed class InterleavedStream(ushort id, bool unordered)
 }
 
 /// <summary>A message whose fragments arrive: what is in sequence lies in one pooled array, the rest waits.</summary>
-/// <param name="expectedLength">Bytes to make room for at first if it has several fragments.</param>
-internal sealed class InterleavedMessage(int expectedLength)
+internal sealed class InterleavedMessage
 {
     private byte[] buffer = [];
     private uint nextFragment;
@@ -125,6 +131,9 @@ internal sealed class InterleavedMessage(int expectedLength)
     private SortedDictionary<uint, (byte[] Bytes, int Length)>? waiting;
     private int waitingBytes;
     private int inSequence;
+
+    /// <summary>Bytes to make room for at first if it has several fragments.</summary>
+    public int ExpectedLength { get; set; }
 
     public uint Ppid { get; private set; }
 
@@ -184,8 +193,14 @@ internal sealed class InterleavedMessage(int expectedLength)
         return freed;
     }
 
-    /// <summary>Hands out the message; null when it was too large.</summary>
-    public byte[]? Take() => TooLarge ? null : buffer;
+    /// <summary>Hands out the complete message, without bytes when it was too large, and is as new afterwards.</summary>
+    public InboundMessage Take()
+    {
+        var message = new InboundMessage(TooLarge ? null : buffer, Length, Ppid);
+        (buffer, waiting, inSequence, waitingBytes) = ([], null, 0, 0);
+        (nextFragment, lastFragment, Ppid, TooLarge) = (0, null, 0, false);
+        return message;
+    }
 
     private int Charged => inSequence + waitingBytes + (waiting?.Count ?? 0) * Reassembly.MessageOverhead;
 
@@ -213,7 +228,7 @@ internal sealed class InterleavedMessage(int expectedLength)
         if (inSequence + payload.Length > buffer.Length)
         {
             // A message of one fragment takes what it needs; one that goes on doubles.
-            var grown = BufferPool.Rent(lastFragment == 0 ? payload.Length : Math.Max(expectedLength, 2 * (inSequence + payload.Length)));
+            var grown = BufferPool.Rent(lastFragment == 0 ? payload.Length : Math.Max(ExpectedLength, 2 * (inSequence + payload.Length)));
             buffer.AsSpan(0, inSequence).CopyTo(grown);
             BufferPool.Return(buffer);
             buffer = grown;
