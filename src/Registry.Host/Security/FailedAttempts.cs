@@ -18,11 +18,8 @@ internal sealed class FailedAttempts : IDisposable
     private readonly PartitionedRateLimiter<IPAddress> limiter = PartitionedRateLimiter.Create<IPAddress, IPAddress>(address =>
         RateLimitPartition.GetTokenBucketLimiter(PartOf(address), _ => new() { TokenLimit = Burst, TokensPerPeriod = 1, ReplenishmentPeriod = Pause, QueueLimit = 0 }));
 
-    public bool IsBlocked(IPAddress address)
-    {
-        using var lease = limiter.AttemptAcquire(address, 0);
-        return !lease.IsAcquired;
-    }
+    // Not AttemptAcquire(address, 0), which a fraction of a permit is enough for.
+    public bool IsBlocked(IPAddress address) => limiter.GetStatistics(address) is { CurrentAvailablePermits: 0 };
 
     public void Count(IPAddress address) => limiter.AttemptAcquire(address).Dispose();
 
