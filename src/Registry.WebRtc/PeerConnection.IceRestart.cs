@@ -72,6 +72,7 @@ internal sealed partial class PeerConnection
             new IceOptions
             {
                 ConsentInterval = configuration.ConsentInterval,
+                Repeats = factory.ConsentRepeats,
                 DisconnectedTimeout = configuration.DisconnectedTimeout,
                 FailedTimeout = configuration.FailedTimeout,
                 RelayOnly = IsRelayOnly,

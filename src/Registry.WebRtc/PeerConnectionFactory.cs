@@ -4,6 +4,7 @@ using System.Net.NetworkInformation;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Registry.WebRtc.Dtls;
+using Registry.WebRtc.Ice;
 using Registry.WebRtc.Net;
 
 namespace Registry.WebRtc;
@@ -86,6 +87,8 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
 
     /// <summary>For the far deadlines of all connections.</summary>
     internal SharedTimer SharedTimer { get; }
+
+    internal ConsentRepeats ConsentRepeats { get; } = new();
 
     internal Demultiplexer<PeerConnection> Demultiplexer => demultiplexer;
 

@@ -83,6 +83,8 @@ internal sealed partial class IceAgent
             return;
         pair.Counters.RequestsReceived++;
         Learn(pair);
+        if (pair == selected && State == IceConnectionState.Disconnected)
+            consent.OnPeerHeard();
 
         var nominates = useCandidate && Role == IceRole.Controlled;
         if (nominates && pair.IsValid && pair.State == IcePairState.Succeeded)

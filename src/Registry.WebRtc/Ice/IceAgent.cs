@@ -225,6 +225,7 @@ internal sealed partial class IceAgent
     {
         selected = null;
         nominating = null;
+        consent.Stop();
         responses.Clear();
         earlyChecks.Clear();
         hasOutput = false;

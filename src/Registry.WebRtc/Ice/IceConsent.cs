@@ -13,16 +13,21 @@ internal sealed class IceConsent(IceOptions options, RandomFill random)
     /// <summary>Unanswered checks after which other pairs are tried.</summary>
     private const int SuspectAfter = 5;
 
-    /// <summary>Time between unanswered checks: a path that comes back is to be noticed within the second.</summary>
-    private static readonly TimeSpan Repeat = TimeSpan.FromMilliseconds(500);
+    /// <summary>
+    /// Unanswered checks that make a silence, where the timeout has room for as many. A process that gets no time to run sends fewer, and what it did
+    /// not ask or could not hear says nothing of the path.
+    /// </summary>
+    private const int LeastChecks = 6;
 
-    /// <summary>Time that unanswered checks get before silence counts, also where the interval is longer than the timeouts.</summary>
-    private static readonly TimeSpan LeastSilence = TimeSpan.FromSeconds(3);
+    /// <summary>Where not even those can be sent, silence counts after this many times the timeout.</summary>
+    private const int MostTimeouts = 2;
 
+    private readonly ConsentRepeats repeats = options.Repeats ?? new();
     private CheckRing recent;
     private int sent;
     private int unanswered;
     private TimeSpan firstUnansweredAt;
+    private TimeSpan lastSentAt;
 
     public bool IsSendPending { get; private set; }
 
@@ -41,9 +46,24 @@ internal sealed class IceConsent(IceOptions options, RandomFill random)
 
     public void OnAnswer(TimeSpan now)
     {
-        unanswered = 0;
+        Stop();
         IsSendPending = false;
-        NextCheck = now + Jittered(options.ConsentInterval);
+        NextCheck = now + Later(Jittered(options.ConsentInterval), Spread);
+    }
+
+    /// <summary>A peer that was silent is heard: it is asked soon, however many others are waited for.</summary>
+    public void OnPeerHeard()
+    {
+        if (unanswered > 0)
+            NextCheck = Earlier(NextCheck, lastSentAt + ConsentRepeats.Shortest);
+    }
+
+    /// <summary>No answer is waited for any more.</summary>
+    public void Stop()
+    {
+        if (unanswered > 0)
+            repeats.Leave();
+        unanswered = 0;
     }
 
     public bool IsDue(TimeSpan now) => !IsSendPending && now >= NextCheck;
@@ -55,9 +75,13 @@ internal sealed class IceConsent(IceOptions options, RandomFill random)
     {
         IsSendPending = false;
         recent[sent++ & (CheckRing.Length - 1)] = new(transactionId, now);
+        lastSentAt = now;
         if (unanswered++ == 0)
+        {
             firstUnansweredAt = now;
-        NextCheck = now + (Repeat < options.ConsentInterval ? Repeat : Jittered(options.ConsentInterval));
+            repeats.Enter();
+        }
+        NextCheck = now + Later(Earlier(ConsentRepeats.Shortest, Jittered(options.ConsentInterval)), Spread);
     }
 
     /// <summary>Whether the transaction is one of the last consent checks, and when that was sent.</summary>
@@ -83,9 +107,20 @@ internal sealed class IceConsent(IceOptions options, RandomFill random)
     {
         if (unanswered == 0)
             return TimeSpan.MaxValue;
-        var least = firstUnansweredAt + (timeout < LeastSilence ? timeout : LeastSilence);
-        return lastAnswer + timeout > least ? lastAnswer + timeout : least;
+        var needed = Math.Clamp((int)(timeout / ConsentRepeats.Shortest), 1, LeastChecks);
+        if (unanswered < needed)
+            return Later(lastAnswer + timeout, firstUnansweredAt + MostTimeouts * timeout);
+        // The last of them may still be answered.
+        var asked = recent[(sent - 1 - Math.Min(unanswered - needed, CheckRing.Length - 1)) & (CheckRing.Length - 1)].SentAt;
+        return Later(lastAnswer + timeout, asked + Earlier(timeout, ConsentRepeats.Shortest));
     }
+
+    /// <summary>Time between checks while many agents wait for answers; consent can still be had twice before it expires.</summary>
+    private TimeSpan Spread => Earlier(repeats.Spread, options.FailedTimeout / 2);
+
+    private static TimeSpan Earlier(TimeSpan a, TimeSpan b) => a < b ? a : b;
+
+    private static TimeSpan Later(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
     /// <summary>0.8 to 1.2 times the interval, so that the checks of many agents do not fall together.</summary>
     private TimeSpan Jittered(TimeSpan interval)

@@ -8,6 +8,9 @@ internal sealed record IceOptions
     /// <summary>Time between consent checks, jittered by ±20 % (RFC 7675 §5.1).</summary>
     public TimeSpan ConsentInterval { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Bounds the repeated consent checks of several agents together; null for an agent on its own.</summary>
+    public ConsentRepeats? Repeats { get; init; }
+
     /// <summary>Time without an answer after which the path counts as disconnected.</summary>
     public TimeSpan DisconnectedTimeout { get; init; } = TimeSpan.FromSeconds(12);
 

@@ -101,6 +101,76 @@ public sealed class IceAgentConsentTests
     }
 
     [Fact]
+    public void Standing_still_for_longer_than_the_timeout_is_not_the_peers_silence()
+    {
+        var (network, a, b) = Connect(7);
+        network.Carries = (_, _) => false;
+        var sent = a.Sent;
+        network.Run(TimeSpan.FromSeconds(10), () => a.Sent > sent).ShouldBeTrue();
+
+        network.StandStill(TimeSpan.FromSeconds(45));
+        network.Carries = (_, _) => true;
+
+        network.Run(TimeSpan.FromMinutes(1)).ShouldBeTrue();
+        a.States.Concat(b.States).ShouldNotContain(IceConnectionState.Failed);
+        a.IsConnected.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Where_hundreds_of_others_go_unanswered_checks_are_repeated_less_often()
+    {
+        var (network, a, b) = Connect(8, IceOptions.Default with { Repeats = Waiting(500) });
+        network.Carries = (_, _) => false;
+        var before = a.Sent;
+
+        network.Run(TimeSpan.FromSeconds(50), () => a.Agent.State == IceConnectionState.Failed).ShouldBeTrue();
+
+        (a.Sent - before).ShouldBeInRange(10, 16); // every 2 s instead of twice a second
+    }
+
+    [Fact]
+    public void A_path_that_comes_back_is_noticed_by_the_peers_check_where_own_ones_are_far_apart()
+    {
+        var network = new IceNetwork(9);
+        var (a, b) = (network.Add("192.0.2.1:5000", IceRole.Controlling, IceOptions.Default with { Repeats = Waiting(1000) }), network.Add("192.0.2.2:6000", IceRole.Controlled));
+        a.KnowsCredentialsOf(b).KnowsCandidatesOf(b);
+        b.KnowsCredentialsOf(a).KnowsCandidatesOf(a);
+        network.Run(TimeSpan.FromSeconds(1)).ShouldBeTrue();
+        network.Carries = (_, _) => false;
+        network.Run(TimeSpan.FromSeconds(40), () => a.Agent.State == IceConnectionState.Disconnected).ShouldBeTrue();
+
+        network.Carries = (_, _) => true;
+
+        network.Run(TimeSpan.FromSeconds(0.6), () => a.IsConnected && b.IsConnected).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Who_waits_for_no_answer_any_more_is_not_counted()
+    {
+        var repeats = new ConsentRepeats();
+        var (network, a, b) = Connect(10, IceOptions.Default with { Repeats = repeats });
+        network.Carries = (_, _) => false;
+        network.Run(TimeSpan.FromSeconds(20)).ShouldBeTrue();
+        repeats.Waiting.ShouldBe(2);
+
+        a.Agent.Close();
+        network.Carries = (_, _) => true;
+        repeats.Waiting.ShouldBe(1);
+        network.Run(TimeSpan.FromSeconds(60)).ShouldBeTrue();
+
+        b.Agent.State.ShouldBe(IceConnectionState.Failed);
+        repeats.Waiting.ShouldBe(0);
+    }
+
+    private static ConsentRepeats Waiting(int others)
+    {
+        var repeats = new ConsentRepeats();
+        for (var i = 0; i < others; i++)
+            repeats.Enter();
+        return repeats;
+    }
+
+    [Fact]
     public void An_hour_of_idleness_passes_a_NAT_that_forgets_its_mapping_after_30_s()
     {
         var (network, a, b) = Connect(6);

@@ -75,6 +75,9 @@ internal sealed class IceNetwork(int seed)
         return true;
     }
 
+    /// <summary>Lets time pass in which no agent runs.</summary>
+    public void StandStill(TimeSpan duration) => Now += duration;
+
     private void Step()
     {
         while (inFlight.TryPeek(out var datagram, out var arrival) && arrival.Item1 <= Now)
