@@ -61,7 +61,7 @@ internal sealed class ClusterRegistry : ITubeRegistry
         }
         catch (TimeoutException) when (command.Timeout is { } timeout)
         {
-            return new Refused(RefusalCode.CreateTimeout, $"The create did not finish within {timeout.TotalSeconds:0.###} s, the time its asker gave. Try again.");
+            return new Refused(RefusalCode.CreateTimeout, $"The create did not finish within {timeout.TotalSeconds:0.###} s, the time its asker gave. Try again.") { TubeId = command.TubeId };
         }
     }
 
