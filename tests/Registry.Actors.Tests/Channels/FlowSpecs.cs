@@ -71,9 +71,24 @@ public sealed class FlowSpecs
         var tube = new TubeFlow(Limits);
         var budget = new ReceiveBudget(tube, new FakeTimeProvider());
         budget.Open();
-        await tube.Receiving.EnterAsync(7 * 1024 * 1024, CancellationToken.None); // of which another eighth is 128 KiB
+        await tube.Receiving.EnterAsync(7 * 1024 * 1024 + 512 * 1024, CancellationToken.None); // a quarter of the rest is 128 KiB
 
         Use(budget, 256 * 1024, RoundTrip).ShouldBe(128 * 1024);
+    }
+
+    [Fact]
+    public async Task Connections_that_stand_still_take_nothing_of_the_windows_of_others()
+    {
+        var tube = new TubeFlow(Limits);
+        var budget = new ReceiveBudget(tube, new FakeTimeProvider());
+        budget.Open();
+        Use(budget, 256 * 1024, RoundTrip);
+        Use(budget, 512 * 1024, RoundTrip);
+        budget.Window.ShouldBe(1024 * 1024);
+
+        await tube.Receiving.EnterAsync(4 * 1024 * 1024, CancellationToken.None); // four full windows
+
+        Use(budget, 1024 * 1024, RoundTrip).ShouldBe(1024 * 1024);
     }
 
     [Fact]

@@ -3,7 +3,8 @@ namespace Registry.Actors.Channels.Flow;
 /// <summary>
 /// The credit this end gives the peer for one connection. What the peer may still send and what waits here are together never more than the
 /// window. The window doubles while the peer uses half of it up within two round trips and the tube has promised little, and halves when the tube
-/// has promised much. No connection gets more than an eighth of the room that those whose targets do not read have left, so that there is always some.
+/// has promised much. No connection gets more than a quarter of the room that those whose targets do not read have left: there is always
+/// some, and a few that stand still take nothing of the others' windows.
 /// </summary>
 internal sealed class ReceiveBudget(TubeFlow tube, TimeProvider time)
 {
@@ -65,7 +66,7 @@ internal sealed class ReceiveBudget(TubeFlow tube, TimeProvider time)
                 window = Math.Max(LeastWindow, window / 2);
             else if (time.GetElapsedTime(grantedAt) < 2 * roundTrip)
                 window = Math.Min(2 * window, limits.MaxWindow);
-            return Grant((int)Math.Min(window, Math.Max(LeastWindow, (limits.TubeLimit - tube.Receiving.Queued) / 8)));
+            return Grant((int)Math.Min(window, Math.Max(LeastWindow, (limits.TubeLimit - tube.Receiving.Queued) / 4)));
         }
     }
 
