@@ -12,42 +12,29 @@ internal sealed class LengthFrameReader : IFrameReader
     public const int MaxMessage = 8192;
 
     // Room for a message whose beginning came with the end of the one before.
-    private readonly byte[] buffer = new byte[2 * (PrefixLength + MaxMessage)];
-    private int start;
-    private int end;
+    private readonly StreamBuffer input = new(2 * (PrefixLength + MaxMessage));
 
     public bool IsBroken { get; private set; }
 
-    public Memory<byte> Free
-    {
-        get
-        {
-            if (start > 0)
-            {
-                buffer.AsSpan(start, end - start).CopyTo(buffer);
-                (start, end) = (0, end - start);
-            }
-            return buffer.AsMemory(end);
-        }
-    }
+    public Memory<byte> Free => input.Free;
 
-    public void Advance(int count) => end += count;
+    public void Advance(int count) => input.Advance(count);
 
     public bool TryRead(out ReadOnlySpan<byte> message)
     {
         message = default;
-        while (!IsBroken && end - start >= PrefixLength)
+        while (!IsBroken && input.Unread is { Length: >= PrefixLength } unread)
         {
-            int length = BinaryPrimitives.ReadUInt16BigEndian(buffer.AsSpan(start));
+            int length = BinaryPrimitives.ReadUInt16BigEndian(unread);
             if (length > MaxMessage)
             {
                 IsBroken = true;
                 return false;
             }
-            if (end - start < PrefixLength + length)
+            if (unread.Length < PrefixLength + length)
                 return false;
-            message = buffer.AsSpan(start + PrefixLength, length);
-            start += PrefixLength + length;
+            message = unread.Slice(PrefixLength, length);
+            input.Take(PrefixLength + length);
             if (length > 0)
                 return true;
         }

@@ -13,37 +13,24 @@ internal sealed class TurnFrameReader : IFrameReader
     /// <summary>Longest message that is handed on, as over UDP.</summary>
     public const int MaxMessage = 4096;
 
-    private readonly byte[] buffer = new byte[MaxMessage];
-    private int start;
-    private int end;
+    private readonly StreamBuffer input = new(MaxMessage);
     private int toSkip;
 
     public bool IsBroken { get; private set; }
 
-    public Memory<byte> Free
-    {
-        get
-        {
-            if (start > 0)
-            {
-                buffer.AsSpan(start, end - start).CopyTo(buffer);
-                (start, end) = (0, end - start);
-            }
-            return buffer.AsMemory(end);
-        }
-    }
+    public Memory<byte> Free => input.Free;
 
-    public void Advance(int count) => end += count;
+    public void Advance(int count) => input.Advance(count);
 
     public bool TryRead(out ReadOnlySpan<byte> message)
     {
         message = default;
         while (!IsBroken)
         {
-            var skipped = Math.Min(toSkip, end - start);
-            start += skipped;
+            var skipped = Math.Min(toSkip, input.Unread.Length);
+            input.Take(skipped);
             toSkip -= skipped;
-            var available = buffer.AsSpan(start, end - start);
+            var available = input.Unread;
             if (toSkip > 0 || available.Length < ChannelData.HeaderLength)
                 return false;
             var length = LengthOf(available);
@@ -62,7 +49,7 @@ internal sealed class TurnFrameReader : IFrameReader
             else
             {
                 message = available[..length];
-                start += length;
+                input.Take(length);
                 return true;
             }
         }
