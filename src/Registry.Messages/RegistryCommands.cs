@@ -86,6 +86,9 @@ public sealed record CreateTube(ConversationId ConversationId, ConversationSetti
     /// Limit on the bytes per second of the tube's connections, each way, at least <see cref="LeastBytesPerSecond"/>; null for the node's limit, which it cannot exceed.
     /// </summary>
     public int? MaxBytesPerSecond { get; init; }
+
+    /// <summary>Who asks, for the audit: the name of a key or of a token's subject, 1 to 128 printable characters; null when nobody knows.</summary>
+    public string? Caller { get; init; }
 }
 
 /// <summary>

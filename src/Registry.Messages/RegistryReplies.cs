@@ -108,6 +108,8 @@ public enum RefusalCode
     NodeUnreachable,
     /// <summary>ICE was restarted too often or too recently; see <see cref="Refused.RetryAfter"/>.</summary>
     IceRestartLimit,
+    /// <summary>The node's audit cannot be written, and its mode is strict: nothing begins that would not be recorded. See <see cref="Refused.RetryAfter"/>.</summary>
+    AuditUnavailable,
 }
 
 /// <summary>The command was refused. This is a value, not an exception: it is part of the protocol.</summary>
@@ -131,7 +133,7 @@ public sealed record Refused(RefusalCode Code, string Message) : RegistryReply
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>Whether the same command can succeed later.</summary>
-    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.OwnerLimit or RefusalCode.ChannelLimit or RefusalCode.RelayUnavailable or RefusalCode.Draining or RefusalCode.NodeUnreachable or RefusalCode.CreateTimeout or RefusalCode.TubeNotReady or RefusalCode.TubeClosing or RefusalCode.IceRestartLimit;
+    public bool Retryable => Code is RefusalCode.Overloaded or RefusalCode.OwnerLimit or RefusalCode.ChannelLimit or RefusalCode.RelayUnavailable or RefusalCode.Draining or RefusalCode.NodeUnreachable or RefusalCode.CreateTimeout or RefusalCode.TubeNotReady or RefusalCode.TubeClosing or RefusalCode.IceRestartLimit or RefusalCode.AuditUnavailable;
 }
 
 /// <summary>The codes as text.</summary>
@@ -163,6 +165,7 @@ public static class RefusalCodeText
             RefusalCode.InternalError => "internal_error",
             RefusalCode.NodeUnreachable => "node_unreachable",
             RefusalCode.IceRestartLimit => "ice_restart_limit",
+            RefusalCode.AuditUnavailable => "audit_unavailable",
             _ => throw new ArgumentOutOfRangeException(nameof(code), code, "Not a refusal code."),
         };
     }

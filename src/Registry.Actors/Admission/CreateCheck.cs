@@ -14,7 +14,7 @@ internal static class CreateCheck
             return new(RefusalCode.InvalidRequest, "conversationId is missing.") { Key = "conversationId" };
         if (command.TubeId is { } tube && string.IsNullOrEmpty(tube.ToString()))
             return new(RefusalCode.InvalidRequest, "tubeId is empty; leave it out for any.") { Key = "tubeId" };
-        return WrongText(command.RequestKey, "requestKey") ?? WrongText(command.Owner, "owner")
+        return WrongText(command.RequestKey, "requestKey") ?? WrongText(command.Owner, "owner") ?? WrongText(command.Caller, "caller")
             ?? WrongTime(command.MaxWait, CreateTube.LongestWait, "maxWait") ?? WrongTime(command.Timeout, CreateTube.LongestWait, "timeout")
             ?? WrongTime(command.IdleTimeout, CreateTube.LongestLife, "idleTimeout") ?? WrongTime(command.MaxAge, CreateTube.LongestLife, "maxAge")
             ?? (command.MaxBytesPerSecond < CreateTube.LeastBytesPerSecond

@@ -73,7 +73,7 @@ internal sealed record Problem(int Status, string Code, string Detail) : IResult
         RefusalCode.TubeNotFound or RefusalCode.ConversationNotFound => StatusCodes.Status404NotFound,
         RefusalCode.ConversationExists or RefusalCode.TubeNotReady or RefusalCode.TubeClosing or RefusalCode.ListenFailed or RefusalCode.CreateCancelled => StatusCodes.Status409Conflict,
         RefusalCode.Overloaded or RefusalCode.OwnerLimit or RefusalCode.ChannelLimit or RefusalCode.IceRestartLimit => StatusCodes.Status429TooManyRequests,
-        RefusalCode.RelayUnavailable or RefusalCode.Draining or RefusalCode.NodeUnreachable => StatusCodes.Status503ServiceUnavailable,
+        RefusalCode.RelayUnavailable or RefusalCode.Draining or RefusalCode.NodeUnreachable or RefusalCode.AuditUnavailable => StatusCodes.Status503ServiceUnavailable,
         RefusalCode.CreateTimeout => StatusCodes.Status504GatewayTimeout,
         _ => StatusCodes.Status500InternalServerError,
     };

@@ -32,6 +32,8 @@ public static partial class RegistryCodec
             wire.MaxAgeTicks = age.Ticks;
         if (command.MaxBytesPerSecond is { } rate)
             wire.MaxBytesPerSecond = rate;
+        if (command.Caller is { } caller)
+            wire.Caller = caller;
         return wire;
     }
 
@@ -47,6 +49,7 @@ public static partial class RegistryCodec
         IdleTimeout = wire.HasIdleTimeoutTicks ? new(wire.IdleTimeoutTicks) : null,
         MaxAge = wire.HasMaxAgeTicks ? new(wire.MaxAgeTicks) : null,
         MaxBytesPerSecond = wire.HasMaxBytesPerSecond ? wire.MaxBytesPerSecond : null,
+        Caller = wire.HasCaller ? wire.Caller : null,
     };
 
     private static V1.ConversationSettings Write(ConversationSettings settings) => settings switch

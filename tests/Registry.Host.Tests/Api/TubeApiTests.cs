@@ -139,6 +139,7 @@ public sealed class TubeApiTests : IAsyncLifetime
         { RefusalCode.Draining, 503, true },
         { RefusalCode.NodeUnreachable, 503, true },
         { RefusalCode.RelayUnavailable, 503, true },
+        { RefusalCode.AuditUnavailable, 503, true },
         { RefusalCode.CreateTimeout, 504, true },
     };
 
