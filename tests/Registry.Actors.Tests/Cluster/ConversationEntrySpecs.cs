@@ -166,6 +166,22 @@ public sealed class ConversationEntrySpecs
     }
 
     [Fact]
+    public void A_node_that_cannot_record_is_passed_over_and_where_none_can_the_create_is_told_so()
+    {
+        candidates = [A, B];
+        var wish = Vacant(Create());
+        foreach (var node in candidates)
+        {
+            var place = Placed();
+            place.Node.ShouldBe(node);
+            entry.Settled(wish.Id, place.Epoch, node, new Refused(RefusalCode.AuditUnavailable, "the disk is full"));
+        }
+
+        Answered().ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.AuditUnavailable);
+        entry.IsIdle.ShouldBeTrue();
+    }
+
+    [Fact]
     public void A_create_that_may_wait_waits_where_a_place_is_free_soonest_once_all_are_full()
     {
         candidates = [A, B];

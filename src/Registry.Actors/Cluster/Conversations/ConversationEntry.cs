@@ -281,7 +281,7 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
             return;
         }
 
-        if (!asked.OnlyIfHeld && !asked.HasWaited && asked.Wish.At is null && refused.Code is RefusalCode.Overloaded or RefusalCode.Draining)
+        if (!asked.OnlyIfHeld && !asked.HasWaited && asked.Wish.At is null && refused.Code is RefusalCode.Overloaded or RefusalCode.Draining or RefusalCode.AuditUnavailable)
         {
             asked.Refusals.Add((asked.Node, refused));
             Next();
@@ -380,6 +380,8 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
                 return soonest.Refused with { Message = Refusals.Count == 1 ? soonest.Refused.Message : $"None of {Refusals.Count} nodes has a place. {soonest.Refused.Message}" };
             if (Silent > 0)
                 return new(RefusalCode.NodeUnreachable, "The nodes that could take it do not answer: try again shortly.") { RetryAfter = NoNodeRetry };
+            if (Refusals.Find(refusal => refusal.Refused.Code == RefusalCode.AuditUnavailable).Refused is { } unrecorded)
+                return unrecorded;
             return Refusals.Count > 0
                 ? new(RefusalCode.Draining, "Every node that could take it is going out of service: try again shortly.") { RetryAfter = NoNodeRetry }
                 : new(RefusalCode.Overloaded, "No node of the cluster takes tubes at present: try again shortly.") { RetryAfter = NoNodeRetry };
