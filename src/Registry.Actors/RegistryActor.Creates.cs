@@ -79,6 +79,8 @@ public sealed partial class RegistryActor
     private Refused? TryAdmit(PendingCreate create)
     {
         var command = create.Command;
+        if (node.Audit.Refusal is { } unrecorded)
+            return unrecorded;
         // One that the named tube has may still lack a channel; the tube knows.
         if (node.Directory.TryGet(command.ConversationId, out var holder) && holder.TubeId != command.TubeId)
             return TubeActor.Exists(command.ConversationId, holder.TubeId);

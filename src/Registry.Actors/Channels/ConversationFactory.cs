@@ -39,20 +39,20 @@ internal sealed class ConversationFactory(ChannelServices services)
         switch (settings)
         {
             case TunnelSettings { ListenEndPoint: { } endPoint }:
-                conversation = Listen(endPoint, servesSocks: false, users, flow, out refusal);
+                conversation = Listen(endPoint, servesSocks: false, origin, users, flow, out refusal);
                 break;
             case SocksSettings { ListenEndPoint: { } endPoint }:
-                conversation = Listen(endPoint, servesSocks: true, users, flow, out refusal);
+                conversation = Listen(endPoint, servesSocks: true, origin, users, flow, out refusal);
                 break;
             case TunnelSettings tunnel:
-                conversation = TunnelConversation.Dialling(new FixedTarget(new(tunnel.TargetHost!, tunnel.TargetPort)), new(services, origin), services, users, flow);
+                conversation = TunnelConversation.Dialling(new FixedTarget(new(tunnel.TargetHost!, tunnel.TargetPort)), new(services, origin), origin, services, users, flow);
                 break;
             case SocksSettings socks:
                 var narrowing = socks.Allowed is { } allowed ? TargetPolicy.Parse(allowed.Rules) : null;
-                conversation = TunnelConversation.Dialling(new RequestedTarget(), new(services, origin, narrowing), services, users, flow);
+                conversation = TunnelConversation.Dialling(new RequestedTarget(), new(services, origin, narrowing), origin, services, users, flow);
                 break;
             case RawSettings raw:
-                conversation = new RawConversation(raw.TargetHost, raw.TargetPort, new(services, origin), services, users, flow);
+                conversation = new RawConversation(raw.TargetHost, raw.TargetPort, new(services, origin), origin, services, users, flow);
                 break;
             case GuacdSettings guacd:
                 conversation = Guacd(guacd, origin, users, flow, noticed, out refusal);
@@ -88,18 +88,18 @@ internal sealed class ConversationFactory(ChannelServices services)
         // The operator's own guacd needs no rule. Its policy is kept: what the rules for targets become is no concern of it.
         var isOwn = own is not null && address.Host.Equals(own.Host, StringComparison.OrdinalIgnoreCase) && address.Port == own.Port;
         var guacd = new TargetDialer(isOwn ? services with { Targets = ownGuacd ??= TargetPolicy.Parse([Rule(own!)]) } : services, origin);
-        return TunnelConversation.Dialling(new(settings, address, guacd, new(services, origin), services, noticed), services, users, flow);
+        return TunnelConversation.Dialling(new(settings, address, guacd, new(services, origin), services, noticed), origin, services, users, flow);
     }
 
     private static string Rule(DnsEndPoint address) => address.Host.Contains(':', StringComparison.Ordinal) ? $"[{address.Host}]:{address.Port}" : $"{address.Host}:{address.Port}";
 
-    private TunnelConversation? Listen(IPEndPoint endPoint, bool servesSocks, UserTraffic users, TubeFlow flow, out Refused? refusal)
+    private TunnelConversation? Listen(IPEndPoint endPoint, bool servesSocks, ConversationOrigin origin, UserTraffic users, TubeFlow flow, out Refused? refusal)
     {
         refusal = null;
         if (services.Listeners.FirstOrDefault(l => l.EndPoint.Equals(endPoint)) is { } shared)
-            return TunnelConversation.Listening(shared, ownsListener: false, servesSocks, services, users, flow);
+            return TunnelConversation.Listening(shared, ownsListener: false, servesSocks, origin, services, users, flow);
         return TryListen(endPoint, out var listener, out refusal)
-            ? TunnelConversation.Listening(listener, ownsListener: true, servesSocks, services, users, flow)
+            ? TunnelConversation.Listening(listener, ownsListener: true, servesSocks, origin, services, users, flow)
             : null;
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Net;
 using System.Net.Sockets;
+using Registry.Actors.Audit;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -67,6 +68,9 @@ internal sealed record ChannelServices(RegistrySettings Settings, TargetPolicy T
 
     /// <summary>Told of each dial that the target policy denies, before or after it.</summary>
     public Action<DeniedDial>? DialDenied { get; init; }
+
+    /// <summary>Where connections are recorded.</summary>
+    public AuditTrail Audit { get; init; } = AuditTrail.None;
 
     /// <summary>Told what such code threw.</summary>
     public Action<string, ConversationOrigin, Exception>? HandlerFailed { get; init; }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
+using Registry.Actors.Audit;
 using Registry.Actors.Channels.Flow;
 using Registry.Messages;
 using Registry.WebRtc;
@@ -12,7 +13,7 @@ namespace Registry.Actors.Channels;
 /// end of either side is the end of both, after what it sent before has been delivered. A target that does not read stops the tube's whole
 /// association in the end: nothing but SCTP's window holds such a peer back.
 /// </summary>
-internal sealed class RawConversation(string host, int port, TargetDialer dialer, ChannelServices services, UserTraffic users, TubeFlow flow) : IConversation
+internal sealed class RawConversation(string host, int port, TargetDialer dialer, ConversationOrigin origin, ChannelServices services, UserTraffic users, TubeFlow flow) : IConversation
 {
     // As much as a frame's payload; a browser takes more, but other channels should have their turn.
     private const int MaxPiece = 16 * 1024;
@@ -20,6 +21,7 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
     private readonly CancellationTokenSource stop = new(Timeout.InfiniteTimeSpan, services.Time);
     private readonly RateShare sendingRate = flow.ShareSending();
     private readonly RateShare receivingRate = flow.ShareReceiving();
+    private readonly ConnectionAudit audit = services.Audit.Connection(origin, number: null, AuditTrail.Name(host, port));
     private readonly Lock endLock = new();
     private IDataChannel? channel;
     private ChannelEnd? end;
@@ -65,7 +67,11 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
         }
 
         lock (endLock)
+        {
+            // Why a channel closed its tube knows, if anybody.
+            audit.End(end?.Reason ?? CloseReason.TunnelClosed, (end ?? ChannelEnd.Unexplained).Text);
             return end ?? ChannelEnd.Unexplained;
+        }
     }
 
     public void Close(CloseReason reason, string text)
@@ -84,9 +90,17 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
     {
         try
         {
+            if (!await audit.BeginAsync(stop.Token))
+            {
+                End(CloseReason.ErrorRecording, AuditTrail.Unavailable);
+                return default;
+            }
+
             var dialed = await dialer.DialAsync(host, port, stop.Token);
             if (dialed.Socket is null)
                 End(dialed.Reason, dialed.Text);
+            else
+                audit.Dialled(host, dialed.EndPoint!);
             return dialed;
         }
         catch (OperationCanceledException)
@@ -142,6 +156,7 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
             if (received == 0)
                 return false;
             await channel.SendAsync(buffer.AsMemory(0, received), DataChannelMessageType.Binary, stop.Token);
+            audit.Sent(received);
             return true;
         }
         finally
@@ -180,7 +195,11 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
         try
         {
             while (!bytes.IsEmpty)
-                bytes = bytes[await socket.SendAsync(bytes[..await receivingRate.TakeAsync(bytes.Length, stop.Token)], stop.Token)..];
+            {
+                var delivered = await socket.SendAsync(bytes[..await receivingRate.TakeAsync(bytes.Length, stop.Token)], stop.Token);
+                audit.Received(delivered);
+                bytes = bytes[delivered..];
+            }
         }
         finally
         {

@@ -23,6 +23,7 @@ internal sealed partial class TunnelConnection
         }
 
         (guacd, held) = (opened.Session, opened.Session);
+        audit.Dialled(connector.Address.Host, opened.EndPoint!);
         return await AnswerOpenAsync(opened.Socket, cancellationToken);
     }
 

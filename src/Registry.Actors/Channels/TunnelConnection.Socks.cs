@@ -26,6 +26,7 @@ internal sealed partial class TunnelConnection
                 return null;
             }
 
+            audit.Asked(target.ToString());
             await AskPeerAsync(client, target.Encode(), cancellationToken);
             client.Send(SocksReplies.Encode(SocksReply.Succeeded));
             return client;
@@ -97,6 +98,7 @@ internal sealed partial class TunnelConnection
             datagram.CopyTo(buffer.AsMemory(Frame.HeaderLength));
             await link.SendAsync(buffer.AsMemory(0, Frame.Enclose(buffer, Number, link.Timestamp, datagram.Length)), cancellationToken);
             users.Sent();
+            audit.SentDatagram(datagram.Length);
         }
         finally
         {

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
+using Registry.Actors.Audit;
 using Registry.Actors.Channels.Flow;
 using Registry.Actors.Channels.Socks;
 using Registry.Messages;
@@ -31,11 +32,13 @@ internal sealed partial class TunnelConnection : IDisposable
     private readonly ChannelServices services;
     private readonly UserTraffic users;
     private readonly CloseReason socketLost;
+    private readonly ConnectionAudit audit;
     private readonly Pipe inbound;
     private readonly CancellationTokenSource stop;
     private readonly TaskCompletionSource answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile End? peerEnd;
     private End? localEnd;
+    private End? cause; // whoever ended it first, for the audit
     private volatile bool inboundDone;
     private volatile bool open;
     private volatile bool peerOpened;
@@ -56,9 +59,11 @@ internal sealed partial class TunnelConnection : IDisposable
     /// <param name="flow">Where frames go, and what may wait.</param>
     /// <param name="services">Limits and clock.</param>
     /// <param name="users">Where user bytes are noted.</param>
-    public TunnelConnection(uint number, CloseReason socketLost, ChannelFlow flow, ChannelServices services, UserTraffic users)
+    /// <param name="audit">Where its beginning and end are recorded.</param>
+    public TunnelConnection(uint number, CloseReason socketLost, ChannelFlow flow, ChannelServices services, UserTraffic users, ConnectionAudit audit)
     {
         this.users = users;
+        this.audit = audit;
         Number = number;
         this.socketLost = socketLost;
         this.flow = flow;
@@ -94,7 +99,7 @@ internal sealed partial class TunnelConnection : IDisposable
     /// <summary>Serves a UDP association the peer asked for.</summary>
     public void Relay(TargetDialer dialer, Action<TunnelConnection> onEnded)
     {
-        var relay = new UdpRelay(dialer, services, flow.Tube.Receiving, receivingRate, link.PayloadSize, SendDatagramAsync);
+        var relay = new UdpRelay(dialer, services, flow.Tube.Receiving, receivingRate, link.PayloadSize, SendDatagramAsync, audit.TryReach);
         TakeDatagrams(relay.Take);
         Completion = RunAsync(token => RelayAsync(relay, token), null, onEnded);
     }
@@ -114,7 +119,11 @@ internal sealed partial class TunnelConnection : IDisposable
             return peerEnd is null ? $"Data came for connection {Number} after its end of file." : null;
         users.Received();
         if (datagrams is not null)
+        {
+            audit.Received(payload.Length);
             return datagrams(payload);
+        }
+
         waitsForRoom = true;
         Thread.MemoryBarrier(); // Whoever closes the channel does it and then looks here; here it is the other way round.
         if (link.IsChannelClosed)
@@ -163,6 +172,7 @@ internal sealed partial class TunnelConnection : IDisposable
     public bool PeerClosed(CloseReason reason, string text)
     {
         peerEnd ??= new(reason, text);
+        Cause(peerEnd);
         PeerSentEof();
         var isAnswer = answered.TrySetResult();
         Thread.MemoryBarrier(); // The pump sets inboundDone and then reads peerEnd; here it is the other way round.
@@ -181,12 +191,17 @@ internal sealed partial class TunnelConnection : IDisposable
     }
 
     /// <summary>The channel closed. What the peer sent before its end of file is still delivered when it closed in order, for a limited time.</summary>
-    public void ChannelClosed(bool inOrder)
+    public void ChannelClosed(bool inOrder, ChannelEnd? why)
     {
         if (inOrder && inboundClosed && open)
+        {
             stop.CancelAfter(services.Settings.DrainTimeout);
-        else
-            stop.Cancel();
+            return;
+        }
+
+        if (why is { Reason: { } reason, Text: var text })
+            Cause(new(reason, text));
+        stop.Cancel();
     }
 
     /// <summary>Ends the connection at once and without a word, because its channel ends. <see cref="Completion"/> says when all is released.</summary>
@@ -200,7 +215,11 @@ internal sealed partial class TunnelConnection : IDisposable
             services.Gauges.SocketsChanged(1);
         try
         {
-            if (await connect(stop.Token) is { } connected)
+            if (!await audit.BeginAsync(stop.Token))
+            {
+                RefuseUnrecorded(tellPeer: socket is null);
+            }
+            else if (await connect(stop.Token) is { } connected)
             {
                 socket = connected;
                 open = true;
@@ -215,6 +234,10 @@ internal sealed partial class TunnelConnection : IDisposable
         }
         catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException or SocketException)
         {
+            if (e is SocketException)
+                Cause(new(socketLost, $"The local socket broke: {e.Message}."));
+            else if (!stop.IsCancellationRequested && e is OperationCanceledException)
+                Cause(new(CloseReason.Timeout, "The client did not say in time what to open."));
             // The client left, or the peer or the channel ended the connection while it was being opened: there is nobody to tell.
             stop.Cancel();
         }
@@ -230,6 +253,7 @@ internal sealed partial class TunnelConnection : IDisposable
             await SayEndAsync();
             await updatingWindow;
             services.Gauges.ConnectionsChanged(-1);
+            RecordEnd();
             onEnded(this);
         }
     }
@@ -266,6 +290,7 @@ internal sealed partial class TunnelConnection : IDisposable
             return null;
         }
 
+        audit.Dialled(host, dialed.EndPoint!);
         held = dialer.Hold(host, dialed.EndPoint!, why => Fail(CloseReason.ServerRefuse, why));
         return await AnswerOpenAsync(dialed.Socket, cancellationToken);
     }
@@ -326,6 +351,7 @@ internal sealed partial class TunnelConnection : IDisposable
                 return received < 0;
             credit.Spend(received);
             await link.SendAsync(buffer.AsMemory(0, Frame.Enclose(buffer, Number, link.Timestamp, received)), stop.Token);
+            audit.Sent(received);
             return true;
         }
         finally
@@ -348,6 +374,7 @@ internal sealed partial class TunnelConnection : IDisposable
                     return;
                 await SendAllAsync(socket, piece);
                 inbound.Reader.AdvanceTo(waiting.GetPosition(piece.Length));
+                audit.Received(piece.Length);
                 Consumed(piece.Length);
             }
 
@@ -425,7 +452,28 @@ internal sealed partial class TunnelConnection : IDisposable
     private void Fail(CloseReason reason, string text)
     {
         Interlocked.CompareExchange(ref localEnd, new(reason, text), null);
+        Cause(localEnd!);
         stop.Cancel();
+    }
+
+    private void Cause(End end) => Interlocked.CompareExchange(ref cause, end, null);
+
+    // A peer that does not know the connection yet is told nothing.
+    private void RefuseUnrecorded(bool tellPeer)
+    {
+        if (tellPeer)
+            Fail(CloseReason.ErrorRecording, AuditTrail.Unavailable);
+        else
+            stop.Cancel();
+    }
+
+    private void RecordEnd()
+    {
+        var end = cause
+            ?? (!stop.IsCancellationRequested && open ? new(CloseReason.Normal, "Both sides ended the connection.")
+            : !stop.IsCancellationRequested ? new(CloseReason.Client, "The client ended before it had asked for a target.")
+            : new End(CloseReason.TunnelClosed, "Its channel ended."));
+        audit.End(end.Reason, end.Text);
     }
 
     private void CloseSocket(Socket socket)

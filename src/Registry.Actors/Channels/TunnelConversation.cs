@@ -18,6 +18,7 @@ internal sealed class TunnelConversation : IConversation
     // A CloseConnection with the longest text; a peer that takes less cannot be told anything.
     private const int LeastMessageSize = Frame.Overhead + 9 + ControlMessage.MaxText;
 
+    private readonly ConversationOrigin origin;
     private readonly ChannelServices services;
     private readonly UserTraffic users;
     private readonly TubeFlow tube;
@@ -46,8 +47,9 @@ internal sealed class TunnelConversation : IConversation
     private bool superseded;
     private uint lastNumber; // highest connection number seen: accepted here, or opened by the peer
 
-    private TunnelConversation(TunnelListener? listener, bool ownsListener, bool servesSocks, OpenTarget? targets, TargetDialer? dialer, ChannelServices services, UserTraffic users, TubeFlow tube)
+    private TunnelConversation(TunnelListener? listener, bool ownsListener, bool servesSocks, OpenTarget? targets, TargetDialer? dialer, ConversationOrigin origin, ChannelServices services, UserTraffic users, TubeFlow tube)
     {
+        this.origin = origin;
         this.users = users;
         this.tube = tube;
         this.targets = targets;
@@ -68,28 +70,31 @@ internal sealed class TunnelConversation : IConversation
     /// <param name="listener">Where they come from.</param>
     /// <param name="ownsListener">Whether the listener ends with the conversation.</param>
     /// <param name="servesSocks">Whether they say by SOCKS5 what they want to reach.</param>
+    /// <param name="origin">Whose it is.</param>
     /// <param name="services">Limits and clock.</param>
     /// <param name="users">Where user bytes are noted.</param>
     /// <param name="tube">Where bytes that wait are counted.</param>
-    public static TunnelConversation Listening(TunnelListener listener, bool ownsListener, bool servesSocks, ChannelServices services, UserTraffic users, TubeFlow tube) =>
-        new(listener, ownsListener, servesSocks, null, null, services, users, tube);
+    public static TunnelConversation Listening(TunnelListener listener, bool ownsListener, bool servesSocks, ConversationOrigin origin, ChannelServices services, UserTraffic users, TubeFlow tube) =>
+        new(listener, ownsListener, servesSocks, null, null, origin, services, users, tube);
 
     /// <summary>The end that connects to targets.</summary>
     /// <param name="targets">Which.</param>
     /// <param name="dialer">How.</param>
+    /// <param name="origin">Whose it is.</param>
     /// <param name="services">Limits and clock.</param>
     /// <param name="users">Where user bytes are noted.</param>
     /// <param name="tube">Where bytes that wait are counted.</param>
-    public static TunnelConversation Dialling(OpenTarget targets, TargetDialer dialer, ChannelServices services, UserTraffic users, TubeFlow tube) =>
-        new(null, false, false, targets, dialer, services, users, tube);
+    public static TunnelConversation Dialling(OpenTarget targets, TargetDialer dialer, ConversationOrigin origin, ChannelServices services, UserTraffic users, TubeFlow tube) =>
+        new(null, false, false, targets, dialer, origin, services, users, tube);
 
     /// <summary>The end that opens sessions with guacd.</summary>
     /// <param name="guacd">Which.</param>
+    /// <param name="origin">Whose it is.</param>
     /// <param name="services">Limits and clock.</param>
     /// <param name="users">Where user bytes are noted.</param>
     /// <param name="tube">Where bytes that wait are counted.</param>
-    public static TunnelConversation Dialling(GuacdConnector guacd, ChannelServices services, UserTraffic users, TubeFlow tube) =>
-        new(null, false, false, new NoTarget(), null, services, users, tube) { guacd = guacd };
+    public static TunnelConversation Dialling(GuacdConnector guacd, ConversationOrigin origin, ChannelServices services, UserTraffic users, TubeFlow tube) =>
+        new(null, false, false, new NoTarget(), null, origin, services, users, tube) { guacd = guacd };
 
     public IPEndPoint? ListenEndPoint { get; }
 
@@ -131,7 +136,7 @@ internal sealed class TunnelConversation : IConversation
         frames.Dispose();
         StopListening();
         foreach (var (_, connection) in connections)
-            connection.ChannelClosed(inOrder: endedByPeer && end is { Reason: CloseReason.Normal });
+            connection.ChannelClosed(inOrder: endedByPeer && end is { Reason: CloseReason.Normal }, end);
         await Task.WhenAll(connections.Values.Select(c => c.Completion));
         await closing;
         await beating;
@@ -156,7 +161,7 @@ internal sealed class TunnelConversation : IConversation
         StopListening();
         // A receive loop that waits for a slow target must see the channel's end.
         foreach (var (_, connection) in connections)
-            connection.Dispose();
+            connection.ChannelClosed(inOrder: false, end);
     }
 
     public void Dispose()
@@ -350,7 +355,8 @@ internal sealed class TunnelConversation : IConversation
             return Refuse(frames, message.Connection, CloseReason.ConfigurationError, $"A UDP association needs {ControlMessage.Protocol}.");
         if (!TryCount())
             return Refuse(frames, message.Connection, CloseReason.ServerRefuse, $"The channel has {services.Settings.MaxConnections} connections, which is the limit.");
-        var connection = new TunnelConnection(message.Connection, CloseReason.UpstreamClosed, agreed, services, users);
+        var audit = services.Audit.Connection(origin, message.Connection, guacd is not null ? guacd.Target : target.IsAssociation ? null : target.ToString());
+        var connection = new TunnelConnection(message.Connection, CloseReason.UpstreamClosed, agreed, services, users, audit);
         connections[message.Connection] = connection;
         if (guacd is not null)
             connection.Dial(guacd, Forget);
@@ -373,7 +379,8 @@ internal sealed class TunnelConversation : IConversation
             return true;
         }
 
-        var connection = new TunnelConnection(++lastNumber, CloseReason.Client, flow!, services, users);
+        var audit = services.Audit.Connection(origin, ++lastNumber, target: null, ListenEndPoint!.ToString(), client.RemoteEndPoint?.ToString());
+        var connection = new TunnelConnection(lastNumber, CloseReason.Client, flow!, services, users, audit);
         connections[connection.Number] = connection;
         connection.Accept(client, servesSocks, Forget);
         return true;

@@ -5,6 +5,7 @@ using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Event;
 using Registry.Actors.Admission;
+using Registry.Actors.Audit;
 using Registry.Actors.Channels;
 using Registry.Actors.Cluster.Membership;
 using Registry.Actors.Metrics;
@@ -30,6 +31,7 @@ internal sealed class TubeRegistryNode : IExtension
     private readonly ChannelServices channels;
     private readonly TimeProvider time;
     private readonly IceServers iceServers;
+    private readonly AuditTrail audit;
 
     public TubeRegistryNode(ActorSystem system)
     {
@@ -44,14 +46,20 @@ internal sealed class TubeRegistryNode : IExtension
         Reads = new(Name, Directory, Events, Admission, time);
         Metrics = new(Admission);
         Holdings = new();
+        audit = new(options.Audit, Name, time);
         channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new()) 
         {
             ConnectionRefused = options.ConnectionRefused,
             Listeners = [.. options.Listeners],
             Handlers = options.Handlers.ToFrozenDictionary(StringComparer.Ordinal),
-            DialDenied = denied => log.Warning(
-                denied.WasOpen ? "Audit: connection to {Host}:{Port} ended, {Rule}; tube {TubeId}, conversation {ConversationId}" : "Audit: dial to {Host}:{Port} denied, {Rule}; tube {TubeId}, conversation {ConversationId}",
-                denied.Host, denied.Port, denied.Denial.Name(), denied.Origin.TubeId, denied.Origin.ConversationId),
+            Audit = audit,
+            DialDenied = denied =>
+            {
+                audit.Denied(denied);
+                log.Warning(
+                    denied.WasOpen ? "Audit: connection to {Host}:{Port} ended, {Rule}; tube {TubeId}, conversation {ConversationId}" : "Audit: dial to {Host}:{Port} denied, {Rule}; tube {TubeId}, conversation {ConversationId}",
+                    denied.Host, denied.Port, denied.Denial.Name(), denied.Origin.TubeId, denied.Origin.ConversationId);
+            },
             HandlerFailed = (name, origin, e) => log.Error(e, "The handler {Handler} of conversation {ConversationId} on tube {TubeId} failed", name, origin.ConversationId, origin.TubeId),
         };
         var endpoint = Settings.IceCredentialsUrl is null ? null : new RelayCredentials(Settings, system.Scheduler, time);
@@ -108,6 +116,7 @@ internal sealed class TubeRegistryNode : IExtension
         Admission,
         Metrics,
         Holdings,
+        audit,
         new(channels),
         factory,
         options.PeerConnectionConfiguration ?? PeerConnectionConfiguration.Default with

@@ -1,3 +1,4 @@
+using Registry.Actors.Audit;
 using Registry.Actors.Channels;
 using Registry.Messages;
 using Registry.WebRtc;
@@ -72,6 +73,9 @@ public sealed class TubeRegistryOptions
     /// why, and in words. It must not block or throw.
     /// </summary>
     public Action<CloseReason, string>? ConnectionRefused { get; set; }
+
+    /// <summary>Where the audit of tubes and connections goes; null for nowhere. The registry does not dispose it.</summary>
+    public IAuditSink? Audit { get; set; }
 
     /// <summary>The settings of <c>registry.conf</c> with these options over them.</summary>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>

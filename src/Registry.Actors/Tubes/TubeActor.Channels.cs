@@ -61,7 +61,7 @@ internal sealed partial class TubeActor
         refused = Claim(conversation);
         if (refused is not null)
             return false;
-        if (!node.Conversations.TryOpen(settings, new(id, conversation), users, flow, out var opened, out refused, Noticed(conversation)))
+        if (!node.Conversations.TryOpen(settings, OriginOf(conversation, settings, create.Command), users, flow, out var opened, out refused, Noticed(conversation)))
         {
             if (!channels.ContainsKey(conversation))
                 node.Directory.Release(conversation, entry);
@@ -73,6 +73,9 @@ internal sealed partial class TubeActor
         Publish();
         return true;
     }
+
+    private ConversationOrigin OriginOf(ConversationId conversation, ConversationSettings settings, CreateTube command) =>
+        new(id, conversation) { Owner = first.Command.Owner, Caller = command.Caller, Type = settings.Type };
 
     private Action<GuacdNotice> Noticed(ConversationId conversation) => notice => self.Tell(new GuacdSpoke(conversation, notice));
 
@@ -189,7 +192,7 @@ internal sealed partial class TubeActor
             return known;
         var settings = first.Command.Settings;
         if (known is null && channels.Count >= node.Settings.MaxChannels || settings is TunnelSettings { ListenEndPoint: not null } or SocksSettings { ListenEndPoint: not null }
-            || !node.Conversations.TryOpen(settings, new(id, label), users, flow, out var conversation, out _, Noticed(label)))
+            || !node.Conversations.TryOpen(settings, OriginOf(label, settings, first.Command), users, flow, out var conversation, out _, Noticed(label)))
             return null;
         var channel = new TubeChannel(label, settings.Type, isClaimed: known?.IsClaimed ?? false, conversation) { Held = Hold(conversation) };
         channels[label] = channel;

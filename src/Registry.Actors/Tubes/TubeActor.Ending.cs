@@ -113,6 +113,7 @@ internal sealed partial class TubeActor
             Signal((t, n) => new TubeClosed(t, n, Now, why.Reason!.Value, why.Text));
         });
         signals.Complete();
+        Release("audit", () => audit.End(why.Reason!.Value, why.Text, entry.Snapshot.Traffic.BytesSent, entry.Snapshot.Traffic.BytesReceived));
         Release("read-model", () =>
         {
             entry.Connection = null;

@@ -4,6 +4,7 @@ using System.Runtime.ExceptionServices;
 using Akka.Actor;
 using Akka.Event;
 using Registry.Actors.Admission;
+using Registry.Actors.Audit;
 using Registry.Actors.Channels;
 using Registry.Actors.Channels.Flow;
 using Registry.Actors.ReadModel;
@@ -38,6 +39,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     private readonly IActorRef self;
     private readonly IceRestartPolicy restarts;
     private readonly long madeAt;
+    private readonly AuditSpan audit;
 
     private TubeState state = TubeState.New;
     private ImmutableArray<TubeStateEntry> history;
@@ -64,6 +66,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         restarts = new(node.Settings);
         madeAt = node.Time.GetTimestamp();
         flow = node.Conversations.OpenFlow(first.Command);
+        audit = node.Audit.Tube(id, first.Command);
         history = [new(TubeState.New, Now)];
         entry = new(Self, new(id, node.Node, TubeState.New) { Owner = first.Command.Owner, IsOfferer = first.Command.Offer is null, History = history }, signals, users);
     }
@@ -101,6 +104,9 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         {
             case Begin:
                 Start();
+                break;
+            case BeginRecorded recorded:
+                GoOn(recorded.MayGoOn);
                 break;
             case RelayKnown relay:
                 Connect(relay);
@@ -178,7 +184,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             case PeerConnectionClosed or PeerStateChanged { State: PeerConnectionState.Failed or PeerConnectionState.Closed }:
                 Context.Stop(Self);
                 break;
-            case RestartDue or RestartOffer or LocalAddressesChanged:
+            case RestartDue or RestartOffer or LocalAddressesChanged or BeginRecorded:
                 break;
             case CloseTube or CancelCreate or IdleCheck or AgeReached or AnnounceDrain or RelayKnown or Negotiated or NegotiationFailed or ChannelDeadline:
                 break;
@@ -271,7 +277,6 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
 
     private void Start()
     {
-        var command = first.Command;
         node.Directory.Add(entry);
         var registration = node.Metrics.Register(entry);
         heldMetrics = Hold(HoldingKind.Metrics, () =>
@@ -281,6 +286,23 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         });
         Enter(TubeState.Initializing);
         LimitAge();
+        var recorded = audit.BeginAsync();
+        if (recorded.IsCompletedSuccessfully)
+            GoOn(recorded.Result);
+        else
+            recorded.AsTask().PipeTo(self, success: mayGoOn => new BeginRecorded(mayGoOn), failure: WorkFailed.From);
+    }
+
+    private void GoOn(bool mayGoOn)
+    {
+        var command = first.Command;
+        if (!mayGoOn)
+        {
+            refusal = AuditTrail.Refuse() with { TubeId = id };
+            Fail(CloseReason.ErrorRecording, AuditTrail.Unavailable);
+            return;
+        }
+
         if (command.Offer is not null && !SdpText.TryDecode(command.Offer, "offer", out offer, out refusal)
             || !TryAddConversation(command.ConversationId, command.Settings, first, out _, out refusal))
         {

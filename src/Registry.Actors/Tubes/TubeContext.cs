@@ -1,4 +1,5 @@
 using Registry.Actors.Admission;
+using Registry.Actors.Audit;
 using Registry.Actors.Channels;
 using Registry.Actors.Metrics;
 using Registry.Actors.ReadModel;
@@ -20,6 +21,7 @@ internal sealed record TubeContext(
     CreateAdmission Admission,
     RegistryMetrics Metrics,
     TubeHoldings Holdings,
+    AuditTrail Audit,
     ConversationFactory Conversations,
     IPeerConnectionFactory Connections,
     PeerConnectionConfiguration ConnectionConfiguration,

@@ -17,6 +17,9 @@ internal sealed record Begin : TubeMessage
     public static readonly Begin Instance = new();
 }
 
+/// <summary>The beginning is recorded, or cannot be and must.</summary>
+internal sealed record BeginRecorded(bool MayGoOn) : TubeMessage;
+
 /// <summary>A create for this live tube: open one more channel.</summary>
 internal sealed record OpenChannel(PendingCreate Create) : TubeMessage;
 

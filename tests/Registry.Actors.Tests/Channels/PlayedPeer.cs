@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using Registry.Actors.Audit;
 using Registry.Actors.Channels;
 using Registry.Actors.Channels.Flow;
 using Registry.Actors.Channels.Guacd;
@@ -16,11 +17,12 @@ internal sealed class PlayedPeer : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private readonly Task<ChannelEnd> run;
 
-    public PlayedPeer(ConversationSettings settings, string allow = "127.0.0.0/8:*", int window = 256 * 1024, string hocon = "", string protocol = "", bool peerOpens = true, TimeProvider? time = null, Func<string, IPAddress[]>? resolve = null, int? bytesPerSecond = null)
+    public PlayedPeer(ConversationSettings settings, string allow = "127.0.0.0/8:*", int window = 256 * 1024, string hocon = "", string protocol = "", bool peerOpens = true, TimeProvider? time = null, Func<string, IPAddress[]>? resolve = null, int? bytesPerSecond = null, IAuditSink? audit = null)
     {
         var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.ConfigurationFactory.ParseString(hocon)) with { Listen = ListenScope.Loopback }, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges)
         {
             DialDenied = Denied.Enqueue,
+            Audit = new(audit, "here", time ?? TimeProvider.System),
             Resolve = (host, _) => resolve is null ? throw new SocketException((int)SocketError.HostNotFound) : Task.FromResult(resolve(host)),
         };
         Flow = new(FlowLimits.From(services.Settings), new(bytesPerSecond, services.Time));

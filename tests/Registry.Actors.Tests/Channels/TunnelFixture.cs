@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Akka.Configuration;
+using Registry.Actors.Audit;
 using Registry.Actors.Channels;
 using Registry.Actors.Channels.Flow;
 using Registry.Actors.Tests.Scripted;
@@ -17,10 +18,19 @@ internal sealed class TunnelFixture : IAsyncDisposable
     private readonly Task<ChannelEnd>? nearRun;
     private readonly Task<ChannelEnd>? farRun;
 
-    public TunnelFixture(IPEndPoint target, string hocon = "", TimeProvider? time = null, string allow = "127.0.0.0/8:*", int window = 256 * 1024, bool run = true, string? host = null, string protocol = ControlMessage.Protocol, SocksSettings? socks = null, TubeRates? farRates = null)
+    public TunnelFixture(IPEndPoint target, string hocon = "", TimeProvider? time = null, string allow = "127.0.0.0/8:*", int window = 256 * 1024, bool run = true, string? host = null, string protocol = ControlMessage.Protocol, SocksSettings? socks = null, TubeRates? farRates = null, IAuditSink? audit = null)
     {
         var settings = RegistrySettings.From(ConfigurationFactory.ParseString(hocon)) with { Listen = ListenScope.Loopback };
-        Services = new(settings, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges) { DialDenied = Denied.Enqueue };
+        var trail = new AuditTrail(audit, "here", time ?? TimeProvider.System);
+        Services = new(settings, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges) 
+        {
+            DialDenied = denied =>
+            {
+                Denied.Enqueue(denied);
+                trail.Denied(denied);
+            },
+            Audit = trail,
+        };
         (NearFlow, FarFlow) = (new(FlowLimits.From(settings)), new(FlowLimits.From(settings), farRates));
         (NearUsers, FarUsers) = (new(Services.Time), new(Services.Time));
         var factory = new ConversationFactory(Services);
@@ -36,7 +46,7 @@ internal sealed class TunnelFixture : IAsyncDisposable
     }
 
     /// <summary>Whose the conversations of tests are.</summary>
-    public static ConversationOrigin Origin { get; } = new(new("tube"), new("conversation"));
+    public static ConversationOrigin Origin { get; } = new(new("tube"), new("conversation")) { Owner = "alice", Caller = "laptop", Type = "tunnel" };
 
     /// <summary>What the audit was told.</summary>
     public ConcurrentQueue<DeniedDial> Denied { get; } = new();

@@ -1,6 +1,8 @@
 using Akka.Actor;
 using CsCheck;
+using Registry.Actors.Audit;
 using Registry.Actors.Channels;
+using Registry.Actors.Tests.Audit;
 using Registry.Actors.Tests.Scripted;
 using Registry.Actors.Tubes;
 using Registry.Messages;
@@ -9,8 +11,8 @@ using Xunit.Abstractions;
 
 namespace Registry.Actors.Tests.Tubes;
 
-/// <summary>Whatever ends a tube: one word on each of its channels, one on itself, the last; and all of them true.</summary>
-public sealed class EndingSpecs(ITestOutputHelper output) : RegistrySpec(output)
+/// <summary>Whatever ends a tube: one word on each of its channels, one on itself, the last; one record of its start and one of its end; and all of them true.</summary>
+public sealed class EndingSpecs(ITestOutputHelper output, RecordingAudit audit) : RegistrySpec(output, configure: o => o.Audit = audit), IClassFixture<RecordingAudit>
 {
     [Theory]
     [InlineData("call", CloseReason.AIClosed, CloseReason.AIClosed, "tube_closed")]
@@ -77,6 +79,8 @@ public sealed class EndingSpecs(ITestOutputHelper output) : RegistrySpec(output)
         signals[^1].ShouldBeOfType<TubeClosed>().Text.ShouldNotBeEmpty();
         Registry.Directory.TryGetClosed(created.TubeId, out var closed).ShouldBeTrue();
         closed.CloseReason.ShouldBe(ofTube);
+        var recorded = await RecordedAsync(created.TubeId);
+        (recorded.Reason, recorded.Text).ShouldBe((ofTube, closed.CloseText));
         await far.DisposeAsync();
         if (cause != "registry stop")
             await NothingLeftAsync();
@@ -119,6 +123,7 @@ public sealed class EndingSpecs(ITestOutputHelper output) : RegistrySpec(output)
                 var signals = await CollectAsync(watched);
                 signals.OfType<TubeClosed>().Single().Reason.ShouldBe(state == TubeState.Closing ? CloseReason.AdminClosed : CloseReason.Error, $"{poison} in {state}");
                 signals.OfType<ChannelClosed>().Count().ShouldBe(1);
+                (await RecordedAsync(id)).Reason.ShouldBe(signals.OfType<TubeClosed>().Single().Reason);
                 Peers.Mend("CreateOffer");
                 far?.HangUp();
                 if (held is not null)
@@ -195,6 +200,7 @@ public sealed class EndingSpecs(ITestOutputHelper output) : RegistrySpec(output)
             closed.ShouldBeUnique();
             opened.ShouldBeSubsetOf(closed);
             closed.ShouldContain(name);
+            (await RecordedAsync(offerer.TubeId)).Reason.ShouldBe(((TubeClosed)signals[^1]).Reason);
             Registry.Directory.TryGetClosed(offerer.TubeId, out var tube).ShouldBeTrue();
             var states = tube.History.Select(h => h.State).ToList();
             states.Skip(1).SkipLast(1).ShouldBe(signals.OfType<ConnectionStateChanged>().Select(s => s.State));
@@ -202,6 +208,14 @@ public sealed class EndingSpecs(ITestOutputHelper output) : RegistrySpec(output)
                 TubeStates.RuleOf(states[i - 1]).Next.ShouldContain(states[i]);
             await NothingLeftAsync();
         }, iter: 150, threads: 1);
+
+    // The end of a tube's two records; it comes a moment after the last signal.
+    private async Task<AuditRecord> RecordedAsync(TubeId tube)
+    {
+        AuditRecord? end = null;
+        await AwaitAssertAsync(() => end = audit.OfTube(tube).End);
+        return end!;
+    }
 
     private static async Task SayCloseAsync(ScriptedPeerConnection from, CloseReason reason, string text) =>
         await from.Channels.Single().SendAsync(Frame.Encode(0, 0, ControlMessage.EncodeClose(0, reason, text)));

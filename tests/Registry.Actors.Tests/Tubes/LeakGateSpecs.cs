@@ -1,4 +1,6 @@
 using Akka.Actor;
+using Registry.Actors.Audit;
+using Registry.Actors.Tests.Audit;
 using Registry.Actors.Tests.Relay;
 using Registry.Actors.Tests.Scripted;
 using Registry.Actors.Tubes;
@@ -10,10 +12,10 @@ namespace Registry.Actors.Tests.Tubes;
 
 /// <summary>
 /// Two thousand tubes, a hundred for each way in which a tube can go wrong, all at once: afterwards there is nothing, and the reconciler
-/// has found nothing.
+/// has found nothing, and the audit has a start and an end of each.
 /// </summary>
-public sealed class LeakGateSpecs(ITestOutputHelper output, CredentialsEndpoint endpoint)
-    : RegistrySpec(output, "registry.ice.credentials-timeout = 1d", o => o.IceCredentialsUrl = endpoint.Url), IClassFixture<CredentialsEndpoint>
+public sealed class LeakGateSpecs(ITestOutputHelper output, CredentialsEndpoint endpoint, RecordingAudit audit)
+    : RegistrySpec(output, "registry.ice.credentials-timeout = 1d", o => (o.IceCredentialsUrl, o.Audit) = (endpoint.Url, audit)), IClassFixture<CredentialsEndpoint>, IClassFixture<RecordingAudit>
 {
     private const int Tubes = 100;
 
@@ -71,6 +73,8 @@ public sealed class LeakGateSpecs(ITestOutputHelper output, CredentialsEndpoint 
         var capacity = Registry.Capacity;
         capacity.ReconcilerFindings.ShouldBe(0);
         (capacity.TotalCreates + capacity.TotalRejected).ShouldBeGreaterThanOrEqualTo(Tubes * ways.Count);
+        audit.ShouldBeWhole();
+        audit.Of(AuditKind.TubeEnd).Length.ShouldBe((int)capacity.TotalCreates);
         Node.Directory.ClosedCount.ShouldBeLessThanOrEqualTo(Node.Settings.ClosedKept);
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Registry.Actors.Audit;
 using Registry.Actors.Channels.Flow;
 using Registry.Messages;
 
@@ -8,6 +9,9 @@ namespace Registry.Actors.Channels.Guacd;
 /// <summary>A session with guacd, or why there is none.</summary>
 internal readonly record struct GuacdResult(Socket? Socket, GuacdSession? Session, CloseReason Reason, string Text)
 {
+    /// <summary>Where guacd was reached.</summary>
+    public IPEndPoint? EndPoint { get; init; }
+
     public static GuacdResult Failed(CloseReason reason, string text) => new(null, null, reason, text);
 }
 
@@ -20,6 +24,12 @@ internal readonly record struct GuacdResult(Socket? Socket, GuacdSession? Sessio
 /// <param name="noticed">Told when guacd said something that the tube wants to know; null when nobody does.</param>
 internal sealed class GuacdConnector(GuacdSettings settings, DnsEndPoint address, TargetDialer guacd, TargetDialer targets, ChannelServices services, Action<GuacdNotice>? noticed)
 {
+    /// <summary>Where guacd listens.</summary>
+    public DnsEndPoint Address => address;
+
+    /// <summary>What guacd is told to connect to; null for a session that exists.</summary>
+    public string? Target => AuditTrail.Name(settings);
+
     /// <summary>Opens one. Only a cancellation by the caller throws.</summary>
     /// <param name="tube">Where bytes that wait are counted.</param>
     /// <param name="denied">Ends the connection, with a text, when the rules no longer allow a target.</param>
@@ -39,7 +49,7 @@ internal sealed class GuacdConnector(GuacdSettings settings, DnsEndPoint address
             socket = dialed.Socket;
             held.Add(guacd.Hold(address.Host, dialed.EndPoint!, denied));
             var session = await ShakeHandsAsync(socket, values, tube, held, cancellationToken);
-            var opened = new GuacdResult(socket, session, CloseReason.Normal, "");
+            var opened = new GuacdResult(socket, session, CloseReason.Normal, "") { EndPoint = dialed.EndPoint };
             (socket, held) = (null, []); // The session's now.
             return opened;
         }

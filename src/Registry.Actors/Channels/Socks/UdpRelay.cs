@@ -26,6 +26,7 @@ internal sealed class UdpRelay
     private readonly RateShare rate;
     private readonly int largest;
     private readonly Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> toPeer;
+    private readonly Func<string, int, IPEndPoint, bool> mayReach;
     private readonly Channel<SocksDatagram> queue = Channel.CreateBounded<SocksDatagram>(new BoundedChannelOptions(MaxQueued) { SingleReader = true });
     private readonly HashSet<(IPAddress Address, int Port)> sentTo = []; // under its own lock: the pumps of both families read it
     private readonly HashSet<(string Host, int Port)> denied = [];
@@ -41,7 +42,8 @@ internal sealed class UdpRelay
     /// <param name="rate">Limits what goes to targets; what finds no room behind it is dropped.</param>
     /// <param name="largest">Bytes of a datagram with its header that fit a frame; larger ones are dropped.</param>
     /// <param name="toPeer">Takes an answer with its header.</param>
-    public UdpRelay(TargetDialer dialer, ChannelServices services, QueuedBytes waiting, RateShare rate, int largest, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> toPeer)
+    /// <param name="mayReach">Records a target that none was sent to before; false when nothing may be.</param>
+    public UdpRelay(TargetDialer dialer, ChannelServices services, QueuedBytes waiting, RateShare rate, int largest, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> toPeer, Func<string, int, IPEndPoint, bool> mayReach)
     {
         this.dialer = dialer;
         this.services = services;
@@ -49,6 +51,7 @@ internal sealed class UdpRelay
         this.rate = rate;
         this.largest = largest;
         this.toPeer = toPeer;
+        this.mayReach = mayReach;
         lastUse = services.Time.GetTimestamp();
     }
 
@@ -107,6 +110,8 @@ internal sealed class UdpRelay
             try
             {
                 if (await FindAsync(datagram.Host, datagram.Port, cancellationToken) is not { } target)
+                    continue;
+                if (!IsKnown(target) && !mayReach(datagram.Host, datagram.Port, target))
                     continue;
                 var socket = SocketFor(target.AddressFamily, cancellationToken);
                 lock (sentTo)
@@ -177,6 +182,12 @@ internal sealed class UdpRelay
         return addresses;
     }
 
+    private bool IsKnown(IPEndPoint target)
+    {
+        lock (sentTo)
+            return sentTo.Contains((target.Address, target.Port));
+    }
+
     private Socket SocketFor(AddressFamily family, CancellationToken cancellationToken)
     {
         ref var socket = ref family == AddressFamily.InterNetwork ? ref four : ref six;
@@ -210,9 +221,8 @@ internal sealed class UdpRelay
                 }
 
                 var source = (IPEndPoint)got.RemoteEndPoint;
-                lock (sentTo)
-                    if (!sentTo.Contains((source.Address, source.Port)))
-                        continue; // Nobody asked for it.
+                if (!IsKnown(source))
+                    continue; // Nobody asked for it.
                 Use();
                 var header = new byte[SocksDatagram.LongestSource];
                 var length = SocksDatagram.WriteSource(source, header);
