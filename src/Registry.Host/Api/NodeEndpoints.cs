@@ -1,6 +1,8 @@
 using Akka.Actor;
 using Registry.Actors;
+using Registry.Actors.Audit;
 using Registry.Actors.Cluster.Membership;
+using Registry.Host.Audit;
 using Registry.Host.Security;
 using Registry.Messages;
 
@@ -53,11 +55,12 @@ internal static class NodeEndpoints
 
     // The actor system starts before the first address is bound: whoever is answered finds the registry running.
     // Once it stops, the registry drains before anyone else is told.
-    private static IResult ReadReadiness(ITubeRegistry registry, IHostApplicationLifetime lifetime, ActorSystem system)
+    private static IResult ReadReadiness(ITubeRegistry registry, IHostApplicationLifetime lifetime, ActorSystem system, AuditLog audit)
     {
         var state = registry.Capacity.IsDraining || lifetime.ApplicationStopping.IsCancellationRequested ? NodeState.Draining : ClusterMembership.Of(system)?.State ?? NodeState.Up;
         return state switch
         {
+            NodeState.Up when !audit.IsAvailable => Problem.Of(AuditTrail.Refuse()),
             NodeState.Up => Results.Text("ready"),
             NodeState.Joining => new Problem(StatusCodes.Status503ServiceUnavailable, "joining", "The gateway has not joined its cluster yet; use another one.") { Retryable = true },
             _ => new Problem(StatusCodes.Status503ServiceUnavailable, RefusalCode.Draining.Text, "The gateway is going out of service; use another one.") { Retryable = true },

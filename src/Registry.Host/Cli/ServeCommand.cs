@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Akka.Configuration;
 using Registry.Actors;
+using Registry.Host.Audit;
 using Registry.Host.Security;
 using Registry.Host.Serving;
 
@@ -78,6 +79,7 @@ internal static class ServeCommand
             Http = http,
             IsHttps = isHttps,
             Security = SecuritySettings.From(configuration),
+            Audit = AuditSettings.From(configuration),
             Registry = new()
             {
                 Configuration = configuration,

@@ -17,11 +17,15 @@ internal sealed class Caller
 
     public Caller(ClaimsPrincipal user)
     {
+        Name = user.Identity?.Name;
         owner = user.FindFirstValue(OwnerClaim);
         tube = user.FindFirstValue(TubeClaim);
         ActsOnAll = user.IsInRole(Roles.Operator);
         SeesAll = ActsOnAll || user.IsInRole(Roles.Viewer);
     }
+
+    /// <summary>What the audit calls the caller: a key's id, or a token's subject; null when callers need not say who they are.</summary>
+    public string? Name { get; }
 
     /// <summary>Whose tubes the caller makes; null for those of anybody.</summary>
     public string? Owner => owner;

@@ -18,6 +18,7 @@ internal sealed class CallerRegistry(ITubeRegistry registry, Caller caller)
 
     public async Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken)
     {
+        command = command with { Caller = caller.Name };
         if (!caller.ActsOnAll)
         {
             if (command.Owner is not null && command.Owner != caller.Owner)

@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Registry.Actors;
 using Registry.Actors.Cluster.Membership;
 using Registry.Host.Api;
+using Registry.Host.Audit;
 using Registry.Host.Cli;
 using Registry.Host.Dashboard;
 using Registry.Host.Security;
@@ -68,6 +69,8 @@ internal sealed class Gateway : IAsyncDisposable
         try
         {
             application.Services.GetRequiredService<IPeerConnectionFactory>();
+            // Before the actor system, so that it ends after it.
+            application.Services.GetRequiredService<AuditLog>();
             // Here and not by the host, which would print a failure to bind the cluster's port before throwing it.
             application.Services.GetRequiredService<ActorSystem>();
             await application.StartAsync(cancellationToken);
@@ -136,6 +139,7 @@ internal sealed class Gateway : IAsyncDisposable
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Registry.LongestStop + ShutdownAfterTubes);
         builder.Services.AddGatewaySecurity(options.Security);
         builder.Services.AddScrapedMetrics();
+        builder.Services.AddAudit(options.Audit);
         options.Registry.AddTo(builder.Services, options.LogLevel);
         configure?.Invoke(builder.Services);
 
@@ -150,6 +154,7 @@ internal sealed class Gateway : IAsyncDisposable
         v1.MapTubes();
         v1.MapEvents();
         v1.MapConversations();
+        v1.MapAudit();
         return application;
     }
 

@@ -1,6 +1,7 @@
 using Akka.Configuration;
 using Akka.Configuration.Hocon;
 using Registry.Actors;
+using Registry.Host.Audit;
 using Registry.Host.Cli;
 using Registry.Host.Security;
 
@@ -68,6 +69,7 @@ internal static class GatewayConfiguration
             RegistrySettings.From(config).ApplyTo(new());
             TubeRegistryClusterOptions.From(config);
             SecuritySettings.From(config);
+            AuditSettings.From(config);
         }
         catch (ConfigurationException e)
         {

@@ -1,5 +1,6 @@
 using System.Net;
 using Akka.Configuration;
+using Registry.Host.Audit;
 using Registry.Host.Cli;
 using Registry.Host.Security;
 
@@ -25,6 +26,9 @@ internal sealed record GatewayOptions
 
     /// <summary>Who may use it.</summary>
     public SecuritySettings Security { get; init; } = SecuritySettings.From(Config.Empty);
+
+    /// <summary>What is recorded.</summary>
+    public AuditSettings Audit { get; init; } = AuditSettings.From(Config.Empty);
 
     /// <summary>Reads <c>--http</c>.</summary>
     /// <exception cref="CommandException">The text is not an http or https URL of an address.</exception>

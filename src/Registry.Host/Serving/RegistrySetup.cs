@@ -2,6 +2,7 @@ using Akka.Configuration;
 using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Registry.Actors;
+using Registry.Actors.Audit;
 using Registry.Actors.Channels;
 using Registry.Messages;
 using Registry.WebRtc;
@@ -61,15 +62,15 @@ internal sealed record RegistrySetup
         services.AddSingleton<IPeerConnectionFactory>(provider =>
             PeerConnectionFactory.Create(RegistrySettings.From(Configuration).ApplyTo(PeerConnections) with { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() }));
         services.AddTubeRegistry();
-        services.AddAkka("registry", (akka, _) =>
+        services.AddAkka("registry", (akka, provider) =>
         {
-            Configure(akka, logLevel);
+            Configure(akka, logLevel, provider.GetService<IAuditSink>());
             if (TubeRegistryClusterOptions.From(Configuration).Enabled)
                 akka.WithTubeRegistryCluster();
         });
     }
 
-    private void Configure(AkkaConfigurationBuilder akka, LogLevel logLevel) => akka
+    private void Configure(AkkaConfigurationBuilder akka, LogLevel logLevel, IAuditSink? audit) => akka
         .ConfigureLoggers(loggers =>
         {
             loggers.ClearLoggers();
@@ -84,6 +85,7 @@ internal sealed record RegistrySetup
             foreach (var listener in Listeners)
                 options.Listeners.Add(listener);
             options.ConnectionRefused = ConnectionRefused;
+            options.Audit = audit;
         });
 
     // Filtered at the source as well: while a system ends, Akka prints past the loggers.

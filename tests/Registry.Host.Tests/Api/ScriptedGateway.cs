@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Registry.Actors;
+using Registry.Host.Audit;
 using Registry.Host.Security;
 using Registry.Host.Serving;
 
@@ -32,7 +33,7 @@ internal sealed class ScriptedGateway : IAsyncDisposable
     public IServiceProvider Services => gateway.Services;
 
     /// <param name="time">The clock; null for the real one.</param>
-    /// <param name="security">The sections <c>http</c> and <c>auth</c> as in <c>gateway.conf</c>.</param>
+    /// <param name="security">The sections <c>http</c>, <c>auth</c> and <c>audit</c> as in <c>gateway.conf</c>.</param>
     public static async Task<ScriptedGateway> StartAsync(TimeProvider? time = null, string security = "")
     {
         var registry = new ScriptedRegistry();
@@ -42,6 +43,7 @@ internal sealed class ScriptedGateway : IAsyncDisposable
                 Http = new(IPAddress.Loopback, 0),
                 LogLevel = LogLevel.Critical,
                 Security = SecuritySettings.From(ConfigurationFactory.ParseString(security)),
+                Audit = AuditSettings.From(ConfigurationFactory.ParseString(security)),
             },
             services =>
             {

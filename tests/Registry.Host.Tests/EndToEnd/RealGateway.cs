@@ -7,6 +7,7 @@ using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Registry.Actors;
+using Registry.Host.Audit;
 using Registry.Host.Cli;
 using Registry.Host.Security;
 using Registry.Host.Serving;
@@ -39,8 +40,9 @@ internal sealed class RealGateway : IAsyncDisposable
     public static Task<RealGateway> StartAsync(params string[] allow) => StartAsync(new RegistrySetup { AllowTargets = allow });
 
     /// <summary>Starts one with settings of its own.</summary>
-    /// <param name="settings">As in <c>registry.conf</c>.</param>
-    public static Task<RealGateway> WithAsync(string settings) => StartAsync(new RegistrySetup { Configuration = ConfigurationFactory.ParseString(settings) });
+    /// <param name="settings">As in <c>registry.conf</c>, and <c>audit</c> as in <c>gateway.conf</c>.</param>
+    /// <param name="allow">Target rules.</param>
+    public static Task<RealGateway> WithAsync(string settings, params string[] allow) => StartAsync(new RegistrySetup { Configuration = ConfigurationFactory.ParseString(settings), AllowTargets = allow });
 
     /// <summary>Starts one that asks callers for a key of a file.</summary>
     public static Task<RealGateway> WithKeysAsync(string keysFile, params string[] allow) =>
@@ -93,5 +95,6 @@ internal sealed class RealGateway : IAsyncDisposable
         LogLevel = LogLevel.Critical,
         Registry = setup with { StopDeadline = setup.StopDeadline ?? TimeSpan.Zero },
         Security = security ?? SecuritySettings.From(Config.Empty),
+        Audit = AuditSettings.From(setup.Configuration),
     }));
 }

@@ -27,7 +27,8 @@ internal sealed class SecuredGateway : IAsyncDisposable
         var secured = new SecuredGateway();
         var lines = new[] { secured.Add("viewer", ["viewer"], null), secured.Add("operator", ["operator"], null), secured.Add("alice", ["creator"], "alice"), secured.Add("bob", ["creator"], "bob") };
         await File.WriteAllLinesAsync(secured.KeysFile, ["# ID ROLES OWNER SHA256", .. lines]);
-        secured.Gateway = await ScriptedGateway.StartAsync(security: $"registry.auth {{ keys = \"{secured.KeysFile}\"\n{auth?.Invoke(secured.folder)} }}");
+        secured.Gateway = await ScriptedGateway.StartAsync(security:
+            $"registry.auth {{ keys = \"{secured.KeysFile}\"\n{auth?.Invoke(secured.folder)} }}\nregistry.audit {{ mode = strict, database.path = \"{secured.folder.File("audit.db")}\" }}");
         foreach (var owner in new[] { "alice", "bob" })
             secured.Registry.Tubes[new($"{owner}-tube")] = new(new($"{owner}-tube"), "test-node", TubeState.Ready) { Owner = owner, Conversations = [new(new($"{owner}-talk"), "echo", true)] };
         return secured;
