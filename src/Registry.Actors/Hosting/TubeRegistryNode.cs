@@ -44,7 +44,7 @@ internal sealed class TubeRegistryNode : IExtension
         Reads = new(Name, Directory, Events, Admission, time);
         Metrics = new(Admission);
         Holdings = new();
-        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new()) 
+        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new())
         {
             ConnectionRefused = options.ConnectionRefused,
             Listeners = [.. options.Listeners],
@@ -83,6 +83,8 @@ internal sealed class TubeRegistryNode : IExtension
 
     public TargetPolicy Targets => channels.Targets;
 
+    public TubeLimits Limits => channels.Limits;
+
     public ChannelGauges Gauges => channels.Gauges;
 
     public static TubeRegistryNode Get(ActorSystem system) => system.WithExtension<TubeRegistryNode, Provider>();
@@ -101,6 +103,7 @@ internal sealed class TubeRegistryNode : IExtension
     private TubeContext Context(IPeerConnectionFactory factory) => new(
         Name,
         Settings,
+        Limits,
         time,
         Directory,
         Reads,
