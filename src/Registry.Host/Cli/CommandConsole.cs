@@ -40,7 +40,8 @@ internal sealed class CommandConsole : InvocationConfiguration
     {
         await Error.WriteAsync($"{question} [y/N] ");
         await Error.FlushAsync(cancellationToken);
-        var answer = await Input.ReadLineAsync(cancellationToken).AsTask().WaitAsync(cancellationToken);
+        // A console reads on the thread that asks it, whatever the method is called, and would keep Ctrl-C waiting.
+        var answer = await Task.Run(Input.ReadLine, cancellationToken).WaitAsync(cancellationToken);
         return answer?.Trim() is "y" or "Y" or "yes";
     }
 }

@@ -6,26 +6,32 @@ namespace Registry.Host.Cli;
 internal static class Tables
 {
     private const int Unbounded = 4096;
+    private const int LeastLastColumn = 24;
 
-    /// <summary>A table with these columns and no lines.</summary>
+    /// <summary>A table with these columns and no lines; the last one may wrap.</summary>
     public static Table Of(params string[] columns)
     {
         var table = new Table().NoBorder().NoSafeBorder();
-        foreach (var column in columns)
-            table.AddColumn(new TableColumn(new Text(column, new Style(decoration: Decoration.Bold))) { NoWrap = true, Padding = new(0, 0, 2, 0) });
+        for (var i = 0; i < columns.Length; i++)
+            table.AddColumn(new TableColumn(new Text(columns[i], new Style(decoration: Decoration.Bold))) { NoWrap = i < columns.Length - 1, Padding = new(0, 0, 2, 0) });
         return table;
     }
 
     /// <summary>Adds a row of plain texts; what peers and callers sent may be among them.</summary>
     public static Table With(this Table table, params string?[] cells) => table.AddRow(cells.Select(cell => new Text(Plain(cell))));
 
-    public static async Task WriteAsync(this Table table, CommandConsole to) => await to.Output.WriteAsync(Render(table, to.IsOutputTerminal ? Console.WindowWidth : Unbounded, to.IsOutputTerminal));
+    public static async Task WriteAsync(this Table table, CommandConsole to)
+    {
+        var lines = Lines(table);
+        // The last column takes what room there is; the others are never cut.
+        var width = to.IsOutputTerminal ? Math.Max(Console.WindowWidth, lines[0].LastIndexOf("  ", StringComparison.Ordinal) + LeastLastColumn) : Unbounded;
+        await to.Output.WriteAsync(Render(table, Math.Min(width, Unbounded), to.IsOutputTerminal));
+    }
 
-    /// <summary>The table as lines of text.</summary>
-    /// <param name="table">The table.</param>
-    /// <param name="width">Columns there are room for.</param>
-    /// <param name="isTerminal">Whether it may hold control sequences.</param>
-    public static string Render(Table table, int width, bool isTerminal)
+    /// <summary>The table as lines as long as they need to be, the first of them the titles, without control sequences.</summary>
+    public static string[] Lines(Table table) => [.. Render(table, Unbounded, isTerminal: false).Split('\n').SkipLast(1).Select(line => line.TrimEnd())];
+
+    private static string Render(Table table, int width, bool isTerminal)
     {
         var text = new StringWriter();
         var console = AnsiConsole.Create(new AnsiConsoleSettings
@@ -35,7 +41,7 @@ internal static class Tables
             Interactive = InteractionSupport.No,
             Out = new AnsiConsoleOutput(text),
         });
-        console.Profile.Width = Math.Max(width, 40);
+        console.Profile.Width = width;
         console.Write(table);
         return string.Join(Environment.NewLine, text.ToString().Split('\n').Select(line => line.TrimEnd()));
     }

@@ -31,7 +31,13 @@ internal static class GatewayConfiguration
         return faults.Length == 0 ? config : throw new SettingsException(faults);
     }
 
-    /// <summary>The keys of a part of a configuration that have a value, and these as text.</summary>
+    /// <summary>The text of a value, or the texts of a list.</summary>
+    public static IEnumerable<string> Texts(HoconValue value) =>
+        value.IsString() ? [value.GetString()]
+        // An empty list is none to the parser.
+        : value.IsArray() ? value.GetArray().SelectMany(Texts) : [];
+
+    /// <summary>The keys of a part of a configuration that have a value, and the values.</summary>
     public static IEnumerable<(string Key, HoconValue Value)> Values(HoconValue? value, string path)
     {
         if (value is null)

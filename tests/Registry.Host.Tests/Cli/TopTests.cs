@@ -72,6 +72,20 @@ public sealed class TopTests
             order.Sort(rows, false).Count.ShouldBe(3);
     }
 
+    [Fact]
+    public void It_fits_on_the_terminal()
+    {
+        var view = new TopView(DateTimeOffset.UnixEpoch, [], [.. Enumerable.Range(0, 50).Select(number => new TubeRow(Tube($"a-rather-long-id-of-a-tube-{number}", 5), 1))]);
+
+        var lines = view.ToText("title", 40, 10, isTerminal: true).Replace("\e[1m", "", StringComparison.Ordinal).Replace("\e[0m", "", StringComparison.Ordinal).Split(Environment.NewLine);
+
+        lines.Length.ShouldBe(10);
+        lines.ShouldAllBe(line => line.Length <= 40);
+        lines[2].ShouldStartWith("TUBE");
+        lines[9].ShouldStartWith("a-rather-long-id-of-a-tube-6  ");
+        view.ToText("title", int.MaxValue, int.MaxValue, isTerminal: false).Split(Environment.NewLine).Length.ShouldBe(53);
+    }
+
     [ProgramFact("script")]
     public async Task On_a_terminal_it_follows_events_and_q_ends_it()
     {

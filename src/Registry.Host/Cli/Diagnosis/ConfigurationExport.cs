@@ -22,17 +22,21 @@ internal static partial class ConfigurationExport
     public static SortedDictionary<string, string> Of(Config config) => new(Settings(config).ToDictionary(setting => setting.Key, setting => Show(setting.Key, setting.Value)), StringComparer.Ordinal);
 
     /// <summary>The texts that <see cref="Of"/> hides.</summary>
-    public static IEnumerable<string> Secrets(Config config) => Settings(config).Where(setting => Show(setting.Key, setting.Value) == Redaction.Hidden).SelectMany(setting => Texts(setting.Value));
+    public static IEnumerable<string> Secrets(Config config) => Settings(config).Where(setting => Show(setting.Key, setting.Value) == Redaction.Hidden).SelectMany(setting => GatewayConfiguration.Texts(setting.Value));
 
     private static IEnumerable<(string Key, HoconValue Value)> Settings(Config config) =>
         GatewayConfiguration.Values(config.WithFallback(GatewayConfiguration.Default).GetValue("registry"), "registry").Concat(GatewayConfiguration.Values(config.GetValue("akka"), "akka"));
 
-    private static string Show(string key, HoconValue value) =>
-        plain.Contains(key) || !SecretName().IsMatch(key) && Texts(value).All(text => Harmless().IsMatch(text)) ? string.Join(", ", Texts(value)) : Redaction.Hidden;
+    // What the program comes with is no secret.
+    private static string Show(string key, HoconValue value)
+    {
+        string[] texts = [.. GatewayConfiguration.Texts(value)];
+        return plain.Contains(key) || GatewayConfiguration.Default.GetValue(key) is { } known && texts.SequenceEqual(GatewayConfiguration.Texts(known)) || !SecretName().IsMatch(key) && texts.All(text => Harmless().IsMatch(text))
+            ? string.Join(", ", texts)
+            : Redaction.Hidden;
+    }
 
-    private static IEnumerable<string> Texts(HoconValue value) => value.IsArray() ? value.GetArray().SelectMany(Texts) : [value.IsString() ? value.GetString() : value.ToString()];
-
-    [GeneratedRegex("credential|secret|passw|token|key|user", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("(credential|secret|password|token|key|user|username)s?$", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
     private static partial Regex SecretName();
 
     // Switches, numbers, durations and sizes.

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Text.Json;
 using Registry.Host.Api;
 
 namespace Registry.Host.Cli.Top;
@@ -170,7 +171,7 @@ internal sealed class TopSession(GatewayClient gateway, TimeSpan interval, TopOr
                 await foreach (var (kind, data) in gateway.ReadEventsAsync(cancellationToken))
                     board.Take(kind, data);
             }
-            catch (Exception e) when (e is CommandException or IOException or HttpRequestException)
+            catch (Exception e) when (e is CommandException or IOException or HttpRequestException or JsonException)
             {
                 trouble = e.Message;
             }

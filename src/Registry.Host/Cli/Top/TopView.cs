@@ -35,11 +35,13 @@ internal sealed record TopView(DateTimeOffset At, IReadOnlyList<NodeBody> Nodes,
         foreach (var row in Rows.Take(Math.Max(1, height - 3)))
             table.With(row.Tube.TubeId, row.Tube.State, $"{Amounts.Bytes(row.BytesPerSecond)}/s", Amounts.Bytes(row.Bytes), row.Tube.Traffic?.RoundTripMs is { } ms ? $"{ms:0.0} ms" : null,
                 Amounts.Age(At - row.Tube.CreatedAt), row.Tube.SelectedPair, row.Tube.Owner, row.Tube.Node, string.Join(", ", row.Tube.Conversations.Select(conversation => conversation.Target ?? conversation.Type)));
-        return string.Join(Environment.NewLine, Fit(title, width), Fit(summary, width), Tables.Render(table, width, isTerminal));
+        var lines = Tables.Lines(table);
+        var head = isTerminal ? $"\e[1m{Fit(lines[0], width)}\e[0m" : lines[0];
+        return string.Join(Environment.NewLine, [Fit(title, width), Fit(summary, width), head, .. lines.Skip(1).Select(line => Fit(line, width))]);
     }
 
     private IEnumerable<(string State, int Count)> ByState =>
         Rows.GroupBy(row => row.Tube.State).Select(group => (group.Key, group.Count())).OrderByDescending(group => group.Item2).ThenBy(group => group.Key, StringComparer.Ordinal);
 
-    private static string Fit(string line, int width) => line.Length <= width ? line : line[..width];
+    private static string Fit(string line, int width) => line.Length <= width ? line : $"{line[..(width - 1)]}…";
 }

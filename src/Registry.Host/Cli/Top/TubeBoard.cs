@@ -41,8 +41,8 @@ internal sealed class TubeBoard
         lock (gate)
         {
             var seconds = listedAt is { } last ? (now - last).TotalSeconds : 0;
-            var listed = list.Items.ToDictionary(tube => tube.TubeId, StringComparer.Ordinal);
-            foreach (var gone in rows.Values.Where(row => !listed.ContainsKey(row.Tube.TubeId) && !list.IncompleteNodes.Contains(row.Tube.Node)).ToArray())
+            var listed = list.Items.Select(tube => tube.TubeId).ToHashSet(StringComparer.Ordinal);
+            foreach (var gone in rows.Values.Where(row => !listed.Contains(row.Tube.TubeId) && !list.IncompleteNodes.Contains(row.Tube.Node)).ToArray())
                 rows.Remove(gone.Tube.TubeId);
             foreach (var tube in list.Items)
             {

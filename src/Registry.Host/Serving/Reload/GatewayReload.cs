@@ -1,4 +1,3 @@
-using Akka.Configuration.Hocon;
 using Registry.Host.Cli;
 
 namespace Registry.Host.Serving.Reload;
@@ -69,9 +68,7 @@ internal sealed class GatewayReload : IDisposable
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var root in new[] { "registry", "akka" })
             foreach (var (key, value) in GatewayConfiguration.Values(config.GetValue(root), root))
-                values[key] = Text(value);
+                values[key] = string.Join('\n', GatewayConfiguration.Texts(value));
         return values;
     }
-
-    private static string Text(HoconValue value) => value.IsArray() ? string.Join('\n', value.GetArray().Select(Text)) : value.ToString();
 }
