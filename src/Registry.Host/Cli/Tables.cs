@@ -13,7 +13,7 @@ internal static class Tables
     {
         var table = new Table().NoBorder().NoSafeBorder();
         for (var i = 0; i < columns.Length; i++)
-            table.AddColumn(new TableColumn(new Text(columns[i], new Style(decoration: Decoration.Bold))) { NoWrap = i < columns.Length - 1, Padding = new(0, 0, 2, 0) });
+            table.AddColumn(new TableColumn(new Text(columns[i])) { NoWrap = i < columns.Length - 1, Padding = new(0, 0, 2, 0) });
         return table;
     }
 
@@ -22,28 +22,41 @@ internal static class Tables
 
     public static async Task WriteAsync(this Table table, CommandConsole to)
     {
-        var lines = Lines(table);
+        if (!to.IsOutputTerminal)
+        {
+            foreach (var line in Lines(table))
+                await to.Output.WriteLineAsync(line);
+            return;
+        }
+
         // The last column takes what room there is; the others are never cut.
-        var width = to.IsOutputTerminal ? Math.Max(Console.WindowWidth, lines[0].LastIndexOf("  ", StringComparison.Ordinal) + LeastLastColumn) : Unbounded;
-        await to.Output.WriteAsync(Render(table, Math.Min(width, Unbounded), to.IsOutputTerminal));
+        var least = Lines(table)[0].LastIndexOf("  ", StringComparison.Ordinal) + LeastLastColumn;
+        var lines = Render(table, Math.Clamp(Console.WindowWidth, least, Unbounded));
+        await to.Output.WriteLineAsync(Bold(lines[0]));
+        foreach (var line in lines.Skip(1))
+            await to.Output.WriteLineAsync(line);
     }
 
-    /// <summary>The table as lines as long as they need to be, the first of them the titles, without control sequences.</summary>
-    public static string[] Lines(Table table) => [.. Render(table, Unbounded, isTerminal: false).Split('\n').SkipLast(1).Select(line => line.TrimEnd())];
+    /// <summary>The table as lines as long as they need to be, the first of them the titles.</summary>
+    public static string[] Lines(Table table) => Render(table, Unbounded);
 
-    private static string Render(Table table, int width, bool isTerminal)
+    /// <summary>A line of titles for a terminal.</summary>
+    public static string Bold(string titles) => $"\e[1m{titles}\e[0m";
+
+    private static string[] Render(Table table, int width)
     {
         var text = new StringWriter();
+        // Without styles nothing but text is written; a console that knows no control sequences would set the colours of the process's own.
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {
-            Ansi = isTerminal ? AnsiSupport.Yes : AnsiSupport.No,
-            ColorSystem = isTerminal ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
+            Ansi = AnsiSupport.Yes,
+            ColorSystem = ColorSystemSupport.NoColors,
             Interactive = InteractionSupport.No,
             Out = new AnsiConsoleOutput(text),
         });
         console.Profile.Width = width;
         console.Write(table);
-        return string.Join(Environment.NewLine, text.ToString().Split('\n').Select(line => line.TrimEnd()));
+        return [.. text.ToString().Split('\n').SkipLast(1).Select(line => line.TrimEnd())];
     }
 
     private static string Plain(string? text) => text is null or "" ? "-" : new([.. text.Where(c => !char.IsControl(c))]);

@@ -36,7 +36,7 @@ internal sealed record TopView(DateTimeOffset At, IReadOnlyList<NodeBody> Nodes,
             table.With(row.Tube.TubeId, row.Tube.State, $"{Amounts.Bytes(row.BytesPerSecond)}/s", Amounts.Bytes(row.Bytes), row.Tube.Traffic?.RoundTripMs is { } ms ? $"{ms:0.0} ms" : null,
                 Amounts.Age(At - row.Tube.CreatedAt), row.Tube.SelectedPair, row.Tube.Owner, row.Tube.Node, string.Join(", ", row.Tube.Conversations.Select(conversation => conversation.Target ?? conversation.Type)));
         var lines = Tables.Lines(table);
-        var head = isTerminal ? $"\e[1m{Fit(lines[0], width)}\e[0m" : lines[0];
+        var head = isTerminal ? Tables.Bold(Fit(lines[0], width)) : lines[0];
         return string.Join(Environment.NewLine, [Fit(title, width), Fit(summary, width), head, .. lines.Skip(1).Select(line => Fit(line, width))]);
     }
 
