@@ -11,7 +11,7 @@ namespace Registry.Actors;
 /// <summary>The settings of <c>registry.conf</c>, checked.</summary>
 public sealed record RegistrySettings
 {
-    private const string MaxConcurrentCreatesVariable = "WEBRTC_MAX_CONCURRENT_CREATES";
+    internal const string MaxConcurrentCreatesVariable = "WEBRTC_MAX_CONCURRENT_CREATES";
 
     private RegistrySettings() { }
 

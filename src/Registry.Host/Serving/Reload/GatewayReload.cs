@@ -45,8 +45,9 @@ internal sealed class GatewayReload : IDisposable
             var values = ValuesOf(read);
             var prepared = parts.Select(part => part.Prepare(read)).ToArray();
             var remarks = new List<string>();
+            // From here on it is done to its end, whoever has gone away meanwhile.
             foreach (var part in prepared)
-                if (await part.ApplyAsync(cancellationToken) is { } remark)
+                if (await part.ApplyAsync(CancellationToken.None) is { } remark)
                     remarks.Add(remark);
             string[] changed = [.. values.Keys.Union(inForce.Keys).Where(key => values.GetValueOrDefault(key) != inForce.GetValueOrDefault(key)).Order(StringComparer.Ordinal)];
             var taken = prepared.SelectMany(part => part.Keys).ToHashSet(StringComparer.Ordinal);

@@ -32,7 +32,9 @@ internal sealed class AdmissionReload(GatewayOptions started, ITubeRegistry regi
         if (change != new ChangeLimits() && await registry.ChangeLimitsAsync(change, cancellationToken) is Refused refused)
             throw new CommandException(ExitCode.Failed, $"the limits were refused: {refused.Message}");
         last = settings;
-        return null;
+        return string.IsNullOrEmpty(Environment.GetEnvironmentVariable(RegistrySettings.MaxConcurrentCreatesVariable))
+            ? null
+            : $"{RegistrySettings.MaxConcurrentCreatesVariable} is set and wins over registry.admission.max-concurrent-creates.";
     }
 
     private static int? Changed(int read, int last) => read == last ? null : read;
