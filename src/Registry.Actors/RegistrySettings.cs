@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Akka.Configuration;
+using Registry.Actors.Channels;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -10,7 +11,7 @@ namespace Registry.Actors;
 /// <summary>The settings of <c>registry.conf</c>, checked.</summary>
 public sealed record RegistrySettings
 {
-    private const string MaxConcurrentCreatesVariable = "WEBRTC_MAX_CONCURRENT_CREATES";
+    internal const string MaxConcurrentCreatesVariable = "WEBRTC_MAX_CONCURRENT_CREATES";
 
     private RegistrySettings() { }
 
@@ -207,6 +208,7 @@ public sealed record RegistrySettings
             AllowTargets = reader.Texts("targets.allow"),
         };
         settings.CheckIceServers();
+        settings.CheckTargets();
         return settings;
     }
 
@@ -256,6 +258,18 @@ public sealed record RegistrySettings
         catch (FormatException e)
         {
             throw SettingReader.Wrong($"registry.{key}", $"a list of interface names and networks: {e.Message.TrimEnd('.')}", e);
+        }
+    }
+
+    private void CheckTargets()
+    {
+        try
+        {
+            _ = TargetPolicy.Parse(AllowTargets);
+        }
+        catch (FormatException e)
+        {
+            throw SettingReader.Wrong("registry.targets.allow", $"a list of rules: {e.Message.TrimEnd('.')}", e);
         }
     }
 

@@ -16,7 +16,13 @@ internal sealed class SettingReader(Config config)
         return ConfigurationFactory.ParseString(reader.ReadToEnd());
     }
 
-    public string? TextOrOff(string key) => config.GetString($"registry.{key}") is { } text and not ("off" or "false" or "") ? text : null;
+    public string? TextOrOff(string key) => Text(key, "off, or a text") is var text and not ("off" or "false" or "") ? text : null;
+
+    private string Text(string key, string expected)
+    {
+        var path = $"registry.{key}";
+        return config.GetValue(path) is { } value && value.IsString() ? value.GetString() : throw Wrong(path, expected, null);
+    }
 
     public int Integer(string key, int least, int most = int.MaxValue) =>
         Read(key, $"a whole number from {least} to {most}", path => ParseInteger(config.GetString(path), least, most));
@@ -32,12 +38,11 @@ internal sealed class SettingReader(Config config)
             config.GetTimeSpan(path, null, allowInfinite: false) is var value && value > TimeSpan.Zero && value <= CreateTube.LongestLife ? value : (TimeSpan?)null);
 
     public TimeSpan? DurationOrOff(string key) =>
-        config.GetString($"registry.{key}") is "off" or "false" ? null : Duration(key, "off, or a positive duration such as 30m, at most 366d");
+        TextOrOff(key) is null ? null : Duration(key, "off, or a positive duration such as 30m, at most 366d");
 
     public Uri? Url(string key)
     {
-        var text = config.GetString($"registry.{key}");
-        if (text is "off" or "false")
+        if (TextOrOff(key) is not { } text)
             return null;
         return Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp)
             ? url
@@ -73,9 +78,10 @@ internal sealed class SettingReader(Config config)
         var path = $"registry.{key}";
         try
         {
-            return [.. config.GetStringList(path)];
+            // An empty list is none of the three to the parser, and a text a list of nothing.
+            return config.GetValue(path) is { } value && (value.IsArray() || !value.IsString() && !value.IsObject()) ? [.. config.GetStringList(path)] : throw Wrong(path, "a list of texts", null);
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e) when (e is not (ConfigurationException or OutOfMemoryException))
         {
             throw Wrong(path, "a list of texts", e);
         }
@@ -94,6 +100,14 @@ internal sealed class SettingReader(Config config)
         }
     }
 
-    public static ConfigurationException Wrong(string path, string expected, Exception? cause) =>
-        new($"{path} must be {expected}.", cause);
+    public static SettingException Wrong(string path, string expected, Exception? cause) => new(path, $"{path} must be {expected}.", cause);
+}
+
+/// <summary>A setting is of no use.</summary>
+/// <param name="key">Its whole key.</param>
+/// <param name="message">What it must be, naming the key.</param>
+/// <param name="cause">What said so; null for nothing.</param>
+internal sealed class SettingException(string key, string message, Exception? cause) : ConfigurationException(message, cause)
+{
+    public string Key { get; } = key;
 }

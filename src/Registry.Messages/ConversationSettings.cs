@@ -9,6 +9,11 @@ public abstract record ConversationSettings
 {
     /// <summary>The conversation type as text.</summary>
     public abstract string Type { get; }
+
+    /// <summary>The one target that this side dials, as <c>host:port</c>; null when it dials none, or what the other side asks for.</summary>
+    public virtual string? Target => null;
+
+    internal static string TargetText(string host, int port) => host.Contains(':', StringComparison.Ordinal) ? $"[{host}]:{port}" : $"{host}:{port}";
 }
 
 /// <summary>A TCP port forward. One end listens, the other dials.</summary>
@@ -18,6 +23,9 @@ public sealed record TunnelSettings : ConversationSettings
 
     /// <inheritdoc/>
     public override string Type => "tunnel";
+
+    /// <inheritdoc/>
+    public override string? Target => TargetHost is null ? null : TargetText(TargetHost, TargetPort);
 
     /// <summary>Where this end listens; null when it dials.</summary>
     public IPEndPoint? ListenEndPoint { get; private init; }
@@ -137,6 +145,9 @@ public sealed record RawSettings : ConversationSettings
 
     /// <inheritdoc/>
     public override string Type => "raw";
+
+    /// <inheritdoc/>
+    public override string? Target => TargetText(TargetHost, TargetPort);
 
     /// <summary>Host name or IP address this end dials.</summary>
     public string TargetHost { get; }

@@ -25,6 +25,9 @@ public sealed record GuacdSettings : ConversationSettings
     /// <inheritdoc/>
     public override string Type { get; }
 
+    /// <inheritdoc/>
+    public override string? Target => Targets is [var first, ..] ? TargetText(first.Host, first.Port) : null;
+
     /// <summary>What guacd is asked for; as with the original, <c>postgres</c> for <c>postgresql</c>.</summary>
     public string Protocol => Type == "postgresql" ? "postgres" : Type;
 

@@ -58,6 +58,9 @@ public sealed record ConversationSnapshot(ConversationId ConversationId, string 
 {
     /// <summary>The address it listens on as <c>ip:port</c>, or null.</summary>
     public string? LocalListenAddress { get; init; }
+
+    /// <summary>The one target that the node dials for it, as <c>host:port</c>; null when there is none, or its clients name them.</summary>
+    public string? Target { get; init; }
 }
 
 /// <summary>Counters of a tube at the moment they were read.</summary>

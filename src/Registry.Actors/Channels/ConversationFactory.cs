@@ -11,14 +11,14 @@ namespace Registry.Actors.Channels;
 /// <summary>Makes conversations from settings; what listens is bound here, so that the reply to a create can carry the address.</summary>
 internal sealed class ConversationFactory(ChannelServices services)
 {
-    private readonly OwnerRates owners = new(services.Settings.MaxOwnerBytesPerSecond, services.Time);
+    private readonly OwnerRates owners = new(services.Limits, services.Time);
     private TargetPolicy? ownGuacd;
 
     public ChannelGauges Gauges => services.Gauges;
 
     /// <summary>The bounds of a new tube's connections, which it disposes at its end.</summary>
     public TubeFlow OpenFlow(CreateTube command) =>
-        new(FlowLimits.From(services.Settings), owners.Open(command.Owner, Least(command.MaxBytesPerSecond, services.Settings.MaxBytesPerSecond)));
+        new(FlowLimits.From(services.Settings), owners.Open(command.Owner, Least(command.MaxBytesPerSecond, services.Limits.Current.MaxBytesPerSecond)));
 
     private static int? Least(int? a, int? b) => a is null || b < a ? b ?? a : a;
 

@@ -63,6 +63,9 @@ internal sealed record ChannelServices(RegistrySettings Settings, TargetPolicy T
     /// <summary>Told when the dialling end refuses a connection, be it the other end or this one.</summary>
     public Action<CloseReason, string>? ConnectionRefused { get; init; }
 
+    /// <summary>What tubes get that ask for no less.</summary>
+    public TubeLimits Limits { get; init; } = new(Settings);
+
     /// <summary>Code of the application that serves conversations, by name.</summary>
     public IReadOnlyDictionary<string, IConversationHandler> Handlers { get; init; } = FrozenDictionary<string, IConversationHandler>.Empty;
 

@@ -47,7 +47,7 @@ internal sealed class TubeRegistryNode : IExtension
         Metrics = new(Admission);
         Holdings = new();
         audit = new(options.Audit, Name, time);
-        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new()) 
+        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new())
         {
             ConnectionRefused = options.ConnectionRefused,
             Listeners = [.. options.Listeners],
@@ -91,6 +91,8 @@ internal sealed class TubeRegistryNode : IExtension
 
     public TargetPolicy Targets => channels.Targets;
 
+    public TubeLimits Limits => channels.Limits;
+
     public ChannelGauges Gauges => channels.Gauges;
 
     public static TubeRegistryNode Get(ActorSystem system) => system.WithExtension<TubeRegistryNode, Provider>();
@@ -109,6 +111,7 @@ internal sealed class TubeRegistryNode : IExtension
     private TubeContext Context(IPeerConnectionFactory factory) => new(
         Name,
         Settings,
+        Limits,
         time,
         Directory,
         Reads,

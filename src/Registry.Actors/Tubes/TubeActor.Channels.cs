@@ -68,7 +68,7 @@ internal sealed partial class TubeActor
             return false;
         }
 
-        channel = new(conversation, settings.Type, isClaimed: true, opened) { Create = create, Held = Hold(opened) };
+        channel = new(conversation, settings.Type, isClaimed: true, opened) { Create = create, Held = Hold(opened), Target = settings.Target };
         channels[conversation] = channel;
         Publish();
         return true;
@@ -194,7 +194,7 @@ internal sealed partial class TubeActor
         if (known is null && channels.Count >= node.Settings.MaxChannels || settings is TunnelSettings { ListenEndPoint: not null } or SocksSettings { ListenEndPoint: not null }
             || !node.Conversations.TryOpen(settings, OriginOf(label, settings, first.Command), users, flow, out var conversation, out _, Noticed(label)))
             return null;
-        var channel = new TubeChannel(label, settings.Type, isClaimed: known?.IsClaimed ?? false, conversation) { Held = Hold(conversation) };
+        var channel = new TubeChannel(label, settings.Type, isClaimed: known?.IsClaimed ?? false, conversation) { Held = Hold(conversation), Target = settings.Target };
         channels[label] = channel;
         Publish();
         return channel;

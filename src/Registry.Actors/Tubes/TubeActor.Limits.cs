@@ -11,9 +11,9 @@ internal sealed partial class TubeActor
 
     private long readySince; // timestamp of the last channel that opened; 0 before the first
 
-    private TimeSpan? IdleTimeout => Least(first.Command.IdleTimeout, node.Settings.IdleTimeout);
+    private TimeSpan? IdleTimeout => Least(first.Command.IdleTimeout, limits.IdleTimeout);
 
-    private TimeSpan? MaxAge => Least(first.Command.MaxAge, node.Settings.MaxAge);
+    private TimeSpan? MaxAge => Least(first.Command.MaxAge, limits.MaxAge);
 
     private void LimitAge()
     {

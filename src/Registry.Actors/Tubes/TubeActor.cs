@@ -27,6 +27,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     private const int MaxHistory = 32;
 
     private readonly TubeContext node;
+    private readonly TubeLimit limits; // those that held when it was made
     private readonly TubeId id;
     private readonly PendingCreate first;
     private readonly TubeSignalBuffer signals;
@@ -58,6 +59,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     public TubeActor(TubeContext node, PendingCreate first)
     {
         this.node = node;
+        limits = node.Limits.Current;
         this.first = first;
         id = first.TubeId;
         self = Self;

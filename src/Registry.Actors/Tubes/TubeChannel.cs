@@ -24,6 +24,9 @@ internal sealed class TubeChannel(ConversationId id, string type, bool isClaimed
     /// <summary>The note of what the conversation holds.</summary>
     public Holding? Held { get; init; }
 
+    /// <summary>The one target that it dials; null for none.</summary>
+    public string? Target { get; init; }
+
     public IDataChannel? DataChannel { get; set; }
 
     /// <summary>Whether the peer opened the data channel.</summary>
@@ -44,5 +47,5 @@ internal sealed class TubeChannel(ConversationId id, string type, bool isClaimed
     /// <summary>Key of its deadline timer.</summary>
     public string TimerKey => $"channel {Id}";
 
-    public ConversationSnapshot Snapshot => new(Id, Type, IsOpen) { LocalListenAddress = Conversation?.ListenEndPoint?.ToString() };
+    public ConversationSnapshot Snapshot => new(Id, Type, IsOpen) { LocalListenAddress = Conversation?.ListenEndPoint?.ToString(), Target = Target };
 }

@@ -14,6 +14,7 @@ namespace Registry.Actors.Tubes;
 internal sealed record TubeContext(
     string Node,
     RegistrySettings Settings,
+    TubeLimits Limits,
     TimeProvider Time,
     TubeDirectory Directory,
     RegistryReads Reads,

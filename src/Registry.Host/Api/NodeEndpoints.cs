@@ -3,7 +3,10 @@ using Registry.Actors;
 using Registry.Actors.Audit;
 using Registry.Actors.Cluster.Membership;
 using Registry.Host.Audit;
+using Registry.Host.Cli;
 using Registry.Host.Security;
+using Registry.Host.Serving.Reload;
+using Registry.Host.Serving.Settings;
 using Registry.Messages;
 
 namespace Registry.Host.Api;
@@ -19,6 +22,7 @@ internal static class NodeEndpoints
         routes.MapPost("/v1/node/drain", DrainAsync).ForOperators();
         routes.MapDelete("/v1/node/drain", async (ITubeRegistry registry, CancellationToken cancellationToken) =>
             Translate(await registry.ResumeAsync(cancellationToken), StatusCodes.Status200OK)).ForOperators();
+        routes.MapPost("/v1/node/reload", ReloadAsync).ForOperators();
         routes.MapGet("/healthz", () => Results.Text("ok")).ForAnyone();
         routes.MapGet("/readyz", ReadReadiness).ForAnyone();
     }
@@ -47,6 +51,23 @@ internal static class NodeEndpoints
             return problem;
         var command = new DrainNode { Deadline = deadline, UntilAtMost = body.Value.UntilAtMost ?? 0 };
         return Translate(await registry.DrainAsync(command, request.HttpContext.RequestAborted), StatusCodes.Status202Accepted);
+    }
+
+    private static async Task<IResult> ReloadAsync(HttpRequest request, GatewayReload reload, ILogger<GatewayReload> log)
+    {
+        var body = await RequestBody.ReadOrDefaultAsync<ReloadBody>(request);
+        if (!body.IsValid)
+            return body.Problem;
+        try
+        {
+            var report = await reload.ReloadAsync(request.HttpContext.RequestAborted);
+            log.LogInformation("Settings were read again at an operator's call: {Lines}", string.Join(' ', report.Lines));
+            return Results.Json(report, ApiJson.Options);
+        }
+        catch (CommandException e)
+        {
+            return new Problem(StatusCodes.Status409Conflict, "invalid_configuration", $"Nothing changed: {e.Message.ReplaceLineEndings(" ")}") { Field = (e as SettingsException)?.Faults[0].Key };
+        }
     }
 
     private static IResult Translate(RegistryReply reply, int status) => reply is CapacityRead read

@@ -60,6 +60,9 @@ internal sealed record DrainBody
     public int? UntilAtMost { get; init; }
 }
 
+/// <summary>Body of <c>POST /v1/node/reload</c>, which may be left out; it has no members.</summary>
+internal sealed record ReloadBody;
+
 /// <summary>Body of <c>PUT /v1/tubes/{id}/remote-description</c>.</summary>
 internal sealed record RemoteDescriptionBody
 {

@@ -31,9 +31,10 @@ internal sealed record CloseReasonBody(int Code, string Name, bool IsCritical, b
 internal sealed record TubeConversationBody(string ConversationId, string Type, bool IsOpen)
 {
     public string? LocalListenAddress { get; init; }
+    public string? Target { get; init; }
 
     public static TubeConversationBody Of(ConversationSnapshot conversation) =>
-        new(conversation.ConversationId.ToString(), conversation.Type, conversation.IsOpen) { LocalListenAddress = conversation.LocalListenAddress };
+        new(conversation.ConversationId.ToString(), conversation.Type, conversation.IsOpen) { LocalListenAddress = conversation.LocalListenAddress, Target = conversation.Target };
 }
 
 /// <summary>A state a tube was in and since when.</summary>

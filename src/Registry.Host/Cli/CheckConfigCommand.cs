@@ -1,5 +1,9 @@
 using System.CommandLine;
+using System.Text.Json;
+using Registry.Host.Api;
+using Registry.Host.Security;
 using Registry.Host.Serving;
+using Registry.Host.Serving.Settings;
 
 namespace Registry.Host.Cli;
 
@@ -8,13 +12,49 @@ internal static class CheckConfigCommand
 {
     public static Command Create()
     {
-        var command = new Command("check-config", "Check the configuration that serve would run with, and change nothing.") { ServeCommand.ConfigFile, ServeCommand.Set };
+        var command = new Command("check-config", "Check the configuration that serve would run with and the files that it names, and change nothing.") { ServeCommand.ConfigFile, ServeCommand.Set, SharedOptions.Json };
         command.SetAction((result, _) => CommandLine.RunAsync(result, async _ =>
         {
-            GatewayConfiguration.Read(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? []);
-            await result.InvocationConfiguration.Output.WriteLineAsync("The configuration is good.");
+            var output = result.InvocationConfiguration.Output;
+            var faults = Check(result);
+            if (result.GetValue(SharedOptions.Json))
+            {
+                await output.WriteLineAsync(JsonSerializer.Serialize(new { Ok = faults.Count == 0, Faults = faults }, ApiJson.Options));
+                return faults.Count == 0 ? ExitCode.Ok : ExitCode.Usage;
+            }
+
+            if (faults.Count > 0)
+                throw new SettingsException(faults);
+            await output.WriteLineAsync("The configuration is good.");
             return ExitCode.Ok;
         }));
         return command;
+    }
+
+    private static IReadOnlyList<SettingFault> Check(ParseResult result)
+    {
+        try
+        {
+            CheckFiles(SecuritySettings.From(GatewayConfiguration.Read(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? [])));
+            return [];
+        }
+        catch (SettingsException e)
+        {
+            return e.Faults;
+        }
+        catch (CommandException e)
+        {
+            return [new("", e.Message)];
+        }
+    }
+
+    private static void CheckFiles(SecuritySettings security)
+    {
+        if (security.ApiKeysFile is { } keys)
+            _ = new ApiKeys(keys);
+        if (security.Jwt?.KeysFile is { } jwtKeys)
+            _ = new JwtKeys(jwtKeys);
+        if (security is { Certificate: { } certificate, CertificateKey: { } key })
+            _ = new ServerCertificate(certificate, key);
     }
 }

@@ -1,5 +1,8 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using Registry.Host.Cli.Completion;
+using Registry.Host.Cli.Diagnosis;
+using Registry.Host.Cli.Top;
 
 namespace Registry.Host.Cli;
 
@@ -15,10 +18,16 @@ internal static class CommandLine
         root.Add(ForwardCommand.CreateSocks());
         root.Add(SelfTestCommand.Create());
         root.Add(TubesCommand.Create());
+        root.Add(TopCommand.Create());
+        root.Add(NodesCommand.Create());
         root.Add(CapacityCommand.Create());
         root.Add(DrainCommand.Create());
+        root.Add(ReloadCommand.Create());
         root.Add(CheckConfigCommand.Create());
+        root.Add(PortsCommand.Create());
         root.Add(KeysCommand.Create());
+        root.Add(DiagCommand.Create());
+        root.Add(CompletionCommand.Create());
         root.Add(BenchCommand.Create());
         // "registry --dev" is "registry serve --dev".
         foreach (var option in serve.Options)
@@ -29,15 +38,9 @@ internal static class CommandLine
 
     /// <summary>Parses and runs.</summary>
     /// <returns>The process's exit code.</returns>
-    public static async Task<int> InvokeAsync(string[] arguments, TextWriter? output = null, TextWriter? error = null)
+    public static async Task<int> InvokeAsync(string[] arguments, TextWriter? output = null, TextWriter? error = null, TextReader? input = null)
     {
-        var configuration = new InvocationConfiguration
-        {
-            Output = output ?? Console.Out,
-            Error = error ?? Console.Error,
-            EnableDefaultExceptionHandler = false,
-            ProcessTerminationTimeout = null,
-        };
+        var configuration = new CommandConsole(output, error, input);
         var result = Create().Parse(arguments);
         if (result.Errors.Count == 0)
             return await result.InvokeAsync(configuration);
@@ -67,7 +70,8 @@ internal static class CommandLine
         }
         catch (CommandException e)
         {
-            await error.WriteLineAsync($"registry: {e.Message}");
+            foreach (var line in e.Message.Split(Environment.NewLine))
+                await error.WriteLineAsync($"registry: {line}");
             return (int)e.ExitCode;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
-using System.Globalization;
 using System.Text.Json;
 using Registry.Host.Api;
 using Registry.Messages;
@@ -16,7 +14,7 @@ internal static class DrainCommand
     {
         Description = "How long tubes may go on, as 500ms, 30s, 5m or 2h; registry.drain.deadline unless told otherwise.",
         HelpName = "TIME",
-        CustomParser = ParseDeadline,
+        CustomParser = argument => TimeArgument.Parse(argument, "--deadline", DrainNode.LongestDeadline),
     };
 
     private static readonly Option<int> UntilAtMost = new("--until-at-most") { Description = "So many tubes are few enough to be closed before the deadline.", HelpName = "N" };
@@ -54,14 +52,12 @@ internal static class DrainCommand
 
     private static async Task<JsonElement> WaitAsync(GatewayClient gateway, ParseResult result, JsonElement capacity, CancellationToken cancellationToken)
     {
-        var said = -1;
+        using var progress = new ProgressLine(CommandConsole.Of(result), "drain");
         while (TubesOf(capacity) is var tubes && tubes > result.GetValue(UntilAtMost))
         {
             if (!IsDraining(capacity))
                 throw new CommandException(ExitCode.Failed, $"Somebody put {gateway.Gateway} back into service; {tubes} tubes are left.");
-            if (tubes != said)
-                await result.InvocationConfiguration.Error.WriteLineAsync($"drain: {tubes} tubes left");
-            said = tubes;
+            progress.Report($"{Amounts.Count(tubes, "tube")} left");
             await Task.Delay(Poll, cancellationToken);
             capacity = await gateway.ReadCapacityAsync(cancellationToken);
         }
@@ -71,23 +67,12 @@ internal static class DrainCommand
 
     private static string Describe(JsonElement capacity) => (IsDraining(capacity), TubesOf(capacity)) switch
     {
-        (false, var tubes) => $"In service, {tubes} tubes.",
+        (false, var tubes) => $"In service, {Amounts.Count(tubes, "tube")}.",
         (true, 0) => "Drained: no tube is left.",
-        (true, var tubes) => $"Draining, {tubes} tubes left.",
+        (true, var tubes) => $"Draining, {Amounts.Count(tubes, "tube")} left.",
     };
 
     private static bool IsDraining(JsonElement capacity) => capacity.TryGetProperty("isDraining", out var draining) && draining.ValueKind == JsonValueKind.True;
 
     private static int TubesOf(JsonElement capacity) => capacity.TryGetProperty("tubes", out var tubes) && tubes.TryGetInt32(out var count) ? count : 0;
-
-    private static TimeSpan? ParseDeadline(ArgumentResult argument)
-    {
-        var text = argument.Tokens.Single().Value;
-        var number = text.TrimEnd('h', 'm', 's');
-        double unit = text[number.Length..] switch { "ms" => 1, "s" => 1000, "m" => 60_000, "h" => 3_600_000, _ => 0 };
-        if (double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count) && count * unit is >= 1 and var ms && ms <= DrainNode.LongestDeadline.TotalMilliseconds)
-            return TimeSpan.FromMilliseconds(ms);
-        argument.AddError($"--deadline '{text}' must be a time such as 500ms, 30s, 5m or 2h, at most {DrainNode.LongestDeadline.TotalHours} hours.");
-        return null;
-    }
 }

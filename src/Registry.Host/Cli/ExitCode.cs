@@ -11,7 +11,7 @@ internal enum ExitCode
     Usage = 2,
     /// <summary>No gateway answers at the address.</summary>
     GatewayUnreachable = 3,
-    /// <summary>The gateway refused.</summary>
+    /// <summary>The gateway refused, or the answer to a question was no.</summary>
     Refused = 4,
     /// <summary>A local address or port cannot be bound.</summary>
     AddressUnavailable = 5,
@@ -29,7 +29,7 @@ internal static class ExitCodes
           1  failed while running, or the self-test found a fault
           2  an option, an argument or a configuration file is wrong
           3  no gateway answers at the address
-          4  the gateway refused
+          4  the gateway refused, or the answer to a question was no
           5  a local address or port cannot be bound
           6  the gateway could not join its cluster, or was removed from it; start it again
         """;

@@ -18,7 +18,7 @@ internal sealed record GatewayAddress(Uri Url, string? Key = null)
 }
 
 /// <summary>A gateway's HTTP interface as typed calls. Every failure is a <see cref="CommandException"/> that names the gateway.</summary>
-internal sealed class GatewayClient : IDisposable
+internal sealed partial class GatewayClient : IDisposable
 {
     // A create answers within the gateway's own deadline of 15 s; a little more lets its error arrive.
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(20);

@@ -47,7 +47,11 @@ internal static class SelfTest
     private const int MessageLength = 100;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
-    public static async Task<SelfTestResult> RunAsync(int mebibytes, CancellationToken cancellationToken)
+    /// <summary>Runs it.</summary>
+    /// <param name="mebibytes">How much is echoed, twice.</param>
+    /// <param name="report">Told the stage and how far it is.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static async Task<SelfTestResult> RunAsync(int mebibytes, Action<string, string> report, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Patience);
@@ -60,7 +64,7 @@ internal static class SelfTest
                 LogLevel = LogLevel.Warning,
                 Registry = new() { AllowTargets = [echo.EndPoint.ToString()] },
             }, cancellationToken: limit.Token);
-            var result = await MeasureAsync(gateway, echo, mebibytes, limit.Token);
+            var result = await MeasureAsync(gateway, echo, mebibytes, report, limit.Token);
             return result with { LeftOpen = CountOpen(gateway) };
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -69,30 +73,32 @@ internal static class SelfTest
         }
     }
 
-    private static async Task<SelfTestResult> MeasureAsync(Gateway gateway, EchoServer echo, int mebibytes, CancellationToken cancellationToken)
+    private static async Task<SelfTestResult> MeasureAsync(Gateway gateway, EchoServer echo, int mebibytes, Action<string, string> report, CancellationToken cancellationToken)
     {
         using var client = new GatewayClient(new(gateway.Url));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var specification = new ForwardSpecification(new(IPAddress.Loopback, 0), echo.EndPoint.Address.ToString(), echo.EndPoint.Port);
         using var listener = new TunnelListener(specification.Listen);
         await using var local = await InProcessRegistry.StartAsync(new() { PeerConnections = new() { SocketPerConnection = true }, Listeners = [listener] }, cancellationToken);
-        var report = new FirstReport();
+        var first = new FirstReport();
+        report("opening a tube", "");
         var started = Stopwatch.GetTimestamp();
-        var forwarding = new Forwarder(local.Registry, [client], specification, listener.EndPoint, report).RunAsync(stop.Token);
+        var forwarding = new Forwarder(local.Registry, [client], specification, listener.EndPoint, first).RunAsync(stop.Token);
         // A forward that ends before it was ready says why by its exception.
-        if (await Task.WhenAny(report.Ready, forwarding) == forwarding)
+        if (await Task.WhenAny(first.Ready, forwarding) == forwarding)
             await forwarding;
-        var ready = await report.Ready;
+        var ready = await first.Ready;
         var readyMs = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
 
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(IPEndPoint.Parse(ready.Listen), cancellationToken);
-        var (seconds, hashesEqual) = await EchoAsync(socket, (long)mebibytes << 20, cancellationToken);
+        var (seconds, hashesEqual) = await EchoAsync(socket, (long)mebibytes << 20, percent => report($"echoing {mebibytes} MiB", $"{percent} %"), cancellationToken);
+        report("measuring round trips", "");
         await PingAsync(socket, WarmUp, () => true, cancellationToken);
         var microseconds = await PingAsync(socket, RoundTrips, () => true, cancellationToken);
         using var second = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await second.ConnectAsync(IPEndPoint.Parse(ready.Listen), cancellationToken);
-        var copying = EchoAsync(second, (long)mebibytes << 20, cancellationToken);
+        var copying = EchoAsync(second, (long)mebibytes << 20, percent => report("measuring round trips beside a bulk copy", $"{percent} %"), cancellationToken);
         var beside = await PingAsync(socket, int.MaxValue, () => !copying.IsCompleted, cancellationToken);
         hashesEqual &= (await copying).HashesEqual;
         socket.Shutdown(SocketShutdown.Both);
@@ -115,7 +121,7 @@ internal static class SelfTest
         };
     }
 
-    private static async Task<(double Seconds, bool HashesEqual)> EchoAsync(Socket socket, long total, CancellationToken cancellationToken)
+    private static async Task<(double Seconds, bool HashesEqual)> EchoAsync(Socket socket, long total, Action<int> percent, CancellationToken cancellationToken)
     {
         using var sentHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         using var receivedHash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -139,6 +145,8 @@ internal static class SelfTest
             if (length == 0)
                 throw new CommandException(ExitCode.Failed, $"The tunnel closed the connection after {received} of {total} bytes.");
             receivedHash.AppendData(buffer, 0, length);
+            if ((received + length) * 100 / total is var done && done > received * 100 / total)
+                percent((int)done);
             received += length;
         }
         var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;

@@ -18,7 +18,7 @@ internal static class SelfTestCommand
         var command = new Command("selftest", "Open a tube from this process to itself, send data through a TCP forward and compare it.") { mebibytes, SharedOptions.Json };
         command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
         {
-            var found = await SelfTest.RunAsync(result.GetValue(mebibytes), cancellationToken);
+            var found = await RunAsync(result, result.GetValue(mebibytes), cancellationToken);
             var output = result.InvocationConfiguration.Output;
             if (result.GetValue(SharedOptions.Json))
                 await output.WriteLineAsync(JsonSerializer.Serialize(found, ApiJson.Options));
@@ -27,6 +27,12 @@ internal static class SelfTestCommand
             return found.Ok ? ExitCode.Ok : ExitCode.Failed;
         }));
         return command;
+    }
+
+    private static async Task<SelfTestResult> RunAsync(ParseResult result, int mebibytes, CancellationToken cancellationToken)
+    {
+        using var progress = new ProgressLine(CommandConsole.Of(result), "selftest");
+        return await SelfTest.RunAsync(mebibytes, progress.Report, cancellationToken);
     }
 
     private static async Task WriteAsync(TextWriter output, SelfTestResult found)

@@ -2,9 +2,11 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Akka.Configuration;
 using Registry.Actors;
+using Registry.Actors.Channels;
 using Registry.Host.Audit;
 using Registry.Host.Security;
 using Registry.Host.Serving;
+using Registry.Host.Serving.Settings;
 
 namespace Registry.Host.Cli;
 
@@ -48,31 +50,37 @@ internal static class ServeCommand
 
     public static Command Create()
     {
-        var command = new Command("serve", "Run the gateway (the default verb).") { Http, Insecure, ConfigFile, UdpPort, Allow, Dev, Cluster, Seed, Set };
+        var command = new Command("serve", "Run the gateway (the default verb).");
+        foreach (var option in All)
+            command.Add(option);
         command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
         {
-            var dev = result.GetValue(Dev);
-            var options = Read(result, dev);
+            var options = Read(result) with { ReadAgain = () => Read(result) };
             await using var gateway = await Gateway.StartAsync(options, cancellationToken: cancellationToken);
             using var reload = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
             {
                 context.Cancel = true;
-                Reload(result, dev, gateway);
+                Reload(result.InvocationConfiguration.Error, gateway);
             });
-            await GreetAsync(result.InvocationConfiguration.Output, gateway, options, dev);
+            await GreetAsync(result.InvocationConfiguration.Output, gateway, options, result.GetValue(Dev));
             await gateway.RunAsync(cancellationToken);
             return ExitCode.Ok;
         }));
         return command;
     }
 
-    private static GatewayOptions Read(ParseResult result, bool dev)
+    /// <summary>What <see cref="Read"/> reads.</summary>
+    public static IReadOnlyList<Option> All { get; } = [Http, Insecure, ConfigFile, UdpPort, Allow, Dev, Cluster, Seed, Set];
+
+    /// <summary>What the command line and the files say, checked.</summary>
+    /// <exception cref="CommandException">Something is of no use.</exception>
+    public static GatewayOptions Read(ParseResult result)
     {
         var seeds = result.GetValue(Seed) ?? [];
         var configuration = GatewayConfiguration.Read(result.GetValue(ConfigFile), result.GetValue(Set) ?? [], ClusterOptions(result.GetValue(Cluster), seeds));
         if (seeds.Length > 0 && !TubeRegistryClusterOptions.From(configuration).Enabled)
             throw CommandException.Usage("--seed is for a node of a cluster: add --cluster HOST:PORT, the address that the other nodes reach this one at.");
-        string[] loopback = dev ? ["127.0.0.0/8:*", "[::1]:*", "localhost:*"] : [];
+        string[] loopback = result.GetValue(Dev) ? ["127.0.0.0/8:*", "[::1]:*", "localhost:*"] : [];
         var (http, isHttps) = GatewayOptions.ParseHttp(result.GetRequiredValue(Http));
         var options = new GatewayOptions
         {
@@ -80,6 +88,7 @@ internal static class ServeCommand
             IsHttps = isHttps,
             Security = SecuritySettings.From(configuration),
             Audit = AuditSettings.From(configuration),
+            LogLevel = LogSettings.From(configuration).Level,
             Registry = new()
             {
                 Configuration = configuration,
@@ -87,6 +96,7 @@ internal static class ServeCommand
                 AllowTargets = [.. result.GetValue(Allow) ?? [], .. loopback],
             },
         };
+        CheckRules(options.Registry.AllowTargets);
         if (isHttps && options.Security.Certificate is null)
             throw CommandException.Usage($"--http https://{http} needs a certificate: set registry.http.tls.certificate and registry.http.tls.key.");
         if (!result.GetValue(Insecure) && options.WhyNotBeyondLoopback is { } why)
@@ -94,38 +104,33 @@ internal static class ServeCommand
         return options;
     }
 
-    // What is wrong stays as it was; the rest changes all the same.
-    private static void Reload(ParseResult result, bool dev, Gateway gateway)
+    private static void CheckRules(IReadOnlyList<string> rules)
     {
-        ReloadTargets(result, dev, gateway.Targets);
-        var error = result.InvocationConfiguration.Error;
-        foreach (var (name, reload) in gateway.Reloadable)
+        try
         {
-            try
-            {
-                reload();
-                error.WriteLine($"registry: {name} read again.");
-            }
-            catch (CommandException e)
-            {
-                error.WriteLine($"registry: {name} not read again, and as before: {e.Message}");
-            }
+            _ = TargetPolicy.Parse(rules);
+        }
+        catch (FormatException e)
+        {
+            throw CommandException.Usage($"--allow: {e.Message}");
         }
     }
 
-    private static void ReloadTargets(ParseResult result, bool dev, TubeTargets targets)
+    private static void Reload(TextWriter error, Gateway gateway)
     {
-        var error = result.InvocationConfiguration.Error;
         try
         {
-            var read = Read(result, dev).Registry;
-            var rules = RegistrySettings.From(read.Configuration).AllowTargets.Concat(read.AllowTargets).ToArray();
-            var ended = targets.Change(rules);
-            error.WriteLine($"registry: {rules.Length} target rules were read again; {ended} connections that they do not allow ended.");
+            foreach (var line in gateway.Reload.ReloadAsync().GetAwaiter().GetResult().Lines)
+                error.WriteLine($"registry: {line}");
         }
-        catch (Exception e) when (e is CommandException or FormatException)
+        catch (CommandException e)
         {
-            error.WriteLine($"registry: the target rules stay as they are: {e.Message}");
+            error.WriteLine($"registry: nothing changed: {e.Message.ReplaceLineEndings(" ")}");
+        }
+        catch (Exception e)
+        {
+            // On the thread of the signal, where anything else would end the gateway.
+            error.WriteLine($"registry: the reload failed: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}");
         }
     }
 

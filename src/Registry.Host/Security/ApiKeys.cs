@@ -5,6 +5,8 @@ using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
 using Registry.Host.Cli;
+using Registry.Host.Serving;
+using Registry.Host.Serving.Reload;
 
 namespace Registry.Host.Security;
 
@@ -12,30 +14,33 @@ namespace Registry.Host.Security;
 /// The keys of programs, from a file: a line each, <c>ID ROLES OWNER SHA256</c>, roles separated by commas, <c>-</c> for no owner, <c>#</c> for a comment.
 /// A key is <c>tr_ID_SECRET</c> with 256 random bits, so that a plain hash of it tells nothing.
 /// </summary>
-internal sealed class ApiKeys
+internal sealed class ApiKeys : IReloadable
 {
     /// <summary>What every key begins with, so that leaked ones can be found.</summary>
     public const string Prefix = "tr_";
 
     private const int SecretLength = 32;
 
-    private readonly string file;
     private volatile FrozenDictionary<string, Entry> entries;
 
     /// <summary>Reads the file.</summary>
     /// <exception cref="CommandException">It cannot be read, or a line of it is wrong; the message names the line.</exception>
-    public ApiKeys(string file)
-    {
-        this.file = file;
-        entries = Read(file);
-    }
+    public ApiKeys(string file) => entries = Read(file);
 
     /// <summary>How many there are.</summary>
     public int Count => entries.Count;
 
-    /// <summary>Reads the file again: from then on what stands there counts.</summary>
-    /// <exception cref="CommandException">As at first; the keys stay as they were.</exception>
-    public void Reload() => entries = Read(file);
+    public PreparedReload Prepare(GatewayOptions read)
+    {
+        if (read.Security.ApiKeysFile is not { } file)
+            return PreparedReload.None;
+        var again = Read(file);
+        return PreparedReload.Of(["registry.auth.keys"], () =>
+        {
+            entries = again;
+            return $"{again.Count} API keys read again.";
+        });
+    }
 
     private static FrozenDictionary<string, Entry> Read(string file)
     {

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.IdentityModel.Tokens;
 using Registry.Host.Cli;
+using Registry.Host.Serving.Reload;
 
 namespace Registry.Host.Security;
 
@@ -38,14 +39,18 @@ internal static class GatewaySecurity
         services.AddSingleton<TubeTokens>();
         services.AddSingleton<FailedAttempts>();
         if (settings.ApiKeysFile is { } file)
-            services.AddSingleton(new ApiKeys(file));
+            services.AddReloadable(new ApiKeys(file));
         var authentication = services.AddAuthentication(Either)
             .AddPolicyScheme(Either, null, policy => policy.ForwardDefaultSelector = context => SchemeOf(context, settings))
             .AddScheme<AuthenticationSchemeOptions, OpenHandler>(Open, null)
             .AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(Key, null)
             .AddScheme<AuthenticationSchemeOptions, TubeTokenHandler>(Tube, null);
         if (settings.Jwt is { } jwt)
-            authentication.AddJwtBearer(Jwt, options => Configure(options, jwt, KeysOf(jwt)));
+        {
+            var keys = jwt.KeysFile is { } keysFile ? services.AddReloadable(new JwtKeys(keysFile)) : null;
+            authentication.AddJwtBearer(Jwt, options => Configure(options, jwt, keys));
+        }
+
         services.AddAuthorizationBuilder().SetFallbackPolicy(Permissions.Fallback);
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, AuthorizationProblems>();
     }
@@ -68,7 +73,7 @@ internal static class GatewaySecurity
             : Jwt;
     }
 
-    private static void Configure(JwtBearerOptions options, JwtSettings settings, IReadOnlyList<SecurityKey>? keys)
+    private static void Configure(JwtBearerOptions options, JwtSettings settings, JwtKeys? keys)
     {
         options.MapInboundClaims = false;
         options.MetadataAddress = settings.MetadataUrl?.ToString()!;
@@ -78,7 +83,7 @@ internal static class GatewaySecurity
             ValidIssuer = settings.Issuer,
             ValidAudience = settings.Audience,
             ValidAlgorithms = algorithms,
-            IssuerSigningKeys = keys,
+            IssuerSigningKeyResolver = keys is null ? null : (_, _, _, _) => keys.Current,
             ClockSkew = ClockSkew,
             RequireExpirationTime = true,
             RequireSignedTokens = true,
@@ -101,20 +106,5 @@ internal static class GatewaySecurity
                 return Task.CompletedTask;
             },
         };
-    }
-
-    private static IReadOnlyList<SecurityKey>? KeysOf(JwtSettings settings)
-    {
-        if (settings.KeysFile is not { } file)
-            return null;
-        try
-        {
-            var keys = JsonWebKeySet.Create(File.ReadAllText(file)).GetSigningKeys();
-            return keys.Count > 0 ? [.. keys] : throw CommandException.Usage($"registry.auth.jwt.keys: {file} holds no key for signatures.");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw CommandException.Usage($"registry.auth.jwt.keys: {file} is not a readable JSON web key set: {e.Message}");
-        }
     }
 }

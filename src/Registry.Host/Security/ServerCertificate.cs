@@ -2,31 +2,35 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Registry.Host.Cli;
+using Registry.Host.Serving;
+using Registry.Host.Serving.Reload;
 
 namespace Registry.Host.Security;
 
 /// <summary>The certificate of the HTTP interface, from PEM files that can be read again: connections from then on get the new one.</summary>
-internal sealed class ServerCertificate
+internal sealed class ServerCertificate : IReloadable
 {
-    private readonly string certificateFile;
-    private readonly string keyFile;
     private volatile SslStreamCertificateContext current;
 
     /// <exception cref="CommandException">A file cannot be read or is of no use.</exception>
-    public ServerCertificate(string certificateFile, string keyFile)
-    {
-        (this.certificateFile, this.keyFile) = (certificateFile, keyFile);
-        current = Read();
-    }
+    public ServerCertificate(string certificateFile, string keyFile) => current = Read(certificateFile, keyFile);
 
     /// <summary>The certificate and those of the authorities between it and one that clients know.</summary>
     public SslStreamCertificateContext Current => current;
 
-    /// <summary>Reads the files again.</summary>
-    /// <exception cref="CommandException">A file cannot be read or is of no use; the certificate stays as it was.</exception>
-    public void Reload() => current = Read();
+    public PreparedReload Prepare(GatewayOptions read)
+    {
+        if (read.Security is not { Certificate: { } certificateFile, CertificateKey: { } keyFile })
+            return PreparedReload.None;
+        var again = Read(certificateFile, keyFile);
+        return PreparedReload.Of(["registry.http.tls.certificate", "registry.http.tls.key"], () =>
+        {
+            current = again;
+            return $"The certificate read again holds until {again.TargetCertificate.NotAfter.ToUniversalTime():yyyy-MM-ddTHH:mm:ssZ}.";
+        });
+    }
 
-    private SslStreamCertificateContext Read()
+    private static SslStreamCertificateContext Read(string certificateFile, string keyFile)
     {
         try
         {

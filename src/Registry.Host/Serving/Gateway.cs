@@ -14,6 +14,7 @@ using Registry.Host.Audit;
 using Registry.Host.Cli;
 using Registry.Host.Dashboard;
 using Registry.Host.Security;
+using Registry.Host.Serving.Reload;
 using Registry.Host.Telemetry;
 using Registry.WebRtc;
 
@@ -41,20 +42,8 @@ internal sealed class Gateway : IAsyncDisposable
 
     public IServiceProvider Services => application.Services;
 
-    /// <summary>What the gateway's tubes may dial.</summary>
-    public TubeTargets Targets => Services.GetRequiredService<ActorSystem>().GetTubeTargets();
-
-    /// <summary>What can be read again while it runs, with its name; what is read must be right, or it stays as it was.</summary>
-    public IEnumerable<(string Name, Action Reload)> Reloadable
-    {
-        get
-        {
-            if (Services.GetService<ApiKeys>() is { } keys)
-                yield return ("API keys", keys.Reload);
-            if (Services.GetService<ServerCertificate>() is { } certificate)
-                yield return ("the certificate", certificate.Reload);
-        }
-    }
+    /// <summary>Reads settings and files again while it runs.</summary>
+    public GatewayReload Reload => Services.GetRequiredService<GatewayReload>();
 
     /// <summary>Binds, starts and returns once requests are answered.</summary>
     /// <param name="options">What to serve.</param>
@@ -126,7 +115,7 @@ internal sealed class Gateway : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "registry" });
         var certificate = options is { IsHttps: true, Security: { Certificate: { } file, CertificateKey: { } key } } ? new ServerCertificate(file, key) : null;
         if (certificate is not null)
-            builder.Services.AddSingleton(certificate);
+            builder.Services.AddReloadable(certificate);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -141,6 +130,7 @@ internal sealed class Gateway : IAsyncDisposable
         builder.Services.AddScrapedMetrics();
         builder.Services.AddAudit(options.Audit);
         options.Registry.AddTo(builder.Services, options.LogLevel);
+        builder.Services.AddGatewayReload(options);
         configure?.Invoke(builder.Services);
 
         var application = builder.Build();

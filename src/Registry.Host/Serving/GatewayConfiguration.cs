@@ -4,85 +4,97 @@ using Registry.Actors;
 using Registry.Host.Audit;
 using Registry.Host.Cli;
 using Registry.Host.Security;
+using Registry.Host.Serving.Settings;
 
 namespace Registry.Host.Serving;
 
 /// <summary>Reads the configuration: the files of <c>hocon</c> beside the program, then <c>--config</c>, then <c>--set</c>, then the other options; later ones win.</summary>
 internal static class GatewayConfiguration
 {
+    private const string Section = "registry";
+
     private static readonly string[] Files = ["registry.conf", "cluster.conf", "gateway.conf"];
 
-    /// <exception cref="CommandException">A file or setting is missing, malformed, unknown or out of range.</exception>
+    /// <summary>Every setting there is, with its default.</summary>
+    public static Config Default { get; } = RegistrySettings.Default.WithFallback(TubeRegistryClusterOptions.Default).WithFallback(SecuritySettings.Default);
+
+    /// <exception cref="CommandException">A file or setting is missing, malformed, unknown or out of range; the message names file, line and key.</exception>
     public static Config Read(string? file, IReadOnlyList<string> assignments, Config? options = null)
     {
         // The directory of the program, not the working directory: the gateway is started from anywhere.
-        var config = Config.Empty;
-        foreach (var beside in Files.Select(name => Path.Combine(AppContext.BaseDirectory, "hocon", name)).Where(File.Exists))
-            config = ReadFile(beside, beside).WithFallback(config);
+        var sources = Files.Select(name => Path.Combine(AppContext.BaseDirectory, "hocon", name)).Where(File.Exists).Select(SettingSource.File).ToList();
         if (file is not null)
-            config = ReadFile(file, $"--config {file}").WithFallback(config);
-        foreach (var assignment in assignments)
-            config = ReadAssignment(assignment).WithFallback(config);
-        config = (options ?? Config.Empty).WithFallback(config);
-        Check(config);
-        return config;
+            sources.Add(SettingSource.File(file));
+        sources.AddRange(assignments.Select(SettingSource.Assignment));
+        sources.Add(SettingSource.Options(options ?? Config.Empty));
+        var config = sources.Aggregate(Config.Empty, (earlier, source) => source.Config.WithFallback(earlier));
+        SettingFault[] faults = [.. sources.SelectMany(Unknown), .. Wrong(config, sources)];
+        return faults.Length == 0 ? config : throw new SettingsException(faults);
     }
 
-    private static Config ReadFile(string path, string name)
-    {
-        try
-        {
-            return ConfigurationFactory.ParseString(File.ReadAllText(path));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw CommandException.Usage($"{name} cannot be read: {e.Message}");
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            // The parser of the HOCON package throws many kinds; all of them mean the text is wrong.
-            throw CommandException.Usage($"{name} is not HOCON: {e.Message}");
-        }
-    }
+    /// <summary>The text of a value, or the texts of a list.</summary>
+    public static IEnumerable<string> Texts(HoconValue value) =>
+        value.IsString() ? [value.GetString()]
+        // An empty list is none to the parser.
+        : value.IsArray() ? value.GetArray().SelectMany(Texts) : [];
 
-    private static Config ReadAssignment(string assignment)
-    {
-        if (assignment.IndexOf('=', StringComparison.Ordinal) is not (> 0 and var separator))
-            throw CommandException.Usage($"--set '{assignment}' must be key=value, such as registry.admission.max-tubes=500.");
-        try
-        {
-            return ConfigurationFactory.ParseString($"{assignment[..separator]} = {assignment[(separator + 1)..]}");
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            throw CommandException.Usage($"--set '{assignment}' is not HOCON: {e.Message}");
-        }
-    }
-
-    private static void Check(Config config)
-    {
-        var known = Keys(RegistrySettings.Default.WithFallback(TubeRegistryClusterOptions.Default).WithFallback(SecuritySettings.Default).GetValue("registry"), "registry").ToHashSet(StringComparer.Ordinal);
-        if (Keys(config.GetValue("registry"), "registry").FirstOrDefault(key => !known.Contains(key)) is { } unknown)
-            throw CommandException.Usage($"{unknown} is not a setting. The settings and their defaults stand in {Path.Combine("hocon", "registry.conf")}, cluster.conf and gateway.conf.");
-        try
-        {
-            RegistrySettings.From(config).ApplyTo(new());
-            TubeRegistryClusterOptions.From(config);
-            SecuritySettings.From(config);
-            AuditSettings.From(config);
-        }
-        catch (ConfigurationException e)
-        {
-            throw CommandException.Usage(e.Message);
-        }
-    }
-
-    private static IEnumerable<string> Keys(HoconValue? value, string path)
+    /// <summary>The keys of a part of a configuration that have a value, and the values.</summary>
+    public static IEnumerable<(string Key, HoconValue Value)> Values(HoconValue? value, string path)
     {
         if (value is null)
             return [];
         return value.IsObject()
-            ? value.GetObject().Items.SelectMany(item => Keys(item.Value, $"{path}.{item.Key}"))
-            : [path];
+            ? value.GetObject().Items.SelectMany(item => Values(item.Value, $"{path}.{item.Key}"))
+            : [(path, value)];
+    }
+
+    private static IEnumerable<SettingFault> Unknown(SettingSource source)
+    {
+        var known = Values(Default.GetValue(Section), Section).Select(setting => setting.Key).ToHashSet(StringComparer.Ordinal);
+        foreach (var (key, _) in Values(source.Config.GetValue(Section), Section).Where(setting => !known.Contains(setting.Key)))
+        {
+            var nearest = NearestKey.Of(key, known);
+            yield return new(key, $"{key} is not a setting{(nearest is null ? "" : $"; the nearest is {nearest}")}. The settings and their defaults stand in hocon/registry.conf, cluster.conf and gateway.conf.")
+            {
+                Source = source.Name,
+                Line = source.LineOf(key),
+                Nearest = nearest,
+            };
+        }
+    }
+
+    // The first of each section that is wrong: what follows may be so because of it.
+    private static IEnumerable<SettingFault> Wrong(Config config, IReadOnlyList<SettingSource> sources)
+    {
+        Action<Config>[] sections = [part => RegistrySettings.From(part).ApplyTo(new()), part => TubeRegistryClusterOptions.From(part), part => SecuritySettings.From(part), part => AuditSettings.From(part), part => LogSettings.From(part)];
+        foreach (var read in sections)
+        {
+            SettingFault? fault = null;
+            try
+            {
+                read(config);
+            }
+            catch (ConfigurationException e)
+            {
+                fault = Locate(e, config, sources);
+            }
+
+            if (fault is not null)
+                yield return fault;
+        }
+    }
+
+    private static SettingFault Locate(ConfigurationException wrong, Config config, IReadOnlyList<SettingSource> sources)
+    {
+        if (wrong is not SettingException { Key: var key })
+            return new("", wrong.Message);
+        var kind = config.GetValue(key) switch
+        {
+            { } value when value.IsArray() => " It is a list.",
+            { } value when value.IsObject() && Values(value, key).Any() => " It has settings within it.",
+            _ => "",
+        };
+        var source = sources.LastOrDefault(source => source.Config.GetValue(key) is not null);
+        return new(key, wrong.Message + kind) { Source = source?.Name, Line = source?.LineOf(key) };
     }
 }

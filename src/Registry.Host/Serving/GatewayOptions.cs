@@ -30,6 +30,9 @@ internal sealed record GatewayOptions
     /// <summary>What is recorded.</summary>
     public AuditSettings Audit { get; init; } = AuditSettings.From(Config.Empty);
 
+    /// <summary>Reads the files again, with the same command line; null where there are none. Throws <see cref="CommandException"/> when something is wrong.</summary>
+    public Func<GatewayOptions>? ReadAgain { get; init; }
+
     /// <summary>Reads <c>--http</c>.</summary>
     /// <exception cref="CommandException">The text is not an http or https URL of an address.</exception>
     public static (IPEndPoint EndPoint, bool IsHttps) ParseHttp(string text)

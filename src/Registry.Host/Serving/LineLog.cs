@@ -15,9 +15,9 @@ internal sealed class LineLog : ITextFormatter
     private static readonly MessageTemplateTextFormatter Message = new("{Message:lj}", CultureInfo.InvariantCulture);
 
     /// <summary>Sends everything logged through Microsoft.Extensions.Logging, Akka's records included, to standard error.</summary>
-    public static void AddTo(IServiceCollection services, LogLevel minimum) => services.AddSerilog(
+    public static void AddTo(IServiceCollection services, LogThreshold threshold) => services.AddSerilog(
         configuration => configuration
-            .MinimumLevel.Is((LogEventLevel)minimum)
+            .MinimumLevel.ControlledBy(threshold.Switch)
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             // Their text repeats what the caller gets as an error anyway.
             .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal)

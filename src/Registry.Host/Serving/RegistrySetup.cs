@@ -55,7 +55,9 @@ internal sealed record RegistrySetup
     /// <param name="logLevel">The least level that is logged.</param>
     public void AddTo(IServiceCollection services, LogLevel logLevel)
     {
-        LineLog.AddTo(services, logLevel);
+        var threshold = new LogThreshold(logLevel);
+        services.AddSingleton(threshold);
+        LineLog.AddTo(services, threshold);
         // Signals are the command line's business: a second Ctrl-C must end the process at once.
         services.Replace(ServiceDescriptor.Singleton<IHostLifetime, CommandLifetime>());
         services.TryAddSingleton(TimeProvider.System);
@@ -89,7 +91,7 @@ internal sealed record RegistrySetup
         });
 
     // Filtered at the source as well: while a system ends, Akka prints past the loggers.
-    private static string AkkaLevel(LogLevel level) => level switch
+    internal static string AkkaLevel(LogLevel level) => level switch
     {
         <= LogLevel.Debug => "DEBUG",
         LogLevel.Information => "INFO",

@@ -88,12 +88,15 @@ public static partial class RegistryCodec
         };
         if (conversation.LocalListenAddress is { } address)
             wire.LocalListenAddress = address;
+        if (conversation.Target is { } target)
+            wire.Target = target;
         return wire;
     }
 
     private static ConversationSnapshot Read(V1.ConversationSnapshot wire) => new(Conversation(wire.ConversationId), wire.Type, wire.IsOpen)
     {
         LocalListenAddress = wire.HasLocalListenAddress ? wire.LocalListenAddress : null,
+        Target = wire.HasTarget ? wire.Target : null,
     };
 
     private static V1.TubeTraffic Write(TubeTraffic traffic)

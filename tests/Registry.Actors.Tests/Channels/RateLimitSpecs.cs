@@ -98,7 +98,7 @@ public sealed class RateLimitSpecs
     [Fact]
     public void Tubes_of_one_owner_share_a_limit_for_as_long_as_there_are_any()
     {
-        var owners = new OwnerRates(Rate, time);
+        var owners = new OwnerRates(LimitsOf(Rate), time);
         var one = owners.Open("a", null);
         var two = owners.Open("a", 2 * Rate);
         var other = owners.Open("b", null);
@@ -115,8 +115,30 @@ public sealed class RateLimitSpecs
         two.Dispose();
         other.Dispose();
         owners.Count.ShouldBe(0);
-        new OwnerRates(null, time).Open("a", null).Sending.ShouldBeEmpty();
+        new OwnerRates(LimitsOf(null), time).Open("a", null).Sending.ShouldBeEmpty();
     }
+
+    [Fact]
+    public async Task An_owner_s_rate_changes_for_the_tubes_it_has()
+    {
+        var limits = LimitsOf(Rate);
+        var tube = new OwnerRates(limits, time).Open("a", null);
+        var sending = tube.Sending.ShouldHaveSingleItem();
+        await sending.PayAsync(new(), Rate, CancellationToken.None);
+        var waiting = sending.PayAsync(new(), 1, CancellationToken.None).AsTask();
+
+        limits.Change(SettingsOf(1000 * Rate));
+        Advance(TimeSpan.FromMilliseconds(20));
+
+        await TunnelFixture.UntilAsync(() => waiting.IsCompleted);
+        limits.Change(SettingsOf(null));
+        await sending.PayAsync(new(), 100 * Rate, CancellationToken.None);
+        tube.Dispose();
+    }
+
+    private static TubeLimits LimitsOf(int? ownerRate) => new(SettingsOf(ownerRate));
+
+    private static RegistrySettings SettingsOf(int? ownerRate) => RegistrySettings.From(Akka.Configuration.Config.Empty) with { MaxOwnerBytesPerSecond = ownerRate };
 
     [Fact]
     public async Task A_tunnel_s_connections_are_held_to_the_rate_both_ways_and_lose_nothing()

@@ -4,6 +4,7 @@ using Registry.Host.Cli;
 using Registry.Host.Security;
 using Registry.Host.Tests.Api;
 using Registry.Host.Tests.RealPrograms;
+using static Registry.Host.Tests.Cli.Commands;
 
 namespace Registry.Host.Tests.Cli;
 
@@ -228,14 +229,6 @@ public sealed class CommandLineTests
         code.ShouldBe(0);
         foreach (var verb in new[] { "serve", "forward", "selftest", "tubes", "capacity", "drain", "check-config", "bench", "Exit codes" })
             output.ShouldContain(verb);
-    }
-
-    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
-    {
-        var output = new StringWriter();
-        var error = new StringWriter();
-        var code = await CommandLine.InvokeAsync(arguments, output, error);
-        return (code, output.ToString(), error.ToString());
     }
 
     private static void ShouldBePlain(string error)

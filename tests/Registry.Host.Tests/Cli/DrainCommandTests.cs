@@ -57,7 +57,7 @@ public sealed class DrainCommandTests : IAsyncLifetime
         var (code, output, error) = await RunAsync("--wait", "--until-at-most", "1");
 
         code.ShouldBe(0);
-        output.ShouldContain("1 tubes left");
+        output.ShouldContain("1 tube left");
         error.ShouldContain("3 tubes left");
     }
 
@@ -87,11 +87,5 @@ public sealed class DrainCommandTests : IAsyncLifetime
         gateway.Registry.Commands.ShouldBeEmpty();
     }
 
-    private async Task<(int Code, string Output, string Error)> RunAsync(params string[] options)
-    {
-        var output = new StringWriter();
-        var error = new StringWriter();
-        var code = await CommandLine.InvokeAsync(["drain", .. options, "--gateway", gateway.Url.ToString()], output, error);
-        return (code, output.ToString(), error.ToString());
-    }
+    private Task<(int Code, string Output, string Error)> RunAsync(params string[] options) => Commands.RunAsync(["drain", .. options, "--gateway", gateway.Url.ToString()]);
 }

@@ -28,12 +28,12 @@ public sealed class RuleReloadTests
 
             await WriteAsync(folder, "nonsense");
             await HangUpAsync(gateway);
-            (await LineAsync(gateway, "target rules")).ShouldContain("stay as they are");
+            (await LineAsync(gateway, "nothing changed")).ShouldContain("line 1: registry.targets.allow must be");
             server.Open.ShouldBe(1);
             await WriteAsync(folder, "10.0.0.0/8:22");
             await HangUpAsync(gateway);
 
-            (await LineAsync(gateway, "target rules")).ShouldContain("1 target rules were read again; 1 connections");
+            (await LineAsync(gateway, "target rules")).ShouldContain("1 target rules are in force; 1 connections");
             (await Should.ThrowAsync<SocketException>(() => client.ReceiveAsync(new byte[1]).WaitAsync(Eventually.Patience))).SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
             await Eventually.BecomesAsync(0, () => server.Open, "connections at the target");
             await AttemptAsync(forward);

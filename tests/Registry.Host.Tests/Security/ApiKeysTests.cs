@@ -1,6 +1,7 @@
 using System.Net;
 using Registry.Host.Cli;
 using Registry.Host.Security;
+using Registry.Host.Serving.Reload;
 using Registry.Host.Tests.RealPrograms;
 
 namespace Registry.Host.Tests.Security;
@@ -29,14 +30,14 @@ public sealed class ApiKeysTests
     {
         await using var secured = await SecuredGateway.StartAsync();
         var (key, line) = ApiKeys.Create("new", ["viewer"], null);
-        var keys = secured.Gateway.Services.GetService(typeof(ApiKeys)).ShouldBeOfType<ApiKeys>();
+        var reload = secured.Gateway.Services.GetService(typeof(GatewayReload)).ShouldBeOfType<GatewayReload>();
         (await secured.SendAsync(key, "GET", "/v1/capacity")).Status.ShouldBe(HttpStatusCode.Unauthorized);
 
         await File.WriteAllTextAsync(secured.KeysFile, "nonsense");
-        Should.Throw<CommandException>(keys.Reload);
+        await Should.ThrowAsync<CommandException>(() => reload.ReloadAsync());
         (await secured.SendAsync(secured.KeyOf("alice"), "GET", "/v1/capacity")).Status.ShouldBe(HttpStatusCode.OK);
         await File.WriteAllTextAsync(secured.KeysFile, line);
-        keys.Reload();
+        (await reload.ReloadAsync()).Remarks.ShouldContain("1 API keys read again.");
 
         (await secured.SendAsync(key, "GET", "/v1/capacity")).Status.ShouldBe(HttpStatusCode.OK);
         (await secured.SendAsync(secured.KeyOf("alice"), "GET", "/v1/capacity")).Status.ShouldBe(HttpStatusCode.Unauthorized);

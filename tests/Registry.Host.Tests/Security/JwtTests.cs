@@ -4,6 +4,8 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
+using Registry.Host.Cli;
+using Registry.Host.Serving.Reload;
 
 namespace Registry.Host.Tests.Security;
 
@@ -18,8 +20,7 @@ public sealed class JwtTests : IAsyncLifetime
 
     public async Task InitializeAsync() => secured = await SecuredGateway.StartAsync(folder =>
     {
-        var jwk = JsonWebKeyConverter.ConvertFromECDsaSecurityKey(key);
-        File.WriteAllText(folder.File("jwks"), $$"""{"keys":[{"kty":"EC","crv":"P-256","use":"sig","kid":"k1","x":"{{jwk.X}}","y":"{{jwk.Y}}"}]}""");
+        File.WriteAllText(folder.File("jwks"), KeySet(key));
         return $$"""jwt { issuer = "{{Issuer}}", audience = "{{Audience}}", keys = "{{folder.File("jwks")}}" }""";
     });
 
@@ -63,6 +64,32 @@ public sealed class JwtTests : IAsyncLifetime
 
         foreach (var (what, token) in wrong)
             (await StatusAsync(token, "/v1/capacity")).ShouldBe(HttpStatusCode.Unauthorized, what);
+    }
+
+    [Fact]
+    public async Task Keys_that_are_read_again_count_from_then_on_and_a_wrong_file_changes_nothing()
+    {
+        var file = Path.Combine(Path.GetDirectoryName(secured.KeysFile)!, "jwks");
+        var reload = (GatewayReload)secured.Gateway.Services.GetService(typeof(GatewayReload))!;
+        var next = new ECDsaSecurityKey(ECDsa.Create(ECCurve.NamedCurves.nistP256)) { KeyId = "k2" };
+        using var curve = next.ECDsa;
+        var token = Token(signer: new(next, SecurityAlgorithms.EcdsaSha256));
+        (await StatusAsync(token, "/v1/capacity")).ShouldBe(HttpStatusCode.Unauthorized);
+
+        await File.WriteAllTextAsync(file, "nonsense");
+        await Should.ThrowAsync<CommandException>(() => reload.ReloadAsync());
+        (await StatusAsync(Token(), "/v1/capacity")).ShouldBe(HttpStatusCode.OK);
+        await File.WriteAllTextAsync(file, KeySet(next));
+        (await reload.ReloadAsync()).Remarks.ShouldContain("1 keys of the token issuer read again.");
+
+        (await StatusAsync(token, "/v1/capacity")).ShouldBe(HttpStatusCode.OK);
+        (await StatusAsync(Token(), "/v1/capacity")).ShouldBe(HttpStatusCode.Unauthorized);
+    }
+
+    private static string KeySet(ECDsaSecurityKey key)
+    {
+        var jwk = JsonWebKeyConverter.ConvertFromECDsaSecurityKey(key);
+        return $$"""{"keys":[{"kty":"EC","crv":"P-256","use":"sig","kid":"{{key.KeyId}}","x":"{{jwk.X}}","y":"{{jwk.Y}}"}]}""";
     }
 
     private async Task<HttpStatusCode> StatusAsync(string token, string path) => (await secured.SendAsync(token, "GET", path)).Status;

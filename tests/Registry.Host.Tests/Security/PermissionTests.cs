@@ -41,6 +41,7 @@ public sealed class PermissionTests(KnownCallers callers) : IClassFixture<KnownC
     [InlineData("PUT", "/v1/capacity/limits", """{"maxTubes":5}""", "403 200 403 403")]
     [InlineData("POST", "/v1/node/drain", null, "403 202 403 403")]
     [InlineData("DELETE", "/v1/node/drain", null, "403 200 403 403")]
+    [InlineData("POST", "/v1/node/reload", null, "403 200 403 403")]
     [InlineData("GET", "/metrics", null, "200 200 403 403")]
     [InlineData("GET", "/v1/audit", null, "200 200 200 200")]
     [InlineData("GET", "/v1/audit?owner=alice", null, "200 200 200 400")]

@@ -26,14 +26,12 @@ public sealed class TlsTests
             Security = SecuritySettings.From(ConfigurationFactory.ParseString($"registry.http.tls {{ certificate = \"{folder.File("certificate")}\", key = \"{folder.File("key")}\" }}")),
         });
         gateway.Url.Scheme.ShouldBe("https");
-        var (_, reload) = gateway.Reloadable.ShouldHaveSingleItem();
-
         (await ShownAsync(gateway.Url)).ShouldBe(first);
         await File.WriteAllTextAsync(folder.File("certificate"), "nonsense");
-        Should.Throw<CommandException>(reload).Message.ShouldContain("registry.http.tls");
+        (await Should.ThrowAsync<CommandException>(() => gateway.Reload.ReloadAsync())).Message.ShouldContain("registry.http.tls");
         (await ShownAsync(gateway.Url)).ShouldBe(first);
         var second = await WriteAsync(folder);
-        reload();
+        (await gateway.Reload.ReloadAsync()).Remarks.ShouldContain(remark => remark.StartsWith("The certificate"));
         (await ShownAsync(gateway.Url)).ShouldBe(second);
     }
 

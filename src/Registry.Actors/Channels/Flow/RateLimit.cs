@@ -12,7 +12,7 @@ internal sealed class RateLimit : IDisposable
     private const int BurstsPerSecond = 4;
     private const int PiecesPerSecond = 50;
 
-    private readonly int bytesPerSecond;
+    private volatile int bytesPerSecond;
     private readonly TimeProvider time;
     private readonly Lock gate = new();
     private readonly PriorityQueue<Payment, (long Start, long Number)> waiting = new();
@@ -64,6 +64,21 @@ internal sealed class RateLimit : IDisposable
         }
 
         return new(WaitAsync(payment, cancellationToken));
+    }
+
+    /// <summary>Goes on at another rate; those who wait are served by it.</summary>
+    /// <param name="changed">The rate, at least <see cref="CreateTube.LeastBytesPerSecond"/>.</param>
+    public void Change(int changed)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(changed, CreateTube.LeastBytesPerSecond);
+        lock (gate)
+        {
+            Refill();
+            bytesPerSecond = changed;
+            balance = Math.Min(balance, Burst);
+            if (waiting.Count > 0)
+                Schedule();
+        }
     }
 
     /// <summary>Nobody pays any more.</summary>

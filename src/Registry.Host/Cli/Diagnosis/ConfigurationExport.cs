@@ -1,0 +1,45 @@
+using System.Text.RegularExpressions;
+using Akka.Configuration;
+using Akka.Configuration.Hocon;
+using Registry.Host.Serving;
+
+namespace Registry.Host.Cli.Diagnosis;
+
+/// <summary>A configuration for somebody else's eyes: texts are shown only where they are known to be no secret.</summary>
+internal static partial class ConfigurationExport
+{
+    private static readonly HashSet<string> plain = new(StringComparer.Ordinal)
+    {
+        "registry.log.level", "registry.http.hosts", "registry.http.tls.certificate", "registry.http.tls.key", "registry.auth.keys", "registry.auth.token-keys",
+        "registry.auth.jwt.issuer", "registry.auth.jwt.audience", "registry.auth.jwt.keys", "registry.auth.jwt.owner-claim", "registry.auth.jwt.roles-claim",
+        "registry.webrtc.congestion-control", "registry.ice.servers", "registry.ice.transport-policy", "registry.ice.relay-ca-file", "registry.ice.include-networks", "registry.ice.exclude-networks",
+        "registry.channels.listen", "registry.guacd.address", "registry.targets.allow",
+        "registry.cluster.hostname", "registry.cluster.public-hostname", "registry.cluster.seed-nodes", "registry.cluster.discovery.method", "registry.cluster.discovery.service-name",
+        "registry.cluster.tls.certificate-file", "registry.cluster.tls.key-file", "registry.cluster.tls.ca-file",
+    };
+
+    /// <summary>Every setting of the section <c>registry</c>, and those of <c>akka</c> that the files or the command line give, in the order of their keys.</summary>
+    public static SortedDictionary<string, string> Of(Config config) => new(Settings(config).ToDictionary(setting => setting.Key, setting => Show(setting.Key, setting.Value)), StringComparer.Ordinal);
+
+    /// <summary>The texts that <see cref="Of"/> hides.</summary>
+    public static IEnumerable<string> Secrets(Config config) => Settings(config).Where(setting => Show(setting.Key, setting.Value) == Redaction.Hidden).SelectMany(setting => GatewayConfiguration.Texts(setting.Value));
+
+    private static IEnumerable<(string Key, HoconValue Value)> Settings(Config config) =>
+        GatewayConfiguration.Values(config.WithFallback(GatewayConfiguration.Default).GetValue("registry"), "registry").Concat(GatewayConfiguration.Values(config.GetValue("akka"), "akka"));
+
+    // What the program comes with is no secret.
+    private static string Show(string key, HoconValue value)
+    {
+        string[] texts = [.. GatewayConfiguration.Texts(value)];
+        return plain.Contains(key) || GatewayConfiguration.Default.GetValue(key) is { } known && texts.SequenceEqual(GatewayConfiguration.Texts(known)) || !SecretName().IsMatch(key) && texts.All(text => Harmless().IsMatch(text))
+            ? string.Join(", ", texts)
+            : Redaction.Hidden;
+    }
+
+    [GeneratedRegex("(credential|secret|password|token|key|user|username)s?$", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex SecretName();
+
+    // Switches, numbers, durations and sizes.
+    [GeneratedRegex(@"^(on|off|true|false|yes|no|null|-?[0-9.]+ ?[A-Za-z]{0,4}|)$", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Harmless();
+}

@@ -1,0 +1,111 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Akka.Configuration;
+using Registry.Actors.ReadModel;
+using Registry.Host.Api;
+using Registry.Host.Serving;
+
+namespace Registry.Host.Cli.Diagnosis;
+
+/// <summary><c>diag</c>: a bundle for whoever helps, without secrets.</summary>
+internal static class DiagCommand
+{
+    private const int MaxLogLines = 2000;
+    private const int MaxLogBytes = 4 << 20;
+
+    private static readonly Option<string?> Out = new("--out") { Description = "New file for the bundle; registry-diag-TIME.tar.gz here unless told otherwise.", HelpName = "FILE.tar.gz" };
+
+    private static readonly Option<string?> Log = new("--log") { Description = $"File with the gateway's log, whose last {MaxLogLines} lines go in; with systemd: journalctl -u tube-registry > FILE.", HelpName = "FILE" };
+
+    public static Command Create()
+    {
+        var command = new Command("diag", "Write a bundle for whoever helps: versions, configuration without secrets, facts of the machine, log, and what the gateway says of itself. What cannot be had is noted in it.")
+        {
+            Out, Log, ServeCommand.ConfigFile, ServeCommand.Set, SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json,
+        };
+        command.SetAction((result, _) => CommandLine.RunAsync(result, cancellationToken => RunAsync(result, cancellationToken)));
+        return command;
+    }
+
+    private static async Task<ExitCode> RunAsync(ParseResult result, CancellationToken cancellationToken)
+    {
+        var now = DateTimeOffset.UtcNow;
+        var file = result.GetValue(Out) ?? string.Create(CultureInfo.InvariantCulture, $"registry-diag-{now:yyyyMMddTHHmmssZ}.tar.gz");
+        var problems = new List<string>();
+        var config = ReadConfiguration(result, problems);
+        var key = GatewayKey.Read(result);
+        var bundle = new DiagnosisBundle(new([.. ConfigurationExport.Secrets(config), .. key is null ? Array.Empty<string>() : [key]]));
+        using var gateway = GatewayClient.Of(result);
+        bundle.AddJson("version.json", new { RegistryReads.Version, At = now, Gateway = gateway.Gateway.ToString() });
+        bundle.AddJson("configuration.json", ConfigurationExport.Of(config));
+        bundle.AddJson("environment.json", MachineFacts.Read());
+        if (result.GetValue(Log) is { } log)
+            await TryAsync("log.txt", async () => bundle.Add("log.txt", await ReadLogAsync(log, cancellationToken)), problems);
+        await AskAsync(gateway, bundle, problems, cancellationToken);
+        bundle.Add("problems.txt", string.Join('\n', problems));
+        await bundle.WriteAsync(file, now, cancellationToken);
+
+        var console = CommandConsole.Of(result);
+        foreach (var problem in problems)
+            await console.Error.WriteLineAsync($"registry: the bundle lacks {problem}");
+        await console.Output.WriteLineAsync(result.GetValue(SharedOptions.Json) ? JsonSerializer.Serialize(new { File = file, Problems = problems }, ApiJson.Options) : file);
+        return ExitCode.Ok;
+    }
+
+    private static Config ReadConfiguration(ParseResult result, List<string> problems)
+    {
+        try
+        {
+            return GatewayConfiguration.Read(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? []);
+        }
+        catch (CommandException e)
+        {
+            problems.Add($"the configuration: {e.Message}");
+            return Config.Empty;
+        }
+    }
+
+    private static async Task AskAsync(GatewayClient gateway, DiagnosisBundle bundle, List<string> problems, CancellationToken cancellationToken)
+    {
+        await TryAsync("capacity.json", async () => bundle.AddJson("capacity.json", await gateway.ReadCapacityAsync(cancellationToken)), problems);
+        await TryAsync("nodes.json", async () => bundle.AddJson("nodes.json", (await gateway.ReadNodesAsync(cancellationToken)).Items), problems);
+        await TryAsync("tubes.json", async () => bundle.AddJson("tubes.json", Summary(await gateway.ListTubesAsync(null, null, null, cancellationToken))), problems);
+        await TryAsync("metrics.txt", async () => bundle.Add("metrics.txt", await gateway.ReadMetricsAsync(cancellationToken)), problems);
+    }
+
+    private static async Task TryAsync(string what, Func<Task> work, List<string> problems)
+    {
+        try
+        {
+            await work();
+        }
+        catch (Exception e) when (e is CommandException or IOException or UnauthorizedAccessException)
+        {
+            problems.Add($"{what}: {e.Message}");
+        }
+    }
+
+    // Counts only: whose tubes they are and where they lead is nobody else's business.
+    private static object Summary(ListBody<TubeBody> tubes) => new
+    {
+        Total = tubes.Items.Count,
+        ByState = Count(tubes.Items, tube => tube.State),
+        ByNode = Count(tubes.Items, tube => tube.Node),
+        ByPath = Count(tubes.Items, tube => tube.SelectedPair ?? "none"),
+        ByType = Count(tubes.Items.SelectMany(tube => tube.Conversations), conversation => conversation.Type),
+        Oldest = tubes.Items.Count == 0 ? (DateTimeOffset?)null : tubes.Items.Min(tube => tube.CreatedAt),
+        tubes.IncompleteNodes,
+    };
+
+    private static Dictionary<string, int> Count<T>(IEnumerable<T> items, Func<T, string> by) => items.CountBy(by).ToDictionary(group => group.Key, group => group.Value);
+
+    private static async Task<string> ReadLogAsync(string file, CancellationToken cancellationToken)
+    {
+        await using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        stream.Seek(-Math.Min(stream.Length, MaxLogBytes), SeekOrigin.End);
+        using var reader = new StreamReader(stream);
+        var lines = (await reader.ReadToEndAsync(cancellationToken)).Split('\n');
+        return string.Join('\n', lines.TakeLast(MaxLogLines));
+    }
+}

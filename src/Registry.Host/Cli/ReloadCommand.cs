@@ -1,0 +1,30 @@
+using System.CommandLine;
+using System.Text.Json;
+using Registry.Host.Api;
+
+namespace Registry.Host.Cli;
+
+/// <summary><c>reload</c>: makes a gateway read its files again.</summary>
+internal static class ReloadCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("reload", "Make the gateway read its configuration, keys and certificate again, as SIGHUP does, and say what changed and what needs a restart. A wrong file changes nothing.")
+        {
+            SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json,
+        };
+        command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
+        {
+            using var gateway = GatewayClient.Of(result);
+            var report = await gateway.ReloadAsync(cancellationToken);
+            var output = result.InvocationConfiguration.Output;
+            if (result.GetValue(SharedOptions.Json))
+                await output.WriteLineAsync(JsonSerializer.Serialize(report, ApiJson.Options));
+            else
+                foreach (var line in report.Lines)
+                    await output.WriteLineAsync(line);
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
+}

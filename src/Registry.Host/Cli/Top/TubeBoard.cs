@@ -1,0 +1,79 @@
+using System.Text.Json;
+using Registry.Host.Api;
+
+namespace Registry.Host.Cli.Top;
+
+/// <summary>A tube and how it changes.</summary>
+/// <param name="Tube">What is known of it.</param>
+/// <param name="BytesPerSecond">User bytes of both directions between the last two lists.</param>
+internal sealed record TubeRow(TubeBody Tube, double BytesPerSecond)
+{
+    /// <summary>User bytes of both directions.</summary>
+    public long Bytes => Tube.Traffic is { } traffic ? traffic.BytesSent + traffic.BytesReceived : 0;
+}
+
+/// <summary>All tubes as <c>top</c> shows them: events say at once what is there and in which state, lists bring the counters. Safe for any thread.</summary>
+internal sealed class TubeBoard
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, TubeRow> rows = new(StringComparer.Ordinal);
+    private TimeSpan? listedAt;
+    private long version;
+
+    /// <summary>Grows with each change.</summary>
+    public long Version => Interlocked.Read(ref version);
+
+    /// <summary>The tubes of now, in any order.</summary>
+    public IReadOnlyList<TubeRow> Rows
+    {
+        get
+        {
+            lock (gate)
+                return [.. rows.Values];
+        }
+    }
+
+    /// <summary>Takes a whole list.</summary>
+    /// <param name="list">The list; tubes of nodes that did not answer stay as they were.</param>
+    /// <param name="now">Time since any fixed moment.</param>
+    public void Take(ListBody<TubeBody> list, TimeSpan now)
+    {
+        lock (gate)
+        {
+            var seconds = listedAt is { } last ? (now - last).TotalSeconds : 0;
+            var listed = list.Items.Select(tube => tube.TubeId).ToHashSet(StringComparer.Ordinal);
+            foreach (var gone in rows.Values.Where(row => !listed.Contains(row.Tube.TubeId) && !list.IncompleteNodes.Contains(row.Tube.Node)).ToArray())
+                rows.Remove(gone.Tube.TubeId);
+            foreach (var tube in list.Items)
+            {
+                var row = new TubeRow(tube, 0);
+                var moved = rows.TryGetValue(tube.TubeId, out var before) && seconds > 0 ? (row.Bytes - before.Bytes) / seconds : 0;
+                rows[tube.TubeId] = row with { BytesPerSecond = Math.Max(0, moved) };
+            }
+
+            listedAt = now;
+        }
+
+        Interlocked.Increment(ref version);
+    }
+
+    /// <summary>Takes one of <c>/v1/events</c>; what it does not know it leaves to the next list.</summary>
+    public void Take(string kind, string data)
+    {
+        lock (gate)
+        {
+            if (kind == "tube" && JsonSerializer.Deserialize<TubeBody>(data, ApiJson.Tolerant) is { } tube)
+                rows[tube.TubeId] = rows.TryGetValue(tube.TubeId, out var known) ? known with { Tube = tube } : new(tube, 0);
+            else if (kind == "tube_closed" && ReadSignal(data) is { } closed)
+                rows.Remove(closed.TubeId);
+            else if (kind == "connection_state_changed" && ReadSignal(data) is { State: { } state } changed && rows.TryGetValue(changed.TubeId, out var row))
+                rows[changed.TubeId] = row with { Tube = row.Tube with { State = state } };
+            else
+                return;
+        }
+
+        Interlocked.Increment(ref version);
+    }
+
+    private static SignalBody? ReadSignal(string data) => JsonSerializer.Deserialize<SignalBody>(data, ApiJson.Tolerant);
+}

@@ -1,0 +1,52 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Registry.Host.Api;
+using Registry.Messages;
+
+namespace Registry.Host.Cli;
+
+/// <summary>Options that say which tubes are meant; those that are given must all hold.</summary>
+internal sealed class TubeSelection
+{
+    private readonly Option<string?> filter = new("--filter") { Description = "Only tubes with this in their id or in that of a conversation.", HelpName = "TEXT" };
+
+    private readonly Option<string?> state = new("--state") { Description = "Only tubes in this state.", HelpName = "STATE" };
+
+    private readonly Option<string?> owner = new("--owner") { Description = "Only tubes made for this owner.", HelpName = "OWNER" };
+
+    private readonly Option<string?> target = new("--target") { Description = "Only tubes with a conversation to this target, as host or host:port.", HelpName = "HOST[:PORT]" };
+
+    private readonly Option<string?> node = new("--node") { Description = "Only tubes of this node.", HelpName = "NODE" };
+
+    public TubeSelection() => state.CompletionSources.Add([.. Enum.GetValues<TubeState>().Select(each => each.Text)]);
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in All)
+            command.Add(option);
+    }
+
+    /// <summary>Whether any of them is given.</summary>
+    public bool IsGiven(CommandResult result) => All.Any(option => result.GetResult(option) is not null);
+
+    private Option[] All => [filter, state, owner, target, node];
+
+    /// <summary>The tubes that are meant.</summary>
+    public async Task<ListBody<TubeBody>> ReadAsync(GatewayClient gateway, ParseResult result, CancellationToken cancellationToken)
+    {
+        var tubes = await gateway.ListTubesAsync(result.GetValue(filter), result.GetValue(state), result.GetValue(owner), cancellationToken);
+        var (of, to) = (result.GetValue(node), result.GetValue(target));
+        return tubes with
+        {
+            Items = [.. tubes.Items.Where(tube => (of is null || tube.Node == of) && (to is null || tube.Conversations.Any(conversation => Reaches(conversation.Target, to))))],
+        };
+    }
+
+    private static bool Reaches(string? target, string asked)
+    {
+        if (target is null)
+            return false;
+        var host = target[..target.LastIndexOf(':')];
+        return target.Equals(asked, StringComparison.OrdinalIgnoreCase) || host.Trim('[', ']').Equals(asked.Trim('[', ']'), StringComparison.OrdinalIgnoreCase);
+    }
+}

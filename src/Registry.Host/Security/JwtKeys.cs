@@ -1,0 +1,42 @@
+using Microsoft.IdentityModel.Tokens;
+using Registry.Host.Cli;
+using Registry.Host.Serving;
+using Registry.Host.Serving.Reload;
+
+namespace Registry.Host.Security;
+
+/// <summary>The issuer's public keys from a file, a JSON web key set (RFC 7517), that can be read again.</summary>
+internal sealed class JwtKeys : IReloadable
+{
+    private volatile IReadOnlyList<SecurityKey> current;
+
+    /// <exception cref="CommandException">The file cannot be read or holds no key.</exception>
+    public JwtKeys(string file) => current = Read(file);
+
+    public IReadOnlyList<SecurityKey> Current => current;
+
+    public PreparedReload Prepare(GatewayOptions read)
+    {
+        if (read.Security.Jwt?.KeysFile is not { } file)
+            return PreparedReload.None;
+        var keys = Read(file);
+        return PreparedReload.Of(["registry.auth.jwt.keys"], () =>
+        {
+            current = keys;
+            return $"{keys.Count} keys of the token issuer read again.";
+        });
+    }
+
+    private static IReadOnlyList<SecurityKey> Read(string file)
+    {
+        try
+        {
+            var keys = JsonWebKeySet.Create(File.ReadAllText(file)).GetSigningKeys();
+            return keys.Count > 0 ? [.. keys] : throw CommandException.Usage($"registry.auth.jwt.keys: {file} holds no key for signatures.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw CommandException.Usage($"registry.auth.jwt.keys: {file} is not a readable JSON web key set: {e.Message}");
+        }
+    }
+}

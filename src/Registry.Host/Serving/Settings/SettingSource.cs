@@ -1,0 +1,73 @@
+using Akka.Configuration;
+using Registry.Host.Cli;
+
+namespace Registry.Host.Serving.Settings;
+
+/// <summary>A file or an option that settings come from.</summary>
+internal sealed class SettingSource
+{
+    private SettingSource(string name, Config config, IReadOnlyList<SettingLine> lines) => (Name, Config, Lines) = (name, config, lines);
+
+    /// <summary>What people know it by: a path, or <c>--set</c>.</summary>
+    public string Name { get; }
+
+    public Config Config { get; }
+
+    /// <summary>The keys of a file; empty for an option.</summary>
+    public IReadOnlyList<SettingLine> Lines { get; }
+
+    /// <exception cref="CommandException">The file cannot be read or is not HOCON.</exception>
+    public static SettingSource File(string path)
+    {
+        try
+        {
+            var text = System.IO.File.ReadAllText(path);
+            var config = ConfigurationFactory.ParseString(text);
+            var lines = SettingLines.Of(text, out var unbalanced);
+            return unbalanced is null ? new(path, config, lines) : throw CommandException.Usage($"{path}, line {unbalanced}: this brace has no other.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw CommandException.Usage($"{path} cannot be read: {e.Message}");
+        }
+        catch (Exception e) when (e is not (OutOfMemoryException or CommandException))
+        {
+            // The parser of the HOCON package throws many kinds; all of them mean the text is wrong.
+            throw CommandException.Usage($"{path} is not HOCON: {e.Message}");
+        }
+    }
+
+    /// <exception cref="CommandException">The text is not <c>key=value</c>, or its value is not HOCON.</exception>
+    public static SettingSource Assignment(string assignment)
+    {
+        if (assignment.IndexOf('=', StringComparison.Ordinal) is not (> 0 and var separator))
+            throw CommandException.Usage($"--set '{assignment}' must be key=value, such as registry.admission.max-tubes=500.");
+        try
+        {
+            return new("--set", ConfigurationFactory.ParseString($"{assignment[..separator]} = {assignment[(separator + 1)..]}"), []);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw CommandException.Usage($"--set '{assignment[..separator]}' is not HOCON: {e.Message}");
+        }
+    }
+
+    /// <summary>Options that stand for settings.</summary>
+    public static SettingSource Options(Config config) => new("the command line", config, []);
+
+    /// <summary>The line that a key stands on, or else that of what holds it or of what it holds; null for none.</summary>
+    public int? LineOf(string key)
+    {
+        int? near = null;
+        foreach (var (known, line) in Lines)
+        {
+            // The last one wins, as it does in HOCON.
+            if (known == key)
+                near = line;
+            else if (near is null && (known.StartsWith($"{key}.", StringComparison.Ordinal)))
+                near = line;
+        }
+
+        return near;
+    }
+}

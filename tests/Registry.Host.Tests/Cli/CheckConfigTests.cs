@@ -1,0 +1,144 @@
+using System.Text.Json;
+using Registry.Host.Cli;
+using Registry.Host.Serving;
+using Registry.Host.Serving.Settings;
+using Registry.Host.Tests.RealPrograms;
+using static Registry.Host.Tests.Cli.Commands;
+
+namespace Registry.Host.Tests.Cli;
+
+public sealed class CheckConfigTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    private string ConfigFile => folder.File("gateway.conf");
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task Every_unknown_setting_is_named_with_file_and_line_and_the_one_that_was_meant()
+    {
+        await File.WriteAllTextAsync(ConfigFile, """
+            # comment { registry.x = 1
+            registry {
+              admission { max-tubes = 5, max-conurrent-creates = 7 }
+              targets.allow = ["10.0.0.0/8:22", # } not the end
+                "[fd00::/8]:443"]
+              "log".levl = info
+              tube { ice-restart.attemps = 3 }
+            }
+            registry.cluster.prot = 4053
+            registry.warp = on
+            """);
+
+        var (code, output, error) = await RunAsync("check-config", "--config", ConfigFile);
+
+        code.ShouldBe((int)ExitCode.Usage);
+        output.ShouldBe("");
+        var lines = error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        lines.Length.ShouldBe(5, error);
+        lines.ShouldAllBe(line => line.StartsWith($"registry: {ConfigFile}, line "));
+        error.ShouldContain("line 3: registry.admission.max-conurrent-creates is not a setting; the nearest is registry.admission.max-concurrent-creates.");
+        error.ShouldContain("line 6: registry.log.levl is not a setting; the nearest is registry.log.level.");
+        error.ShouldContain("line 7: registry.tube.ice-restart.attemps is not a setting; the nearest is registry.tube.ice-restart.attempts.");
+        error.ShouldContain("line 9: registry.cluster.prot is not a setting; the nearest is registry.cluster.port.");
+        error.ShouldContain("line 10: registry.warp is not a setting. ");
+    }
+
+    [Theory]
+    [InlineData("registry.admission.max-tubes = many", "registry.admission.max-tubes must be a whole number from 1")]
+    [InlineData("registry.admission.max-tubes = [1, 2]", "It is a list.")]
+    [InlineData("registry.tube.closing-timeout = soon", "registry.tube.closing-timeout must be a positive duration")]
+    [InlineData("registry.ice.username = [a]", "registry.ice.username must be off, or a text. It is a list.")]
+    [InlineData("registry.channels.accept-fragments = perhaps", "registry.channels.accept-fragments must be on or off")]
+    [InlineData("registry.targets.allow = \"10.0.0.0/8\"", "registry.targets.allow must be a list")]
+    [InlineData("registry.targets.allow = [\"10.0.0.0/8:ssh\"]", "'ssh' is not a port")]
+    [InlineData("registry.log.level = loud", "registry.log.level must be debug or info or warning or error")]
+    [InlineData("registry.cluster.port = 70000", "registry.cluster.port must be a whole number")]
+    [InlineData("registry.http.tls.certificate = x.pem", "registry.http.tls must be a certificate and its key")]
+    public async Task A_wrong_value_is_named_with_file_and_line_and_what_it_must_be(string setting, string expected)
+    {
+        await File.WriteAllTextAsync(ConfigFile, $"\n\n{setting}\n");
+
+        var (code, _, error) = await RunAsync("check-config", "--config", ConfigFile);
+
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ShouldContain($"{ConfigFile}, line 3: ");
+        error.ShouldContain(expected);
+        // What serve would say, which checks the same.
+        (await RunAsync("serve", "--http", "http://127.0.0.1:0", "--config", ConfigFile)).ShouldBe((code, "", error));
+    }
+
+    [Theory]
+    [InlineData("registry.auth.keys = /does/not/exist", "registry.auth.keys: /does/not/exist cannot be read")]
+    [InlineData("registry { http.tls { certificate = /no/cert, key = /no/key } }", "registry.http.tls: /no/cert")]
+    [InlineData("registry.auth.jwt { issuer = a, audience = b, keys = /no/jwks }", "registry.auth.jwt.keys: /no/jwks")]
+    public async Task Files_that_serve_would_read_are_read(string setting, string expected)
+    {
+        await File.WriteAllTextAsync(ConfigFile, setting);
+
+        var (code, _, error) = await RunAsync("check-config", "--config", ConfigFile);
+
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ShouldContain(expected);
+    }
+
+    [Fact]
+    public async Task For_programs_it_prints_what_was_found()
+    {
+        await File.WriteAllTextAsync(ConfigFile, "registry.admission.max-tubs = 5\nregistry.log.level = loud");
+
+        var (code, output, error) = await RunAsync("check-config", "--json", "--config", ConfigFile, "--set", "registry.drain.deadlin=1s");
+
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ShouldBe("");
+        var found = JsonDocument.Parse(output).RootElement;
+        found.GetProperty("ok").GetBoolean().ShouldBeFalse();
+        found.GetProperty("faults").EnumerateArray().Select(fault => (Text(fault, "key"), Text(fault, "source"), fault.TryGetProperty("line", out var line) ? line.GetInt32() : 0, Text(fault, "nearest"))).ShouldBe(
+        [
+            ("registry.admission.max-tubs", ConfigFile, 1, "registry.admission.max-tubes"),
+            ("registry.drain.deadlin", "--set", 0, "registry.drain.deadline"),
+            ("registry.log.level", ConfigFile, 2, null),
+        ]);
+        JsonDocument.Parse((await RunAsync("check-config", "--json")).Output).RootElement.GetProperty("ok").GetBoolean().ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Every_setting_of_the_files_that_come_with_the_program_is_found_on_its_line()
+    {
+        foreach (var file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "hocon"), "*.conf"))
+        {
+            var text = File.ReadAllText(file);
+            var lines = text.Split('\n');
+            var found = SettingLines.Of(text, out var unbalanced);
+            unbalanced.ShouldBeNull(file);
+            var keys = Akka.Configuration.ConfigurationFactory.ParseString(text);
+            foreach (var (key, _) in GatewayConfiguration.Values(keys.GetValue("registry"), "registry").Concat(GatewayConfiguration.Values(keys.GetValue("akka"), "akka")))
+                lines[found.Last(setting => setting.Key == key).Line - 1].ShouldContain(key[(key.LastIndexOf('.') + 1)..], customMessage: $"{file}: {key}");
+        }
+    }
+
+    [Fact]
+    public void Whatever_the_text_its_lines_are_found_in_one_pass()
+    {
+        foreach (var text in new[] { "", "{", "}", "a", "a=", "a={", "a=[", "a=\"", "\"\"\"", "a=${", "a.b.c=1", "/", "//", "=", ",,,", "a=1}b=2", "{a:1}", "a\r\n=\r\n1", "a += [1]", "a=${x} { b = 1 }" })
+            SettingLines.Of(text, out _).Count.ShouldBeLessThanOrEqualTo(text.Length);
+        SettingLines.Of("a { b = \"\"\"x\ny = 1\"\"\"\n c : 2 }\nd = ${a} { e = 1 }", out _).ShouldBe([new("a", 1), new("a.b", 1), new("a.c", 3), new("d", 4), new("d.e", 4)]);
+    }
+
+    [Theory]
+    [InlineData("{\n a = 1\n}", null)]
+    [InlineData("a {\n b {\n }\n", 1)]
+    [InlineData("a = \"{\"\n# {", null)]
+    [InlineData("a = 1\n}\nb = 2", 2)]
+    public async Task A_brace_without_another_is_an_error(string text, int? line)
+    {
+        SettingLines.Of(text, out var unbalanced);
+        unbalanced.ShouldBe(line);
+        await File.WriteAllTextAsync(ConfigFile, text);
+        if (line is not null)
+            (await RunAsync("check-config", "--config", ConfigFile)).Error.ShouldContain($"{ConfigFile}, line {line}: this brace has no other");
+    }
+
+    private static string? Text(JsonElement element, string name) => element.TryGetProperty(name, out var value) ? value.GetString() : null;
+}

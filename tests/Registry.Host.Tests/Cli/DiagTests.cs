@@ -1,0 +1,122 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using System.Text.Json;
+using Akka.Configuration;
+using Registry.Host.Cli;
+using Registry.Host.Cli.Diagnosis;
+using Registry.Host.Security;
+using Registry.Host.Serving;
+using Registry.Host.Tests.Api;
+using Registry.Host.Tests.RealPrograms;
+using Registry.Host.Tests.Security;
+using static Registry.Host.Tests.Cli.Commands;
+
+namespace Registry.Host.Tests.Cli;
+
+public sealed class DiagTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task The_bundle_has_everything_but_secrets()
+    {
+        await using var secured = await SecuredGateway.StartAsync();
+        var key = secured.KeyOf("operator");
+        await File.WriteAllTextAsync(folder.File("key"), key);
+        await File.WriteAllTextAsync(folder.File("gateway.conf"), """
+            registry {
+              ice {
+                servers = ["turn:turn.example"], username = planted-user, credential = planted-credential
+                credentials-url = "https://planted-name:planted-password@relay.example/?token=planted-query"
+              }
+              targets.allow = ["10.0.0.0/8:22"]
+            }
+            akka.persistence.journal.connection-string = "Password=planted-akka"
+            """);
+        await File.WriteAllTextAsync(folder.File("log"), $"""
+            first line
+            somebody logged planted-credential and {key}
+            Authorization: Bearer planted-bearer at https://planted-url:planted-too@somewhere/
+            a=ice-pwd:planted-ice-password eyJhbGciOiJFUzI1NiJ9.planted-claims.planted-signature tt_planted-token-of-a-tube
+            last line
+            """);
+        secured.Registry.Nodes = [new("node-1", "10.0.0.1:4053", Registry.Messages.NodeState.Up)];
+
+        var (code, output, error) = await RunAsync(
+            "diag", "--config", folder.File("gateway.conf"), "--set", "registry.ice.username = planted-set", "--log", folder.File("log"), "--out", folder.File("bundle.tar.gz"),
+            "--gateway", secured.Gateway.Url.ToString(), "--key-file", folder.File("key"));
+
+        code.ShouldBe(0, error);
+        error.ShouldBe("");
+        output.Trim().ShouldBe(folder.File("bundle.tar.gz"));
+        if (!OperatingSystem.IsWindows())
+            File.GetUnixFileMode(folder.File("bundle.tar.gz")).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var files = await ReadAsync(folder.File("bundle.tar.gz"));
+        files.Keys.ShouldBe(["version.json", "configuration.json", "environment.json", "log.txt", "capacity.json", "nodes.json", "tubes.json", "metrics.txt", "problems.txt"]);
+        foreach (var (name, text) in files)
+        {
+            text.ShouldNotContain("planted", customMessage: name);
+            text.ShouldNotContain(key[^20..], customMessage: name);
+        }
+
+        var configuration = JsonDocument.Parse(files["configuration.json"]).RootElement;
+        configuration.GetProperty("registry.targets.allow").GetString().ShouldBe("10.0.0.0/8:22");
+        configuration.GetProperty("registry.ice.credential").GetString().ShouldBe(Redaction.Hidden);
+        configuration.GetProperty("registry.ice.shared-secret").GetString().ShouldBe("off");
+        configuration.GetProperty("registry.http.hosts").GetString().ShouldBe("");
+        configuration.GetProperty("akka.persistence.journal.connection-string").GetString().ShouldBe(Redaction.Hidden);
+        configuration.GetProperty("registry.tube.closing-timeout").GetString().ShouldBe("5s");
+        configuration.GetProperty("registry.channels.receive-limit").GetString().ShouldBe("1 MiB");
+        files["log.txt"].ShouldStartWith("first line");
+        files["log.txt"].ShouldEndWith("last line");
+        var tubes = JsonDocument.Parse(files["tubes.json"]).RootElement;
+        tubes.GetProperty("total").GetInt32().ShouldBe(2);
+        tubes.GetProperty("byState").GetProperty("ready").GetInt32().ShouldBe(2);
+        files["tubes.json"].ShouldNotContain("alice");
+        files["metrics.txt"].ShouldContain("# TYPE");
+        files["nodes.json"].ShouldContain("node-1");
+        JsonDocument.Parse(files["version.json"]).RootElement.GetProperty("version").GetString().ShouldNotBeNullOrEmpty();
+    }
+
+    [Fact]
+    public async Task Without_a_gateway_and_with_a_wrong_configuration_there_is_a_bundle_that_says_so()
+    {
+        await File.WriteAllTextAsync(folder.File("gateway.conf"), "registry.ice.credential = [planted]\nregistry.warp = planted");
+
+        var (code, output, error) = await RunAsync("diag", "--json", "--config", folder.File("gateway.conf"), "--log", folder.File("none"), "--out", folder.File("b"), "--gateway", $"http://{Programs.FreeEndPoint()}");
+
+        code.ShouldBe(0);
+        JsonDocument.Parse(output).RootElement.GetProperty("problems").GetArrayLength().ShouldBe(6);
+        error.ShouldContain("the bundle lacks capacity.json");
+        var files = await ReadAsync(folder.File("b"));
+        files["problems.txt"].ShouldContain("registry.warp is not a setting");
+        files["problems.txt"].ShouldNotContain("planted");
+        (await RunAsync("diag", "--out", folder.File("b"), "--gateway", $"http://{Programs.FreeEndPoint()}")).Code.ShouldBe((int)ExitCode.Usage, "it exists");
+    }
+
+    [Fact]
+    public void A_text_is_shown_only_where_it_is_known_to_be_no_secret()
+    {
+        var keys = GatewayConfiguration.Values(GatewayConfiguration.Default.GetValue("registry"), "registry").Select(setting => setting.Key).Append("registry.unknown").Append("akka.unknown");
+        var planted = ConfigurationFactory.ParseString(string.Join('\n', keys.Select(key => $"{key} = planted-text")));
+
+        var shown = ConfigurationExport.Of(planted).Where(setting => setting.Value != Redaction.Hidden).Select(setting => setting.Key).ToArray();
+
+        shown.ShouldContain("registry.auth.keys", "the name of a file");
+        foreach (var secret in new[] { "registry.ice.username", "registry.ice.credential", "registry.ice.shared-secret", "registry.ice.credentials-url", "registry.auth.jwt.metadata-url", "registry.unknown", "akka.unknown" })
+            shown.ShouldNotContain(secret);
+        shown.ShouldAllBe(key => !key.EndsWith("secret") && !key.EndsWith("credential") && !key.EndsWith("password") && !key.EndsWith("username") && !key.EndsWith("url"));
+    }
+
+    private static async Task<Dictionary<string, string>> ReadAsync(string file)
+    {
+        var files = new Dictionary<string, string>();
+        await using var gzip = new GZipStream(File.OpenRead(file), CompressionMode.Decompress);
+        await using var tar = new TarReader(gzip);
+        while (await tar.GetNextEntryAsync() is { } entry)
+            files.Add(entry.Name["registry-diag/".Length..], await new StreamReader(entry.DataStream ?? Stream.Null).ReadToEndAsync());
+        return files;
+    }
+}
