@@ -4,6 +4,7 @@ using Registry.Actors;
 using Registry.Host.Audit;
 using Registry.Host.Cli;
 using Registry.Host.Security;
+using Registry.Host.Telemetry;
 
 namespace Registry.Host.Serving;
 
@@ -70,6 +71,7 @@ internal static class GatewayConfiguration
             TubeRegistryClusterOptions.From(config);
             SecuritySettings.From(config);
             AuditSettings.From(config);
+            TelemetrySettings.From(config);
         }
         catch (ConfigurationException e)
         {
