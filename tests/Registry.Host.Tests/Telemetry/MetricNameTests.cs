@@ -99,7 +99,7 @@ public sealed partial class MetricNameTests(BusyNode node) : IClassFixture<BusyN
     private static partial Regex Alert();
 }
 
-/// <summary>A gateway that is a cluster of one, has made, connected, refused and closed tubes, and was scraped then.</summary>
+/// <summary>A gateway that is a cluster of one and keeps an audit, has made, connected, refused and closed tubes, and was scraped then.</summary>
 public sealed class BusyNode : IAsyncLifetime
 {
     /// <summary>The answer.</summary>
@@ -113,7 +113,8 @@ public sealed class BusyNode : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        await using var gateway = await RealGateway.WithAsync("registry.cluster { enabled = on, port = 0 }");
+        using var folder = new TemporaryFolder();
+        await using var gateway = await RealGateway.WithAsync($"registry.cluster {{ enabled = on, port = 0 }}, registry.audit.file.path = \"{folder.File("audit")}\"");
         await Eventually.BecomesAsync(true, () => gateway.Http.GetAsync("/readyz").GetAwaiter().GetResult().IsSuccessStatusCode, "readiness");
         await using (var peer = new EchoPeer())
         {
