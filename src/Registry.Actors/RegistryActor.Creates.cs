@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Registry.Actors.Admission;
+using Registry.Actors.Tracing;
 using Registry.Actors.Tubes;
 using Registry.Messages;
 
@@ -53,7 +54,11 @@ public sealed partial class RegistryActor
             return;
         }
 
-        var create = new PendingCreate(command, command.TubeId ?? TubeId.NewId(), node.Time.GetTimestamp());
+        var admission = Spans.Start("registry.admit", command);
+        // Asked past the typed calls, whose span all others are under.
+        if (admission is not null && command.TraceParent is null)
+            command = command with { TraceParent = admission.Id };
+        var create = new PendingCreate(command, command.TubeId ?? TubeId.NewId(), node.Time.GetTimestamp()) { Admission = admission };
         if (TryAdmit(create) is not { } refused)
         {
             Take(create, call);
@@ -70,6 +75,7 @@ public sealed partial class RegistryActor
         }
         else
         {
+            create.Admission?.End(refused);
             CountRefusal(refused);
             Sender.Tell(refused);
         }
@@ -131,6 +137,7 @@ public sealed partial class RegistryActor
 
     private void Start(PendingCreate create)
     {
+        create.Admission?.AddTag("registry.waited", create.WaitsFor is not null).End(error: null);
         if (create.Command.Timeout is { } timeout)
             Timers.StartSingleTimer(create, new CreateOverdue(create), Positive(timeout - node.Time.GetElapsedTime(create.AskedAt)));
         if (tubes.TryGetValue(create.TubeId, out var live))
@@ -191,7 +198,7 @@ public sealed partial class RegistryActor
         if (create.Reply is not null)
             return;
         var taken = node.Admission.Leave(create.Place!, reply is TubeCreated);
-        node.Metrics.CreateEnded(reply is Refused refused ? refused.Code.Text : "created", taken);
+        node.Metrics.CreateEnded((reply as Refused)?.Code, taken);
         if (reply is Refused && tubes.TryGetValue(create.TubeId, out var child))
             child.Creates.Remove(create);
         Answer(create, reply);
@@ -200,6 +207,7 @@ public sealed partial class RegistryActor
     /// <summary>A create is refused that was not admitted.</summary>
     private void Reject(PendingCreate create, Refused refused)
     {
+        create.Admission?.End(refused);
         CountRefusal(refused);
         Answer(create, refused);
     }

@@ -126,6 +126,7 @@ public sealed partial class RegistryActor : UntypedActor, IWithTimers
             case Reconcile:
                 ScheduleRound();
                 reconciler.Run(Context.GetChildren());
+                node.Metrics.SampleRoundTrips();
                 node.Directory.DropClosedBefore(node.Time.GetUtcNow() - node.Settings.ClosedKeptFor);
                 break;
             default:

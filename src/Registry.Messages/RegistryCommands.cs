@@ -89,6 +89,15 @@ public sealed record CreateTube(ConversationId ConversationId, ConversationSetti
 
     /// <summary>Who asks, for the audit: the name of a key or of a token's subject, 1 to 128 printable characters; null when nobody knows.</summary>
     public string? Caller { get; init; }
+
+    /// <summary>
+    /// The trace that the create belongs to, as the header <c>traceparent</c> of W3C Trace Context says it; null for that of the caller, if it has one. What is malformed
+    /// counts as none.
+    /// </summary>
+    public string? TraceParent { get; init; }
+
+    /// <summary>What goes with it, as the header <c>tracestate</c> says it.</summary>
+    public string? TraceState { get; init; }
 }
 
 /// <summary>

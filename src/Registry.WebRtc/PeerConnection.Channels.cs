@@ -157,7 +157,7 @@ internal sealed partial class PeerConnection : IDataChannelOwner
         }
         catch (InvalidOperationException e)
         {
-            LogChannelNotOpened(channel.Label, e.Message);
+            LogChannelNotOpened(configuration.Name, channel.Label, e.Message);
             MarkClosed(channel);
         }
     }

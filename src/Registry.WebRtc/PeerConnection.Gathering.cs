@@ -82,7 +82,7 @@ internal sealed partial class PeerConnection
             }
         }
         for (; loggedErrors < gatherer.Errors.Count; loggedErrors++)
-            LogServerFailed(gatherer.Errors[loggedErrors]);
+            LogServerFailed(configuration.Name, gatherer.Errors[loggedErrors]);
     }
 
     private void OnGathered()
@@ -206,7 +206,7 @@ internal sealed partial class PeerConnection
             {
                 // The provider is the application's: whatever it throws, the present credentials serve until they expire.
                 if (!gatheringStop.IsCancellationRequested)
-                    LogNoCredentials(attempt, e.Message);
+                    LogNoCredentials(configuration.Name, attempt, e.Message);
             }
             await Task.Delay(CredentialRetry, factory.Time, gatheringStop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

@@ -182,7 +182,7 @@ internal sealed partial class PeerConnection : IDatagramReceiver, IDtlsTransport
     /// <summary>A defect, or input nobody foresaw: it ends this connection and no other.</summary>
     private void FailUnexpectedly(Exception e)
     {
-        LogUnexpected(e);
+        LogUnexpected(e, configuration.Name);
         if (released)
             return;
         Failure = new(PeerConnectionFailureKind.SctpFailed, $"Unexpected error: {e.Message}");

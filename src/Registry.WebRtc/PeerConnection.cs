@@ -93,7 +93,7 @@ internal sealed partial class PeerConnection : IPeerConnection
         if (released)
             return;
         Failure = new(kind, message);
-        LogFailed(kind, message);
+        LogFailed(configuration.Name, kind, message);
         SendGoodbye();
         Release(PeerConnectionState.Failed);
     }
@@ -169,7 +169,7 @@ internal sealed partial class PeerConnection : IPeerConnection
             catch (Exception e)
             {
                 // The application's handler failed: its fault must not stop the connection's other handlers.
-                LogHandlerFailed(e);
+                LogHandlerFailed(e, configuration.Name);
             }
             finally
             {
@@ -179,21 +179,21 @@ internal sealed partial class PeerConnection : IPeerConnection
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Peer connection failed: {Kind}: {Reason}")]
-    private partial void LogFailed(PeerConnectionFailureKind kind, string reason);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Peer connection {Connection} failed: {Kind}: {Reason}")]
+    private partial void LogFailed(string connection, PeerConnectionFailureKind kind, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Data channel {Label} was not opened: {Reason}")]
-    private partial void LogChannelNotOpened(string label, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Data channel {Label} of peer connection {Connection} was not opened: {Reason}")]
+    private partial void LogChannelNotOpened(string connection, string label, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "An ICE server gives no candidate: {Error}")]
-    private partial void LogServerFailed(string error);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "An ICE server gives no candidate to peer connection {Connection}: {Error}")]
+    private partial void LogServerFailed(string connection, string error);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Fresh credentials for relays could not be had, attempt {Attempt}: {Error}")]
-    private partial void LogNoCredentials(int attempt, string error);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Fresh credentials for the relays of peer connection {Connection} could not be had, attempt {Attempt}: {Error}")]
+    private partial void LogNoCredentials(string connection, int attempt, string error);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "An event handler of a peer connection threw")]
-    private partial void LogHandlerFailed(Exception exception);
+    [LoggerMessage(Level = LogLevel.Error, Message = "An event handler of peer connection {Connection} threw")]
+    private partial void LogHandlerFailed(Exception exception, string connection);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A peer connection ended by an unexpected error")]
-    private partial void LogUnexpected(Exception exception);
+    [LoggerMessage(Level = LogLevel.Error, Message = "Peer connection {Connection} ended by an unexpected error")]
+    private partial void LogUnexpected(Exception exception, string connection);
 }

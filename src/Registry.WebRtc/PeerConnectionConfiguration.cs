@@ -6,6 +6,9 @@ public sealed record PeerConnectionConfiguration
     /// <summary>The defaults.</summary>
     public static readonly PeerConnectionConfiguration Default = new();
 
+    /// <summary>What the log calls the connection.</summary>
+    public string Name { get; init; } = "-";
+
     /// <summary>STUN and TURN servers; the first 16 URLs are used.</summary>
     public IReadOnlyList<IceServer> IceServers { get; init; } = [];
 

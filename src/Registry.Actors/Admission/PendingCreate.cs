@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Akka.Actor;
 using Registry.Messages;
 
@@ -23,6 +24,9 @@ internal sealed class PendingCreate(CreateTube command, TubeId tubeId, long aske
 
     /// <summary>Why it was not admitted at once, or null when it was.</summary>
     public Refused? WaitsFor { get; set; }
+
+    /// <summary>The span of its admission; null when nobody wants it.</summary>
+    public Activity? Admission { get; init; }
 
     /// <summary>What everyone was answered, or null while there is no answer.</summary>
     public RegistryReply? Reply { get; set; }

@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using Akka.Actor;
 using Registry.Actors.Admission;
 using Registry.Actors.Cluster.Nodes;
 using Registry.Actors.Hosting;
+using Registry.Actors.Tracing;
 using Registry.Messages;
 using Registry.Messages.Cluster;
 
@@ -40,7 +42,11 @@ internal sealed class ClusterRegistry : ITubeRegistry
 
     private ClusterRoomContext Room => ClusterRoom.Of(system);
 
-    public async Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default)
+    public Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default) => Spans.AreWanted
+        ? Spans.CreateAsync("registry.place", ActivityKind.Client, command, traced => PlaceAsync(traced, cancellationToken))
+        : PlaceAsync(Spans.WithCurrentTrace(command), cancellationToken);
+
+    private async Task<RegistryReply> PlaceAsync(CreateTube command, CancellationToken cancellationToken)
     {
         if (CreateCheck.Find(command) is { } invalid)
             return invalid;

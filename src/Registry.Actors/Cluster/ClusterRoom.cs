@@ -27,6 +27,7 @@ internal static class ClusterRoom
             throw new InvalidOperationException("WithTubeRegistryCluster needs a registry: call WithTubeRegistry before it.");
         var room = new ClusterRoomContext(node, new(system, node, node.Time), settings);
         system.WithExtension<Extension, Provider>().Open(room);
+        ClusterMetrics.AddTo(node.Metrics, room);
         room.Recovery = system.ActorOf(ShardRecovery.Props(room), "tube-cluster-recovery");
         room.Conversations = StartRegion(system, "conversations", entity => ConversationActor.Props(room, entity), ConversationExtractor.Instance);
         room.Owners = StartRegion(system, "owners", entity => OwnerActor.Props(room, entity), OwnerExtractor.Instance);

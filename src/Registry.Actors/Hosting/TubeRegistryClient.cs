@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using Akka.Actor;
 using Akka.Hosting;
 using Registry.Actors.Admission;
+using Registry.Actors.Tracing;
 using Registry.Messages;
 
 namespace Registry.Actors.Hosting;
@@ -19,7 +21,11 @@ internal sealed class TubeRegistryClient(ActorSystem system) : ITubeRegistry
 
     public string Node => node.Name;
 
-    public async Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default)
+    public Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default) => Spans.AreWanted
+        ? Spans.CreateAsync("registry.create", ActivityKind.Internal, command, traced => AskForCreateAsync(traced, cancellationToken))
+        : AskForCreateAsync(Spans.WithCurrentTrace(command), cancellationToken);
+
+    private async Task<RegistryReply> AskForCreateAsync(CreateTube command, CancellationToken cancellationToken)
     {
         var call = new CreateCall();
         try

@@ -44,10 +44,11 @@ internal sealed class TubeRegistryNode : IExtension
         Events = new(Name, Directory, Settings.EventBuffer);
         Admission = new(new(Settings.MaxConcurrentCreates, Settings.MaxTubes, Settings.MaxTubesPerOwner, Settings.MaxWaiting), time);
         Reads = new(Name, Directory, Events, Admission, time);
-        Metrics = new(Admission);
+        var gauges = new ChannelGauges();
+        Metrics = new(Admission, gauges);
         Holdings = new();
         audit = new(options.Audit, Name, time);
-        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, new())
+        channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, gauges)
         {
             ConnectionRefused = options.ConnectionRefused,
             Listeners = [.. options.Listeners],

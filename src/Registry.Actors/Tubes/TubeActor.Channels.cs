@@ -180,7 +180,7 @@ internal sealed partial class TubeActor
             return;
         }
 
-        log.Warning("Tube {TubeId} closed a channel of its peer: its label is taken or not valid, or one more is not allowed", id);
+        log.Warning("Tube {TubeId} of conversation {ConversationId} closed a channel of its peer: its label is taken or not valid, or one more is not allowed", id, this.first.Command.ConversationId);
         data.Close();
     }
 
@@ -242,6 +242,8 @@ internal sealed partial class TubeActor
             Enter(TubeState.Active); // The channel's news overtook the connection's.
         if (state == TubeState.Active)
             Enter(TubeState.Ready);
+        ReadPath();
+        trace.Ready(entry.Snapshot.SelectedPair, entry.ReadTraffic().RoundTripTime);
         if (channel.Create is { } create && create != first)
             Answer(create, new TubeCreated(id, channel.Id, node.Node, state) { LocalListenAddress = channel.Conversation!.ListenEndPoint?.ToString() });
         channel.Conversation!.RunAsync(channel.DataChannel!, channel.OpenedByPeer).PipeTo(self, success: end => new ChannelRan(channel, end), failure: WorkFailed.From);

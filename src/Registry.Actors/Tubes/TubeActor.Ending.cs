@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Akka.Actor;
 using Akka.Event;
 using Registry.Actors.Channels;
@@ -82,6 +83,14 @@ internal sealed partial class TubeActor
 
     protected override void PostStop()
     {
+        var outer = Activity.Current;
+        Activity.Current = trace.Ambient;
+        ReleaseAll();
+        Activity.Current = outer;
+    }
+
+    private void ReleaseAll()
+    {
         if (crash is not null)
         {
             end ??= new(CloseReason.Error, $"The tube failed: {crash.GetType().Name}: {crash.Message}");
@@ -120,8 +129,9 @@ internal sealed partial class TubeActor
             node.Directory.Remove(entry);
         });
         Release("create", () => Answer(first, refusal ?? new(RefusalCode.CreateFailed, why.Text) { TubeId = id }));
-        Release("metrics", () => node.Metrics.TubeClosed(why.Reason!.Value, node.Time.GetElapsedTime(endingSince.Value)));
-        log.Info("Tube {TubeId} closed: {Reason}: {Text}", id, why.Reason!.Value.Name, why.Text);
+        Release("metrics", () => node.Metrics.TubeClosed(why.Reason!.Value, Age, node.Time.GetElapsedTime(endingSince.Value)));
+        Release("trace", () => trace.Ended(why.Reason!.Value));
+        log.Info("Tube {TubeId} of conversation {ConversationId} closed: {Reason}: {Text}", id, first.Command.ConversationId, why.Reason!.Value.Name, why.Text);
     }
 
     // A step that fails must not keep the next from being done.

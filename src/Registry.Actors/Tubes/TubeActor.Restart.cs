@@ -34,7 +34,7 @@ internal sealed partial class TubeActor
 
         restarts.OnAttempt(Age);
         addressesChanged = false;
-        log.Info("Tube {TubeId} restarts ICE", id);
+        log.Info("Tube {TubeId} of conversation {ConversationId} restarts ICE", id, first.Command.ConversationId);
         TubeNegotiation.RestartAsync(connection!, first.Command.TrickleIce, stop.Token)
             .PipeTo(self, success: sdp => new RestartOffer(sdp, asker), failure: e => e is InvalidOperationException or OperationCanceledException
                 ? new RestartOffer(null, asker) // The connection ended meanwhile, which is told elsewhere.

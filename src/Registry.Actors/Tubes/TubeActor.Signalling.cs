@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Registry.Actors.Tracing;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -20,12 +21,14 @@ internal sealed partial class TubeActor
         else if (connection is null)
             Sender.Tell(new Refused(RefusalCode.InvalidSdp, "The tube has not made its offer yet.") { Key = "type" });
         else
-            Reply(ApplyAnswerAsync(connection, sdp));
+            Reply(ApplyAnswerAsync(connection, sdp, isFirst: trace.Described()));
     }
 
-    private async Task<Refused?> ApplyAnswerAsync(IPeerConnection peer, string sdp)
+    private async Task<Refused?> ApplyAnswerAsync(IPeerConnection peer, string sdp, bool isFirst)
     {
         var refused = await TubeNegotiation.ApplyAsync(peer, new(SdpType.Answer, sdp), "sdp", stop.Token);
+        if (refused is not null && isFirst)
+            self.Tell(new AnswerRefused(refused.Code));
         self.Tell(RestartDue.Instance); // the pause for the answer is over
         return refused;
     }
@@ -55,6 +58,7 @@ internal sealed partial class TubeActor
         switch (peer)
         {
             case PeerConnectionState.Connected when state is TubeState.Connecting or TubeState.Disconnected:
+                trace.Reached(ConnectPhase.Sctp);
                 restarts.OnConnected(Age);
                 Enter(TubeState.Active);
                 if (AnyOpen)

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.ExceptionServices;
 using Akka.Actor;
@@ -10,6 +11,7 @@ using Registry.Actors.Channels.Flow;
 using Registry.Actors.ReadModel;
 using Registry.Actors.Reconciling;
 using Registry.Actors.Signals;
+using Registry.Actors.Tracing;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -39,6 +41,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
     private readonly Dictionary<IActorRef, long> subscribers = []; // and up to which signal each is told
     private readonly IActorRef self;
     private readonly IceRestartPolicy restarts;
+    private readonly TubeTrace trace;
     private readonly long madeAt;
     private readonly AuditSpan audit;
 
@@ -66,6 +69,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         signals = new(id, node.Settings.SignalBuffer);
         users = new(node.Time);
         restarts = new(node.Settings);
+        trace = new(node.Metrics, node.Time, first.Command, id);
         madeAt = node.Time.GetTimestamp();
         flow = node.Conversations.OpenFlow(first.Command);
         audit = node.Audit.Tube(id, first.Command);
@@ -85,6 +89,8 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
 
     protected override bool AroundReceive(Receive receive, object message)
     {
+        var outer = Activity.Current;
+        Activity.Current = trace.Ambient;
         try
         {
             return base.AroundReceive(receive, message);
@@ -93,6 +99,10 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         {
             crash = e; // The registry stops a tube that throws; PostStop tells why.
             throw;
+        }
+        finally
+        {
+            Activity.Current = outer;
         }
     }
 
@@ -226,6 +236,9 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             case RestartOffer offered:
                 Offer(offered);
                 break;
+            case AnswerRefused refused:
+                trace.Undescribed(refused.Code);
+                break;
             case RestartDue:
                 RestartWhenAllowed();
                 break;
@@ -240,6 +253,8 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 break;
             case PathChanged:
                 ReadPath();
+                if (connection?.IceConnectionState is IceConnectionState.Connected or IceConnectionState.Completed)
+                    trace.Reached(ConnectPhase.Dtls);
                 break;
             case CancelCreate cancel:
                 Cancel(cancel.Create, cancel.Why);
@@ -279,6 +294,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
 
     private void Start()
     {
+        trace.Making();
         node.Directory.Add(entry);
         var registration = node.Metrics.Register(entry);
         heldMetrics = Hold(HoldingKind.Metrics, () =>
@@ -329,6 +345,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
 
         var made = connection = node.Connections.CreatePeerConnection(node.ConnectionConfiguration with
         {
+            Name = id.ToString(),
             IceServers = [.. node.ConnectionConfiguration.IceServers, .. relay.Servers],
             IceServerProvider = node.ConnectionConfiguration.IceServerProvider ?? node.IceServers,
         });
@@ -373,6 +390,9 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         Enter(TubeState.Connecting);
         Become(Living);
         var command = first.Command;
+        trace.Made();
+        if (command.Offer is not null)
+            trace.Described();
         log.Info("Tube {TubeId} made for conversation {ConversationId}", id, command.ConversationId);
         var encoded = SdpText.Encode(sdp);
         Answer(first, new TubeCreated(id, command.ConversationId, node.Node, state)

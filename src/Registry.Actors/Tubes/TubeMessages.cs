@@ -73,6 +73,9 @@ internal sealed record RestartDue : TubeMessage
     public static readonly RestartDue Instance = new();
 }
 
+/// <summary>The peer's first answer was wrong; another may follow.</summary>
+internal sealed record AnswerRefused(RefusalCode Code) : TubeMessage;
+
 /// <summary>The offer that restarts ICE, as SDP; null when the connection ended before it was made.</summary>
 internal sealed record RestartOffer(string? Sdp, IActorRef? Asker) : TubeMessage;
 

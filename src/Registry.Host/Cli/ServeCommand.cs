@@ -7,6 +7,7 @@ using Registry.Host.Audit;
 using Registry.Host.Security;
 using Registry.Host.Serving;
 using Registry.Host.Serving.Settings;
+using Registry.Host.Telemetry;
 
 namespace Registry.Host.Cli;
 
@@ -48,6 +49,10 @@ internal static class ServeCommand
         HelpName = "HOST:PORT",
     };
 
+    private static readonly Option<string?> LogFormat = new("--log-format") { Description = "How the log is written: text, or json for one object a line.", HelpName = "FORMAT" };
+
+    private static readonly Option<string?> LogLevel = new("--log-level") { Description = "The least level that is logged: trace, debug, information, warning, error, critical or none.", HelpName = "LEVEL" };
+
     public static Command Create()
     {
         var command = new Command("serve", "Run the gateway (the default verb).");
@@ -70,14 +75,14 @@ internal static class ServeCommand
     }
 
     /// <summary>What <see cref="Read"/> reads.</summary>
-    public static IReadOnlyList<Option> All { get; } = [Http, Insecure, ConfigFile, UdpPort, Allow, Dev, Cluster, Seed, Set];
+    public static IReadOnlyList<Option> All { get; } = [Http, Insecure, ConfigFile, UdpPort, Allow, Dev, Cluster, Seed, LogFormat, LogLevel, Set];
 
     /// <summary>What the command line and the files say, checked.</summary>
     /// <exception cref="CommandException">Something is of no use.</exception>
     public static GatewayOptions Read(ParseResult result)
     {
         var seeds = result.GetValue(Seed) ?? [];
-        var configuration = GatewayConfiguration.Read(result.GetValue(ConfigFile), result.GetValue(Set) ?? [], ClusterOptions(result.GetValue(Cluster), seeds));
+        var configuration = GatewayConfiguration.Read(result.GetValue(ConfigFile), result.GetValue(Set) ?? [], WithLogOptions(ClusterOptions(result.GetValue(Cluster), seeds), result));
         if (seeds.Length > 0 && !TubeRegistryClusterOptions.From(configuration).Enabled)
             throw CommandException.Usage("--seed is for a node of a cluster: add --cluster HOST:PORT, the address that the other nodes reach this one at.");
         string[] loopback = result.GetValue(Dev) ? ["127.0.0.0/8:*", "[::1]:*", "localhost:*"] : [];
@@ -88,7 +93,7 @@ internal static class ServeCommand
             IsHttps = isHttps,
             Security = SecuritySettings.From(configuration),
             Audit = AuditSettings.From(configuration),
-            LogLevel = LogSettings.From(configuration).Level,
+            Telemetry = TelemetrySettings.From(configuration),
             Registry = new()
             {
                 Configuration = configuration,
@@ -144,6 +149,20 @@ internal static class ServeCommand
         if (TubeRegistryClusterOptions.ParseEndPoint(cluster) is not { } bind)
             throw CommandException.Usage($"--cluster '{cluster}' must be HOST:PORT, such as 10.0.0.1:4053.");
         return ConfigurationFactory.ParseString($"registry.cluster {{ enabled = on, hostname = \"{bind.Host}\", port = {bind.Port} }}").WithFallback(ClusterOptions(null, seeds));
+    }
+
+    private static Config WithLogOptions(Config options, ParseResult result)
+    {
+        foreach (var (option, key, allowed) in new[] { (LogFormat, "format", LogSettings.FormatNames.Select(f => f.Text)), (LogLevel, "level", LogSettings.LevelNames.Select(l => l.Text)) })
+        {
+            if (result.GetValue(option) is not { } value)
+                continue;
+            options = allowed.Contains(value)
+                ? ConfigurationFactory.ParseString($"registry.telemetry.log.{key} = {value}").WithFallback(options)
+                : throw CommandException.Usage($"{option.Name} '{value}' must be one of {string.Join(", ", allowed)}.");
+        }
+
+        return options;
     }
 
     private static async Task GreetAsync(TextWriter output, Gateway gateway, GatewayOptions options, bool dev)

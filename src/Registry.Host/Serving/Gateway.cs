@@ -129,7 +129,8 @@ internal sealed class Gateway : IAsyncDisposable
         builder.Services.AddGatewaySecurity(options.Security);
         builder.Services.AddScrapedMetrics();
         builder.Services.AddAudit(options.Audit);
-        options.Registry.AddTo(builder.Services, options.LogLevel);
+        builder.Services.AddTraces(options.Telemetry);
+        options.Registry.AddTo(builder.Services, options.Log);
         builder.Services.AddGatewayReload(options);
         configure?.Invoke(builder.Services);
 

@@ -3,6 +3,7 @@ using Akka.Configuration;
 using Registry.Host.Audit;
 using Registry.Host.Cli;
 using Registry.Host.Security;
+using Registry.Host.Telemetry;
 
 namespace Registry.Host.Serving;
 
@@ -18,8 +19,17 @@ internal sealed record GatewayOptions
     /// <summary>The registry behind it.</summary>
     public RegistrySetup Registry { get; init; } = new();
 
-    /// <summary>The least level that is logged.</summary>
-    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+    /// <summary>What it tells of itself.</summary>
+    public TelemetrySettings Telemetry { get; init; } = TelemetrySettings.From(Config.Empty);
+
+    /// <summary>The least level that is logged; null for what <see cref="Telemetry"/> says.</summary>
+    public LogLevel? LogLevel { get; init; }
+
+    /// <summary>Where the log goes; null for standard error.</summary>
+    public TextWriter? LogOutput { get; init; }
+
+    /// <summary>What is logged, and how.</summary>
+    public LogSettings Log => Telemetry.Log with { Level = LogLevel ?? Telemetry.Log.Level, Output = LogOutput };
 
     /// <summary>Whether the HTTP interface speaks TLS.</summary>
     public bool IsHttps { get; init; }

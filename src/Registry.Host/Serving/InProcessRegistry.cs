@@ -22,7 +22,7 @@ internal sealed class InProcessRegistry : IAsyncDisposable
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         // Nobody but the command itself follows these tubes.
-        (setup with { StopDeadline = TimeSpan.Zero }).AddTo(builder.Services, LogLevel.Warning);
+        (setup with { StopDeadline = TimeSpan.Zero }).AddTo(builder.Services, new() { Level = LogLevel.Warning });
         var host = builder.Build();
         await host.StartAsync(cancellationToken);
         return new(host);

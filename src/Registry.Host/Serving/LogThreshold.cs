@@ -3,15 +3,21 @@ using Serilog.Events;
 
 namespace Registry.Host.Serving;
 
-/// <summary>The least level that is logged; it may change while the program runs.</summary>
-internal sealed class LogThreshold(LogLevel level)
+/// <summary>What is logged now: the least level may change while the program runs.</summary>
+/// <param name="settings">What the program was started with.</param>
+internal sealed class LogThreshold(LogSettings settings)
 {
-    /// <summary>The same for Serilog, whose levels have the same numbers.</summary>
-    public LoggingLevelSwitch Switch { get; } = new((LogEventLevel)level);
+    private volatile LogSettings settings = settings;
 
-    public LogLevel Level
+    public LogSettings Settings => settings;
+
+    /// <summary>Keeps what nobody wants from being put together. The levels of Serilog have the same numbers.</summary>
+    public LoggingLevelSwitch Switch { get; } = new((LogEventLevel)settings.LeastOfActors);
+
+    /// <summary>Changes the least level of what has none of its own.</summary>
+    public void Change(LogLevel level)
     {
-        get => (LogLevel)Switch.MinimumLevel;
-        set => Switch.MinimumLevel = (LogEventLevel)value;
+        settings = settings with { Level = level };
+        Switch.MinimumLevel = (LogEventLevel)settings.LeastOfActors;
     }
 }

@@ -52,10 +52,10 @@ internal sealed record RegistrySetup
 
     /// <summary>Adds the actor system, the registry, the WebRTC stack and their log.</summary>
     /// <param name="services">Where to.</param>
-    /// <param name="logLevel">The least level that is logged.</param>
-    public void AddTo(IServiceCollection services, LogLevel logLevel)
+    /// <param name="log">What is logged, and how.</param>
+    public void AddTo(IServiceCollection services, LogSettings log)
     {
-        var threshold = new LogThreshold(logLevel);
+        var threshold = new LogThreshold(log);
         services.AddSingleton(threshold);
         LineLog.AddTo(services, threshold);
         // Signals are the command line's business: a second Ctrl-C must end the process at once.
@@ -66,7 +66,7 @@ internal sealed record RegistrySetup
         services.AddTubeRegistry();
         services.AddAkka("registry", (akka, provider) =>
         {
-            Configure(akka, logLevel, provider.GetService<IAuditSink>());
+            Configure(akka, log.LeastOfActors, provider.GetService<IAuditSink>());
             if (TubeRegistryClusterOptions.From(Configuration).Enabled)
                 akka.WithTubeRegistryCluster();
         });

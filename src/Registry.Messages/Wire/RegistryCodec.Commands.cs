@@ -34,6 +34,10 @@ public static partial class RegistryCodec
             wire.MaxBytesPerSecond = rate;
         if (command.Caller is { } caller)
             wire.Caller = caller;
+        if (command.TraceParent is { } parent)
+            wire.TraceParent = parent;
+        if (command.TraceState is { } state)
+            wire.TraceState = state;
         return wire;
     }
 
@@ -50,6 +54,8 @@ public static partial class RegistryCodec
         MaxAge = wire.HasMaxAgeTicks ? new(wire.MaxAgeTicks) : null,
         MaxBytesPerSecond = wire.HasMaxBytesPerSecond ? wire.MaxBytesPerSecond : null,
         Caller = wire.HasCaller ? wire.Caller : null,
+        TraceParent = wire.HasTraceParent ? wire.TraceParent : null,
+        TraceState = wire.HasTraceState ? wire.TraceState : null,
     };
 
     private static V1.ConversationSettings Write(ConversationSettings settings) => settings switch

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Registry.Actors.Cluster.Conversations;
+using Registry.Actors.Tests.Tracing;
 using Registry.Messages;
 using Registry.Messages.Cluster;
 
@@ -46,6 +47,28 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
             page.IncompleteNodes.ShouldBeEmpty();
             (await node.Registry.FindTubeAsync(new("nobody"))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.TubeNotFound);
             (await node.Registry.FindConversationAsync(new("nobody"))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.ConversationNotFound);
+        }
+    }
+
+    [Fact]
+    public async Task A_trace_goes_along_with_a_create_to_the_node_that_makes_the_tube()
+    {
+        for (var i = 0; ; i++)
+        {
+            i.ShouldBeLessThan(50, "Every tube came to the node that was asked.");
+            using var spans = new SpanListener();
+            var created = await cluster[0].CreateAsync($"traced-{i}", c => c with { TraceParent = spans.TraceParent, TraceState = "vendor=1" });
+            if (created.Node == cluster[0].Node.Name)
+                continue;
+
+            var place = await spans.EndedAsync("registry.place");
+            place.ParentSpanId.ShouldBe(spans.Caller);
+            var create = await spans.EndedAsync("registry.create");
+            (create.ParentSpanId, create.HasRemoteParent, create.TraceStateString).ShouldBe((place.SpanId, true, "vendor=1"));
+            create.GetTagItem("registry.node").ShouldBe(created.Node);
+            (await spans.EndedAsync("registry.admit")).ParentSpanId.ShouldBe(create.SpanId);
+            (await spans.EndedAsync("tube.make")).ParentSpanId.ShouldBe(create.SpanId);
+            return;
         }
     }
 

@@ -228,11 +228,11 @@ public sealed class CancelSpecs(ITestOutputHelper output) : RegistrySpec(output)
         await AwaitAssertAsync(() => Peers.Connections.Count.ShouldBe(1));
         using var inPostStop = new ManualResetEventSlim();
         using var goOn = new ManualResetEventSlim();
-        using var slow = new MeterListener { InstrumentPublished = (i, l) => { if (i.Meter == Node.Metrics.Meter && i.Name == "registry.tube.transitions") l.EnableMeasurementEvents(i); } };
+        using var slow = new MeterListener { InstrumentPublished = (i, l) => { if (i.Meter == Node.Metrics.Meter && i.Name == "registry.tube.traffic") l.EnableMeasurementEvents(i); } };
         var once = 0;
-        slow.SetMeasurementEventCallback<long>((_, _, tags, _) =>
+        slow.SetMeasurementEventCallback<long>((_, _, _, _) =>
         {
-            if ((string?)tags[0].Value != "closed" || Interlocked.Exchange(ref once, 1) != 0)
+            if (Interlocked.Exchange(ref once, 1) != 0)
                 return;
             inPostStop.Set(); // its key is free, its create not yet answered
             goOn.Wait(TimeSpan.FromSeconds(10));

@@ -46,7 +46,7 @@ public sealed class StrictSerializationTests
     private static async Task<IHost> StartNodeAsync()
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
-        new RegistrySetup { Configuration = ConfigurationFactory.ParseString("registry.cluster { enabled = on, port = 0 }") }.AddTo(builder.Services, LogLevel.Critical);
+        new RegistrySetup { Configuration = ConfigurationFactory.ParseString("registry.cluster { enabled = on, port = 0 }") }.AddTo(builder.Services, new() { Level = LogLevel.Critical });
         var host = builder.Build();
         await host.StartAsync();
         return host;

@@ -39,7 +39,7 @@ public sealed class CheckConfigTests : IDisposable
         lines.Length.ShouldBe(5, error);
         lines.ShouldAllBe(line => line.StartsWith($"registry: {ConfigFile}, line "));
         error.ShouldContain("line 3: registry.admission.max-conurrent-creates is not a setting; the nearest is registry.admission.max-concurrent-creates.");
-        error.ShouldContain("line 6: registry.log.levl is not a setting; the nearest is registry.log.level.");
+        error.ShouldContain("line 6: registry.telemetry.log.levl is not a setting; the nearest is registry.telemetry.log.level.");
         error.ShouldContain("line 7: registry.tube.ice-restart.attemps is not a setting; the nearest is registry.tube.ice-restart.attempts.");
         error.ShouldContain("line 9: registry.cluster.prot is not a setting; the nearest is registry.cluster.port.");
         error.ShouldContain("line 10: registry.warp is not a setting. ");
@@ -53,7 +53,7 @@ public sealed class CheckConfigTests : IDisposable
     [InlineData("registry.channels.accept-fragments = perhaps", "registry.channels.accept-fragments must be on or off")]
     [InlineData("registry.targets.allow = \"10.0.0.0/8\"", "registry.targets.allow must be a list")]
     [InlineData("registry.targets.allow = [\"10.0.0.0/8:ssh\"]", "'ssh' is not a port")]
-    [InlineData("registry.log.level = loud", "registry.log.level must be debug or info or warning or error")]
+    [InlineData("registry.telemetry.log.level = loud", "registry.telemetry.log.level must be trace or debug or information or warning or error or critical or none")]
     [InlineData("registry.cluster.port = 70000", "registry.cluster.port must be a whole number")]
     [InlineData("registry.http.tls.certificate = x.pem", "registry.http.tls must be a certificate and its key")]
     public async Task A_wrong_value_is_named_with_file_and_line_and_what_it_must_be(string setting, string expected)
@@ -86,7 +86,7 @@ public sealed class CheckConfigTests : IDisposable
     [Fact]
     public async Task For_programs_it_prints_what_was_found()
     {
-        await File.WriteAllTextAsync(ConfigFile, "registry.admission.max-tubs = 5\nregistry.log.level = loud");
+        await File.WriteAllTextAsync(ConfigFile, "registry.admission.max-tubs = 5\nregistry.telemetry.log.level = loud");
 
         var (code, output, error) = await RunAsync("check-config", "--json", "--config", ConfigFile, "--set", "registry.drain.deadlin=1s");
 
@@ -98,7 +98,7 @@ public sealed class CheckConfigTests : IDisposable
         [
             ("registry.admission.max-tubs", ConfigFile, 1, "registry.admission.max-tubes"),
             ("registry.drain.deadlin", "--set", 0, "registry.drain.deadline"),
-            ("registry.log.level", ConfigFile, 2, null),
+            ("registry.telemetry.log.level", ConfigFile, 2, null),
         ]);
         JsonDocument.Parse((await RunAsync("check-config", "--json")).Output).RootElement.GetProperty("ok").GetBoolean().ShouldBeTrue();
     }

@@ -14,7 +14,7 @@ public sealed class AdmissionTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         relay = await CredentialsEndpoint.StartAsync();
-        gateway = await RealGateway.WithAsync($"{relay.Setting}\nregistry.tube {{ initializing-timeout = 10m, connecting-timeout = 10m }}");
+        gateway = await RealGateway.WithAsync($"{relay.Setting()}\nregistry.tube {{ initializing-timeout = 10m, connecting-timeout = 10m }}");
     }
 
     public async Task DisposeAsync()

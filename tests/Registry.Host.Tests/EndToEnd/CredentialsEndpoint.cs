@@ -12,8 +12,11 @@ internal sealed class CredentialsEndpoint : IAsyncDisposable
     private readonly WebApplication application;
     private readonly TaskCompletionSource<int> status = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private CredentialsEndpoint()
+    private readonly string password;
+
+    private CredentialsEndpoint(string password)
     {
+        this.password = password;
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
@@ -22,11 +25,12 @@ internal sealed class CredentialsEndpoint : IAsyncDisposable
     }
 
     /// <summary>What a gateway's configuration says of it.</summary>
-    public string Setting => $"registry.ice {{ credentials-url = \"{application.Urls.Single()}\", credentials-timeout = 10m }}";
+    /// <param name="query">What the URL ends with.</param>
+    public string Setting(string query = "") => $"registry.ice {{ credentials-url = \"{application.Urls.Single()}/{query}\", credentials-timeout = 10m }}";
 
-    public static async Task<CredentialsEndpoint> StartAsync()
+    public static async Task<CredentialsEndpoint> StartAsync(string password = "p")
     {
-        var endpoint = new CredentialsEndpoint();
+        var endpoint = new CredentialsEndpoint(password);
         await endpoint.application.StartAsync();
         return endpoint;
     }
@@ -43,6 +47,6 @@ internal sealed class CredentialsEndpoint : IAsyncDisposable
     private async Task AnswerAsync(HttpContext context)
     {
         context.Response.StatusCode = await status.Task.WaitAsync(context.RequestAborted);
-        await context.Response.WriteAsJsonAsync(new { username = "u", password = "p", ttl = 60 });
+        await context.Response.WriteAsJsonAsync(new { username = "u", password, ttl = 60 });
     }
 }

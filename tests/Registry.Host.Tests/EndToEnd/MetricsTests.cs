@@ -59,17 +59,18 @@ public sealed class MetricsTests : IAsyncLifetime
         var tube = await EchoAsync(peer, "talks");
         await gateway.CloseTubeAsync(tube);
 
-        var figures = await ScrapeUntilAsync(now => now.Keys.Any(name => name.StartsWith("registry_tubes_closed_total", StringComparison.Ordinal)));
+        var figures = await ScrapeUntilAsync(now => now["registry_tubes_closed_total{reason=\"Client\"}"] == 1);
 
         ShouldHaveCarriedTheEcho(figures);
         figures["registry_tubes{state=\"ready\"}"].ShouldBe(0);
     }
 
     [Fact]
-    public async Task Fifty_tubes_have_the_series_of_five_and_none_names_one()
+    public async Task A_thousand_tubes_have_the_series_of_five_and_none_names_one()
     {
+        await MakeAndCloseAsync(5); // and whatever the runtime counts once it has happened
         var few = await MakeAndCloseAsync(5);
-        var many = await MakeAndCloseAsync(50);
+        var many = await MakeAndCloseAsync(1000);
 
         many.ShouldBe(few, ignoreOrder: true);
         (await gateway.Http.GetStringAsync("/metrics")).ShouldContain("# TYPE registry_tubes gauge");
@@ -81,24 +82,24 @@ public sealed class MetricsTests : IAsyncLifetime
             figures[$"registry_traffic_bytes_total{{direction=\"{direction}\"}}"].ShouldBe(Bytes);
     }
 
-    /// <returns>The registry's series, while the tubes lived and after.</returns>
+    /// <returns>The gateway's series, while the tubes lived and after.</returns>
     private async Task<string[]> MakeAndCloseAsync(int count)
     {
-        var tubes = new List<string>();
-        for (var number = 0; number < count; number++)
-            tubes.Add(await gateway.CreateTubeAsync($"conversation-{count}-{number}", owner: $"owner-{count}-{number}"));
+        var tubes = new List<TubeId>();
+        foreach (var batch in Enumerable.Range(0, count).Chunk(50))
+            foreach (var reply in await Task.WhenAll(batch.Select(number => gateway.Registry.CreateAsync(
+                new(new($"conversation-{count}-{number}"), TunnelSettings.Dial($"target-{number}.example", 1000 + number)) { Owner = $"owner-{count}-{number}", RequestKey = $"key-{count}-{number}" }))))
+                tubes.Add(reply.ShouldBeOfType<TubeCreated>().TubeId);
         var during = await ScrapeUntilAsync(now => now["registry_tubes{state=\"connecting\"}"] == count);
-        foreach (var tube in tubes)
-            await gateway.CloseTubeAsync(tube);
+        foreach (var batch in tubes.Chunk(50))
+            await Task.WhenAll(batch.Select(tube => gateway.Registry.CloseTubeAsync(new(tube))));
         var after = await ScrapeUntilAsync(now => now["registry_tubes{state=\"connecting\"}"] == 0);
 
-        string[] series = [.. during.Keys.Union(after.Keys).Where(name => name.StartsWith("registry_", StringComparison.Ordinal))];
+        // What .NET counts, such as exceptions by type, depends on what happens, not on tubes.
+        string[] series = [.. during.Keys.Union(after.Keys).Where(name => !name.StartsWith("dotnet_", StringComparison.Ordinal))];
         foreach (var name in series)
-        {
-            tubes.ShouldNotContain(tube => name.Contains(tube, StringComparison.Ordinal));
-            name.ShouldNotContain("conversation-");
-            name.ShouldNotContain("owner-");
-        }
+            foreach (var own in new[] { "conversation-", "owner-", "target-", "key-", tubes[0].ToString(), tubes[^1].ToString() })
+                name.ShouldNotContain(own);
         return series;
     }
 

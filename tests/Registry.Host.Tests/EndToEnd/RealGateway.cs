@@ -11,6 +11,7 @@ using Registry.Host.Audit;
 using Registry.Host.Cli;
 using Registry.Host.Security;
 using Registry.Host.Serving;
+using Registry.Host.Telemetry;
 using Registry.WebRtc;
 
 namespace Registry.Host.Tests.EndToEnd;
@@ -32,6 +33,8 @@ internal sealed class RealGateway : IAsyncDisposable
 
     public ITubeRegistry Registry => gateway.Services.GetRequiredService<ITubeRegistry>();
 
+    public IServiceProvider Services => gateway.Services;
+
     public int OpenConnections => gateway.Services.GetRequiredService<IPeerConnectionFactory>().OpenConnections;
 
     /// <summary>Tube actors that exist, whatever the read-model says.</summary>
@@ -40,9 +43,19 @@ internal sealed class RealGateway : IAsyncDisposable
     public static Task<RealGateway> StartAsync(params string[] allow) => StartAsync(new RegistrySetup { AllowTargets = allow });
 
     /// <summary>Starts one with settings of its own.</summary>
-    /// <param name="settings">As in <c>registry.conf</c>, and <c>audit</c> as in <c>gateway.conf</c>.</param>
+    /// <param name="settings">As in <c>registry.conf</c> and <c>gateway.conf</c>.</param>
     /// <param name="allow">Target rules.</param>
-    public static Task<RealGateway> WithAsync(string settings, params string[] allow) => StartAsync(new RegistrySetup { Configuration = ConfigurationFactory.ParseString(settings), AllowTargets = allow });
+    public static Task<RealGateway> WithAsync(string settings, params string[] allow) => WithAsync(settings, null, allow);
+
+    /// <summary>Starts one with settings of its own that is listened to.</summary>
+    /// <param name="settings">As in <c>registry.conf</c> and <c>gateway.conf</c>.</param>
+    /// <param name="log">Where it logs, as its settings say; null for nowhere.</param>
+    /// <param name="allow">Target rules.</param>
+    public static Task<RealGateway> WithAsync(string settings, TextWriter? log, params string[] allow)
+    {
+        var configuration = ConfigurationFactory.ParseString(settings);
+        return StartAsync(new RegistrySetup { Configuration = configuration, AllowTargets = allow }, SecuritySettings.From(configuration), TelemetrySettings.From(configuration), log);
+    }
 
     /// <summary>Starts one that asks callers for a key of a file.</summary>
     public static Task<RealGateway> WithKeysAsync(string keysFile, params string[] allow) =>
@@ -89,10 +102,12 @@ internal sealed class RealGateway : IAsyncDisposable
         Http.Dispose();
     }
 
-    private static async Task<RealGateway> StartAsync(RegistrySetup setup, SecuritySettings? security = null) => new(await Gateway.StartAsync(new()
+    private static async Task<RealGateway> StartAsync(RegistrySetup setup, SecuritySettings? security = null, TelemetrySettings? telemetry = null, TextWriter? log = null) => new(await Gateway.StartAsync(new()
     {
         Http = new(IPAddress.Loopback, 0),
-        LogLevel = LogLevel.Critical,
+        LogLevel = log is null ? LogLevel.Critical : null,
+        LogOutput = log,
+        Telemetry = telemetry ?? TelemetrySettings.From(Config.Empty),
         Registry = setup with { StopDeadline = setup.StopDeadline ?? TimeSpan.Zero },
         Security = security ?? SecuritySettings.From(Config.Empty),
         Audit = AuditSettings.From(setup.Configuration),

@@ -44,7 +44,7 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
               tube { idle-timeout = 20m, max-bytes-per-second = 1 MiB, max-channels = 5 }
               targets.allow = ["192.168.0.0/16:22", "db.example:5432"]
               http.hosts = ["gateway.example"]
-              log.level = warning
+              telemetry.log.level = warning
             }
             akka.actor.ask-timeout = 7s
             """);
@@ -53,7 +53,7 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
 
         Texts(report, "applied").ShouldBe(
         [
-            "registry.admission.max-tubes", "registry.admission.max-waiting", "registry.log.level", "registry.targets.allow", "registry.tube.idle-timeout", "registry.tube.max-bytes-per-second",
+            "registry.admission.max-tubes", "registry.admission.max-waiting", "registry.targets.allow", "registry.telemetry.log.level", "registry.tube.idle-timeout", "registry.tube.max-bytes-per-second",
         ]);
         Texts(report, "needRestart").ShouldBe(["akka.actor.ask-timeout", "registry.http.hosts", "registry.tube.max-channels"]);
         Texts(report, "remarks").ShouldContain("3 target rules are in force; 0 connections that they do not allow ended.");
@@ -62,7 +62,7 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
         var system = gateway.Services.GetRequiredService<Akka.Actor.ActorSystem>();
         system.GetTubeLimits().Current.IdleTimeout.ShouldBe(TimeSpan.FromMinutes(20));
         system.GetTubeLimits().Current.MaxBytesPerSecond.ShouldBe(1 << 20);
-        gateway.Services.GetRequiredService<LogThreshold>().Level.ShouldBe(Microsoft.Extensions.Logging.LogLevel.Warning);
+        gateway.Services.GetRequiredService<LogThreshold>().Settings.Level.ShouldBe(Microsoft.Extensions.Logging.LogLevel.Warning);
         system.EventStream.LogLevel.ShouldBe(Akka.Event.LogLevel.WarningLevel);
 
         // What needs a restart is said until there is one; what is in force is not said again.

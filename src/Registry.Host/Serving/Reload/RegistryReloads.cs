@@ -71,10 +71,10 @@ internal sealed class TubeLimitsReload(ActorSystem system) : IReloadable
 /// <summary>The level of the log, also of what Akka filters at the source.</summary>
 internal sealed class LogReload(LogThreshold threshold, ActorSystem system) : IReloadable
 {
-    public PreparedReload Prepare(GatewayOptions read) => PreparedReload.Of(["registry.log.level"], () =>
+    public PreparedReload Prepare(GatewayOptions read) => PreparedReload.Of(["registry.telemetry.log.level"], () =>
     {
-        threshold.Level = read.LogLevel;
-        system.EventStream.SetLogLevel(Logging.LogLevelFor(RegistrySetup.AkkaLevel(read.LogLevel)));
+        threshold.Change(read.Log.Level);
+        system.EventStream.SetLogLevel(Logging.LogLevelFor(RegistrySetup.AkkaLevel(threshold.Settings.LeastOfActors)));
         return null;
     });
 }

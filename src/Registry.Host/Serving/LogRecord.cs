@@ -1,0 +1,49 @@
+using System.Globalization;
+using Serilog.Events;
+using Serilog.Formatting.Display;
+
+namespace Registry.Host.Serving;
+
+/// <summary>What a record says beside its text, wherever it came from: Akka's records carry what an actor's thread knew as properties.</summary>
+internal static class LogRecord
+{
+    private const string RegistryPath = "/user/tube-registry/";
+
+    // Texts without the quotes that Serilog would put around them.
+    private static readonly MessageTemplateTextFormatter Message = new("{Message:lj}", CultureInfo.InvariantCulture);
+
+    /// <summary>What Akka adds to each record for itself, and what is written under names of our own.</summary>
+    private static readonly HashSet<string> Known =
+        ["LogSource", "SourceContext", "ActorPath", "Timestamp", "Thread", "Message", "EventId", "Akka.TraceId", "Akka.SpanId", "Akka.TraceFlags", "TubeId", "Connection", "ConversationId", "TraceId", "SpanId"];
+
+    /// <summary>Who logged it: an actor or a type. Akka's category is always that of the actor system; the actor stands in LogSource.</summary>
+    public static string Source(LogEvent record) => Text(record, "LogSource") ?? Text(record, "SourceContext") ?? "-";
+
+    public static string Time(LogEvent record) => record.Timestamp.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+
+    public static string MessageOf(LogEvent record)
+    {
+        var text = new StringWriter(CultureInfo.InvariantCulture);
+        Message.Format(record, text);
+        return text.ToString();
+    }
+
+    /// <summary>The tube it is about: the one it names, the one whose connection it is, or the one whose actor logged it.</summary>
+    public static string? Tube(LogEvent record)
+    {
+        if ((Text(record, "TubeId") ?? Text(record, "Connection")) is { } named)
+            return named;
+        if (Text(record, "ActorPath") is not { } path || path.IndexOf(RegistryPath, StringComparison.Ordinal) is not (>= 0 and var at))
+            return null;
+        return path[(at + RegistryPath.Length)..].Split('/', '#')[0];
+    }
+
+    public static string? Conversation(LogEvent record) => Text(record, "ConversationId");
+
+    public static string? Trace(LogEvent record) => Text(record, "Akka.TraceId") ?? record.TraceId?.ToHexString();
+
+    /// <summary>The rest of what it says.</summary>
+    public static IEnumerable<KeyValuePair<string, LogEventPropertyValue>> Fields(LogEvent record) => record.Properties.Where(p => !Known.Contains(p.Key));
+
+    private static string? Text(LogEvent record, string property) => record.Properties.GetValueOrDefault(property) is ScalarValue { Value: { } value } ? value.ToString() : null;
+}

@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Akka.Configuration;
+using Microsoft.Extensions.Logging;
+using Registry.Host.Telemetry;
+using Registry.Host.Tests.EndToEnd;
+
+namespace Registry.Host.Tests.Telemetry;
+
+public sealed class LogTests
+{
+    [Fact]
+    public async Task Json_lines_name_the_tube_its_conversation_and_the_trace_of_the_call()
+    {
+        var log = new RecordedLog();
+        var trace = ActivityTraceId.CreateRandom().ToHexString();
+        await using (var gateway = await RealGateway.WithAsync("registry.telemetry.log.format = json", log))
+        {
+            gateway.Http.DefaultRequestHeaders.Add("traceparent", $"00-{trace}-b7ad6b7169203331-00");
+            var tube = await gateway.CreateTubeAsync("talk \"7\"\u2028");
+            await gateway.CloseTubeAsync(tube);
+            var lines = await log.UntilAsync(text => text.Contains("closed: Client", StringComparison.Ordinal));
+
+            var records = lines.Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+            foreach (var what in new[] { " made for conversation ", " closed: Client" })
+            {
+                var record = records.Single(r => Text(r, "message")!.Contains(what, StringComparison.Ordinal));
+                (Text(record, "tubeId"), Text(record, "conversationId"), Text(record, "traceId"), Text(record, "level")).ShouldBe((tube, "talk \"7\"\u2028", trace, "information"));
+                DateTimeOffset.Parse(Text(record, "time")!, CultureInfo.InvariantCulture).Offset.ShouldBe(TimeSpan.Zero);
+            }
+            records.Single(r => Text(r, "message")!.Contains("closed: Client", StringComparison.Ordinal)).GetProperty("fields").GetProperty("Reason").GetString().ShouldBe("Client");
+            records.ShouldAllBe(r => Text(r, "source")!.Length > 1);
+            records.First(r => Text(r, "message")!.StartsWith("Registry of node", StringComparison.Ordinal)).GetProperty("fields").GetProperty("MaxTubes").GetInt32().ShouldBe(10000);
+        }
+    }
+
+    [Fact]
+    public async Task A_category_has_a_level_of_its_own()
+    {
+        var log = new RecordedLog();
+        await using var gateway = await RealGateway.WithAsync("""registry.telemetry.log { level = warning, levels = ["Microsoft.AspNetCore.Hosting = debug", "akka://registry/user/tube-registry = information"] }""", log);
+        await gateway.CloseTubeAsync(await gateway.CreateTubeAsync("c"));
+
+        var lines = await log.UntilAsync(text => text.Contains("closed: Client", StringComparison.Ordinal) && text.Contains("Request finished", StringComparison.Ordinal));
+
+        lines.ShouldContain(line => line.Contains("INFO [Microsoft.AspNetCore.Hosting.Diagnostics] Request starting", StringComparison.Ordinal));
+        lines.ShouldNotContain(line => line.Contains("Microsoft.AspNetCore.Routing", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("Microsoft.AspNetCore.Routing.Matcher", LogLevel.Error)]
+    [InlineData("Microsoft.AspNetCore.RoutingOther", LogLevel.Debug)]
+    [InlineData("Microsoft.Extensions.Hosting.Internal", LogLevel.None)]
+    [InlineData("Microsoft.Hosting", LogLevel.Warning)]
+    [InlineData("Registry", LogLevel.Information)]
+    public void The_longest_category_counts(string source, LogLevel level) =>
+        TelemetrySettings.From(ConfigurationFactory.ParseString("""registry.telemetry.log.levels = ["Microsoft.AspNetCore=debug", " Microsoft.AspNetCore.Routing = error"]""")).Log.LevelOf(source).ShouldBe(level);
+
+    [Theory]
+    [InlineData("registry.telemetry.log.levels = [\"Microsoft\"]", "'Microsoft'")]
+    [InlineData("registry.telemetry.log.levels = [\"Microsoft = loud\"]", "registry.telemetry.log.levels")]
+    [InlineData("registry.telemetry.log.level = loud", "registry.telemetry.log.level")]
+    [InlineData("registry.telemetry.log.format = xml", "text or json")]
+    [InlineData("registry.telemetry.trace-percent = 101", "registry.telemetry.trace-percent")]
+    [InlineData("registry.telemetry.otlp-endpoint = \"localhost:4318\"", "registry.telemetry.otlp-endpoint")]
+    public void A_wrong_setting_is_named(string settings, string named) =>
+        Should.Throw<ConfigurationException>(() => TelemetrySettings.From(ConfigurationFactory.ParseString(settings))).Message.ShouldContain(named);
+
+    private static string? Text(JsonElement record, string name) => record.TryGetProperty(name, out var value) ? value.GetString() : null;
+}
