@@ -56,7 +56,7 @@ public interface ITubeRegistry
     /// <returns><see cref="TubeFound"/> or <see cref="Refused"/>.</returns>
     ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default);
 
-    /// <summary>A page of the live tubes that match, in the order of their ids; in a cluster those of all nodes.</summary>
+    /// <summary>A page of the live tubes that match, or of the closed ones when that is the state asked for, in the order of their ids; in a cluster those of all nodes.</summary>
     /// <returns><see cref="TubesRead"/> or <see cref="Refused"/>.</returns>
     ValueTask<RegistryReply> ListTubesAsync(TubeQuery query, CancellationToken cancellationToken = default);
 

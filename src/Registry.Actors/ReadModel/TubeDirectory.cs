@@ -75,7 +75,7 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
         var after = query.Cursor?.ToString();
         // The smallest ids after the cursor, one more than asked for: it tells whether there is a next page. The largest is on top.
         var page = new PriorityQueue<TubeSnapshot, string>(query.Limit + 1, Descending);
-        foreach (var tube in List())
+        foreach (var tube in query.State == TubeState.Closed ? closed.Select(pair => pair.Value.Snapshot) : List())
         {
             var id = tube.TubeId.ToString();
             if ((after is not null && string.CompareOrdinal(id, after) <= 0) || !query.Matches(tube))
