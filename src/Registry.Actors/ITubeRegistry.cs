@@ -52,6 +52,10 @@ public interface ITubeRegistry
     /// <returns><see cref="TubeFound"/> or <see cref="Refused"/>.</returns>
     ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default);
 
+    /// <summary>The statistics of a live tube of any node.</summary>
+    /// <returns><see cref="StatisticsRead"/> or <see cref="Refused"/>.</returns>
+    ValueTask<RegistryReply> ReadStatisticsAsync(TubeId tubeId, CancellationToken cancellationToken = default);
+
     /// <summary>The tube that carries a conversation.</summary>
     /// <returns><see cref="TubeFound"/> or <see cref="Refused"/>.</returns>
     ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default);

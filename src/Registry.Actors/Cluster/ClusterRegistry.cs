@@ -96,6 +96,9 @@ internal sealed class ClusterRegistry : ITubeRegistry
         ? node.Reads.Find(tubeId)
         : await AskTubeAsync(new GetTube(tubeId), () => Task.FromResult(node.Reads.Find(tubeId)), TimeSpan.Zero, cancellationToken);
 
+    public async ValueTask<RegistryReply> ReadStatisticsAsync(TubeId tubeId, CancellationToken cancellationToken = default) =>
+        await AskTubeAsync(new ReadStatistics(tubeId), () => Task.FromResult(node.Reads.Statistics(tubeId)), TimeSpan.Zero, cancellationToken);
+
     public async ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default)
     {
         if (node.Reads.Find(conversationId) is TubeFound here)

@@ -105,6 +105,13 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
     public TubeSignalBuffer? SignalsOf(TubeId tubeId) =>
         tubes.TryGetValue(tubeId.ToString(), out var entry) || closed.TryGetValue(tubeId.ToString(), out entry) ? entry.Signals : null;
 
+    /// <summary>The statistics of a live tube.</summary>
+    public bool TryReadStatistics(TubeId tubeId, [NotNullWhen(true)] out TubeStatistics? statistics)
+    {
+        statistics = tubes.TryGetValue(tubeId.ToString(), out var entry) ? entry.ReadStatistics() : null;
+        return statistics is not null;
+    }
+
     /// <summary>Whether this very entry is that of a live tube.</summary>
     public bool Contains(TubeEntry entry) => tubes.TryGetValue(entry.TubeId.ToString(), out var live) && live == entry;
 

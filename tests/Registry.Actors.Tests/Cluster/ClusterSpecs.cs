@@ -75,6 +75,8 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
             (await asked.Registry.AddCandidatesAsync(new(far.TubeId, ["nonsense"]))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.InvalidCandidate);
             (await asked.Registry.AddCandidatesAsync(new(far.TubeId, [""]))).ShouldBeOfType<Done>();
             (await asked.Registry.SetRemoteDescriptionAsync(new(far.TubeId, DescriptionType.Answer, "###"))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.InvalidSdp);
+            (await asked.Registry.ReadStatisticsAsync(far.TubeId)).ShouldBeOfType<StatisticsRead>().Statistics.Channels.ShouldHaveSingleItem().Type.ShouldBe("echo");
+            (await asked.Asked.Ask<RegistryReply>(new ReadStatistics(far.TubeId))).ShouldBeOfType<StatisticsRead>();
             (await asked.Registry.AssociateAsync(new(far.TubeId, new("further")))).ShouldBeOfType<Done>();
             (await cluster[0].Registry.FindConversationAsync(new("further"))).ShouldBeOfType<TubeFound>().Snapshot.TubeId.ShouldBe(far.TubeId);
             (await asked.Registry.AssociateAsync(new(near.TubeId, new("further")))).ShouldBeOfType<Refused>().ShouldSatisfyAllConditions(
@@ -83,6 +85,7 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
             (await cluster[1].Registry.CloseConversationAsync(new(new("further")))).ShouldBeOfType<Done>();
             (await asked.Registry.CloseTubeAsync(new(far.TubeId, CloseReason.AIClosed))).ShouldBeOfType<Done>();
             (await cluster[2].Registry.CloseTubeAsync(new(far.TubeId))).ShouldBeOfType<Done>();
+            (await asked.Registry.ReadStatisticsAsync(far.TubeId)).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.TubeNotFound);
             foreach (var reader in cluster.Nodes)
                 (await reader.Registry.FindTubeAsync(far.TubeId)).ShouldBeOfType<TubeFound>().Snapshot.CloseReason.ShouldBe(CloseReason.AIClosed);
         }

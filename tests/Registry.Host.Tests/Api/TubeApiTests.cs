@@ -125,6 +125,7 @@ public sealed class TubeApiTests : IAsyncLifetime
         { RefusalCode.InvalidCandidate, 400, false },
         { RefusalCode.TubeNotFound, 404, false },
         { RefusalCode.ConversationNotFound, 404, false },
+        { RefusalCode.NodeNotFound, 404, false },
         { RefusalCode.ConversationExists, 409, false },
         { RefusalCode.TubeNotReady, 409, true },
         { RefusalCode.TubeClosing, 409, true },

@@ -26,6 +26,7 @@ public sealed class PermissionTests(KnownCallers callers) : IClassFixture<KnownC
     [InlineData("GET", "/v1/tubes", null, "200 200 200 200")]
     [InlineData("GET", "/v1/tubes?owner=alice", null, "200 200 200 400")]
     [InlineData("GET", "/v1/tubes/alice-tube", null, "200 200 200 404")]
+    [InlineData("GET", "/v1/tubes/alice-tube/statistics", null, "200 200 200 404")]
     [InlineData("DELETE", "/v1/tubes/alice-tube", null, "403 204 204 404")]
     [InlineData("PUT", "/v1/tubes/alice-tube/remote-description", """{"type":"answer","sdp":"YQ=="}""", "403 204 204 404")]
     [InlineData("POST", "/v1/tubes/alice-tube/candidates", """{"candidates":[""]}""", "403 204 204 404")]
