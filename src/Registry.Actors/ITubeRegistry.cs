@@ -99,4 +99,12 @@ public interface ITubeRegistry
     /// <summary>Puts this node back into service.</summary>
     /// <returns><see cref="CapacityRead"/> or, when it stops, <see cref="Refused"/>.</returns>
     Task<RegistryReply> ResumeAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Takes a node of the cluster out of service, as <see cref="DrainAsync(DrainNode, CancellationToken)"/> does with this one.</summary>
+    /// <returns><see cref="CapacityRead"/> of that node or <see cref="Refused"/>.</returns>
+    Task<RegistryReply> DrainAsync(string name, DrainNode command, CancellationToken cancellationToken = default);
+
+    /// <summary>Puts a node of the cluster back into service.</summary>
+    /// <returns><see cref="CapacityRead"/> of that node or, when it stops or there is none of this name, <see cref="Refused"/>.</returns>
+    Task<RegistryReply> ResumeAsync(string name, CancellationToken cancellationToken = default);
 }

@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using Akka.Actor;
 using Registry.Actors;
 using Registry.Actors.Audit;
@@ -8,7 +9,7 @@ using Registry.Messages;
 
 namespace Registry.Host.Api;
 
-/// <summary>The node itself: load and limits, going out of service, liveness, readiness.</summary>
+/// <summary>The nodes: load and limits, going out of service, liveness, readiness; and who is asking.</summary>
 internal static class NodeEndpoints
 {
     public static void MapNode(this IEndpointRouteBuilder routes)
@@ -16,7 +17,12 @@ internal static class NodeEndpoints
         routes.MapGet("/v1/capacity", (ITubeRegistry registry) => Results.Json(registry.Capacity, ApiJson.Options)).ForReaders();
         routes.MapPut("/v1/capacity/limits", ChangeLimitsAsync).ForOperators();
         routes.MapGet("/v1/nodes", (ITubeRegistry registry) => Results.Json(new ListBody<NodeBody>([.. registry.Nodes.Select(NodeBody.Of)]), ApiJson.Options)).ForReaders();
-        routes.MapPost("/v1/node/drain", DrainAsync).ForOperators();
+        routes.MapPost("/v1/nodes/{node}/drain", (string node, HttpRequest request, ITubeRegistry registry) =>
+            DrainAsync(request, (command, cancellationToken) => registry.DrainAsync(node, command, cancellationToken))).ForOperators();
+        routes.MapDelete("/v1/nodes/{node}/drain", async (string node, ITubeRegistry registry, CancellationToken cancellationToken) =>
+            Translate(await registry.ResumeAsync(node, cancellationToken), StatusCodes.Status200OK)).ForOperators();
+        routes.MapGet("/v1/caller", (ClaimsPrincipal user) => Results.Json(CallerBody.Of(user), ApiJson.Options)).ForReaders();
+        routes.MapPost("/v1/node/drain", (HttpRequest request, ITubeRegistry registry) => DrainAsync(request, registry.DrainAsync)).ForOperators();
         routes.MapDelete("/v1/node/drain", async (ITubeRegistry registry, CancellationToken cancellationToken) =>
             Translate(await registry.ResumeAsync(cancellationToken), StatusCodes.Status200OK)).ForOperators();
         routes.MapGet("/healthz", () => Results.Text("ok")).ForAnyone();
@@ -38,7 +44,7 @@ internal static class NodeEndpoints
         return Translate(await registry.ChangeLimitsAsync(change, request.HttpContext.RequestAborted), StatusCodes.Status200OK);
     }
 
-    private static async Task<IResult> DrainAsync(HttpRequest request, ITubeRegistry registry)
+    private static async Task<IResult> DrainAsync(HttpRequest request, Func<DrainNode, CancellationToken, Task<RegistryReply>> drain)
     {
         var body = await RequestBody.ReadOrDefaultAsync<DrainBody>(request);
         if (!body.IsValid)
@@ -46,7 +52,7 @@ internal static class NodeEndpoints
         if (!Arguments.TryDuration(body.Value.DeadlineMs, DrainNode.LongestDeadline, "deadlineMs", out var deadline, out var problem))
             return problem;
         var command = new DrainNode { Deadline = deadline, UntilAtMost = body.Value.UntilAtMost ?? 0 };
-        return Translate(await registry.DrainAsync(command, request.HttpContext.RequestAborted), StatusCodes.Status202Accepted);
+        return Translate(await drain(command, request.HttpContext.RequestAborted), StatusCodes.Status202Accepted);
     }
 
     private static IResult Translate(RegistryReply reply, int status) => reply is CapacityRead read

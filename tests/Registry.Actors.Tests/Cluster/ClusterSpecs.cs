@@ -92,6 +92,21 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
     }
 
     [Fact]
+    public async Task Any_node_takes_another_out_of_service_and_puts_it_back()
+    {
+        var (asked, drained) = (cluster[0], cluster[2]);
+
+        (await asked.Registry.DrainAsync(drained.Node.Name, new())).ShouldBeOfType<CapacityRead>().Capacity.IsDraining.ShouldBeTrue();
+        (cluster.Nodes.Select(n => n.Registry.Capacity.IsDraining)).ShouldBe([false, false, true]);
+        (await asked.Registry.ResumeAsync(drained.Node.Name)).ShouldBeOfType<CapacityRead>().Capacity.IsDraining.ShouldBeFalse();
+        (await asked.Registry.DrainAsync(asked.Node.Name, new())).ShouldBeOfType<CapacityRead>();
+        asked.Registry.Capacity.IsDraining.ShouldBeTrue();
+        (await asked.Registry.ResumeAsync(asked.Node.Name)).ShouldBeOfType<CapacityRead>();
+        (await asked.Registry.DrainAsync("nobody", new())).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.NodeNotFound);
+        await EventuallyAsync(() => cluster.Nodes.SelectMany(n => n.Registry.Nodes).ShouldAllBe(n => n.State == NodeState.Up));
+    }
+
+    [Fact]
     public async Task A_live_conversation_is_refused_on_every_node_and_the_tube_is_named()
     {
         var created = await cluster[0].CreateAsync("live");

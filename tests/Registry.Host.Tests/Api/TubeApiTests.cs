@@ -380,6 +380,28 @@ public sealed class TubeApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Statistics_are_of_live_tubes()
+    {
+        gateway.Registry.Tubes[new("t1")] = Tube("t1", "c1", TubeState.Ready);
+
+        var (status, body) = await gateway.SendAsync(HttpMethod.Get, "/v1/tubes/t1/statistics");
+
+        status.ShouldBe(HttpStatusCode.OK);
+        body.GetProperty("tubeId").GetString().ShouldBe("t1");
+        (await gateway.SendAsync(HttpMethod.Get, "/v1/tubes/none/statistics")).Body.GetProperty("code").GetString().ShouldBe("tube_not_found");
+        (await gateway.SendAsync(HttpMethod.Get, "/v1/tubes/a!b/statistics")).Status.ShouldBe(HttpStatusCode.BadRequest);
+    }
+
+    [Fact]
+    public async Task Without_authentication_the_caller_is_an_operator()
+    {
+        var (_, body) = await gateway.SendAsync(HttpMethod.Get, "/v1/caller");
+
+        body.GetProperty("roles").EnumerateArray().Select(role => role.GetString()).ShouldBe(["operator"]);
+        body.TryGetProperty("owner", out _).ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task The_page_is_whole_in_itself()
     {
         using var response = await gateway.Http.GetAsync(new Uri("/", UriKind.Relative));
