@@ -406,14 +406,21 @@ public sealed class TubeApiTests : IAsyncLifetime
     {
         using var response = await gateway.Http.GetAsync(new Uri("/", UriKind.Relative));
         response.Content.Headers.ContentType!.ToString().ShouldBe("text/html; charset=utf-8");
-        response.Headers.GetValues("Content-Security-Policy").ShouldHaveSingleItem().ShouldContain("default-src 'none'");
+        var policy = response.Headers.GetValues("Content-Security-Policy").ShouldHaveSingleItem();
+        foreach (var directive in new[] { "default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'" })
+            policy.Split("; ").ShouldContain(directive);
         var page = await response.Content.ReadAsStringAsync();
         page.ShouldContain("src=\"/dashboard/page.js\"");
-        foreach (var text in new[] { page, await ReadModuleAsync("/dashboard/page.js"), await ReadModuleAsync("/dashboard/tube.js"), await ReadModuleAsync("/dashboard/desktop.js") })
+        var files = new DirectoryInfo(Path.Combine(RealPrograms.Programs.SourceFolder, "../../src/Registry.Host/Dashboard")).GetFiles().Where(file => file.Extension is ".js" or ".css").ToArray();
+        files.ShouldNotBeEmpty();
+        foreach (var file in files)
         {
-            text.ShouldNotContain("http://");
-            text.ShouldNotContain("https://");
+            var served = await ReadFileAsync($"/dashboard/{file.Name}", file.Extension == ".js" ? "text/javascript" : "text/css");
+            served.ShouldBe(await File.ReadAllTextAsync(file.FullName));
+            served.ShouldNotContain("://");
         }
+
+        page.ShouldNotContain("://");
         (await gateway.SendAsync(HttpMethod.Get, "/dashboard/index.html")).Status.ShouldBe(HttpStatusCode.NotFound);
     }
 
@@ -426,10 +433,12 @@ public sealed class TubeApiTests : IAsyncLifetime
         (await gateway.SendAsync(HttpMethod.Get, "/novnc/1.7.0/core/none.js")).Status.ShouldBe(HttpStatusCode.NotFound);
     }
 
-    private async Task<string> ReadModuleAsync(string path)
+    private Task<string> ReadModuleAsync(string path) => ReadFileAsync(path, "text/javascript");
+
+    private async Task<string> ReadFileAsync(string path, string type)
     {
         using var response = await gateway.Http.GetAsync(new Uri(path, UriKind.Relative));
-        response.Content.Headers.ContentType!.ToString().ShouldBe("text/javascript; charset=utf-8");
+        response.Content.Headers.ContentType!.ToString().ShouldBe($"{type}; charset=utf-8");
         response.Headers.GetValues("X-Content-Type-Options").ShouldBe(["nosniff"]);
         return await response.Content.ReadAsStringAsync();
     }
