@@ -52,11 +52,15 @@ public interface ITubeRegistry
     /// <returns><see cref="TubeFound"/> or <see cref="Refused"/>.</returns>
     ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default);
 
+    /// <summary>The statistics of a live tube of any node.</summary>
+    /// <returns><see cref="StatisticsRead"/> or <see cref="Refused"/>.</returns>
+    ValueTask<RegistryReply> ReadStatisticsAsync(TubeId tubeId, CancellationToken cancellationToken = default);
+
     /// <summary>The tube that carries a conversation.</summary>
     /// <returns><see cref="TubeFound"/> or <see cref="Refused"/>.</returns>
     ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default);
 
-    /// <summary>A page of the live tubes that match, in the order of their ids; in a cluster those of all nodes.</summary>
+    /// <summary>A page of the live tubes that match, or of the closed ones when that is the state asked for, in the order of their ids; in a cluster those of all nodes.</summary>
     /// <returns><see cref="TubesRead"/> or <see cref="Refused"/>.</returns>
     ValueTask<RegistryReply> ListTubesAsync(TubeQuery query, CancellationToken cancellationToken = default);
 
@@ -95,4 +99,12 @@ public interface ITubeRegistry
     /// <summary>Puts this node back into service.</summary>
     /// <returns><see cref="CapacityRead"/> or, when it stops, <see cref="Refused"/>.</returns>
     Task<RegistryReply> ResumeAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Takes a node of the cluster out of service, as <see cref="DrainAsync(DrainNode, CancellationToken)"/> does with this one.</summary>
+    /// <returns><see cref="CapacityRead"/> of that node or <see cref="Refused"/>.</returns>
+    Task<RegistryReply> DrainAsync(string name, DrainNode command, CancellationToken cancellationToken = default);
+
+    /// <summary>Puts a node of the cluster back into service.</summary>
+    /// <returns><see cref="CapacityRead"/> of that node or, when it stops or there is none of this name, <see cref="Refused"/>.</returns>
+    Task<RegistryReply> ResumeAsync(string name, CancellationToken cancellationToken = default);
 }

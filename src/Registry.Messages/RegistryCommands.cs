@@ -175,6 +175,10 @@ public sealed record ReadSignals(TubeId TubeId, long AfterSequence, TimeSpan Max
 /// <param name="TubeId">The tube.</param>
 public sealed record GetTube(TubeId TubeId) : ITubeCommand;
 
+/// <summary>Asks for the statistics of a live tube. Answered by <see cref="StatisticsRead"/> or <see cref="Refused"/>.</summary>
+/// <param name="TubeId">The tube.</param>
+public sealed record ReadStatistics(TubeId TubeId) : ITubeCommand;
+
 /// <summary>Asks for the tube that carries a conversation. Answered by <see cref="TubeFound"/> or <see cref="Refused"/>.</summary>
 /// <param name="ConversationId">The conversation.</param>
 public sealed record FindConversation(ConversationId ConversationId) : IRegistryCommand, IWithConversationId;

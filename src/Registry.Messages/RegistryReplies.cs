@@ -39,6 +39,10 @@ public sealed record DescriptionMade(TubeId TubeId, DescriptionType Type, string
 /// <param name="Snapshot">The tube at this moment.</param>
 public sealed record TubeFound(TubeSnapshot Snapshot) : RegistryReply;
 
+/// <summary>The statistics of a live tube.</summary>
+/// <param name="Statistics">What was read.</param>
+public sealed record StatisticsRead(TubeStatistics Statistics) : RegistryReply;
+
 /// <summary>A page of live tubes.</summary>
 /// <param name="Page">The page.</param>
 public sealed record TubesRead(TubePage Page) : RegistryReply;
@@ -110,6 +114,8 @@ public enum RefusalCode
     IceRestartLimit,
     /// <summary>The node's audit cannot be written, and its mode is strict: nothing begins that would not be recorded. See <see cref="Refused.RetryAfter"/>.</summary>
     AuditUnavailable,
+    /// <summary>No node of the cluster has this name.</summary>
+    NodeNotFound,
 }
 
 /// <summary>The command was refused. This is a value, not an exception: it is part of the protocol.</summary>
@@ -166,6 +172,7 @@ public static class RefusalCodeText
             RefusalCode.NodeUnreachable => "node_unreachable",
             RefusalCode.IceRestartLimit => "ice_restart_limit",
             RefusalCode.AuditUnavailable => "audit_unavailable",
+            RefusalCode.NodeNotFound => "node_not_found",
             _ => throw new ArgumentOutOfRangeException(nameof(code), code, "Not a refusal code."),
         };
     }

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Registry.Messages;
 
-/// <summary>Which live tubes to list, and how many.</summary>
+/// <summary>Which live tubes to list, or which of those that ended not long ago, and how many.</summary>
 public sealed record TubeQuery
 {
     /// <summary>Largest <see cref="Limit"/>.</summary>
@@ -11,7 +11,7 @@ public sealed record TubeQuery
     /// <summary>Text that the tube's id or one of its conversations' ids contains, in upper or lower case; null for any.</summary>
     public string? Text { get; init; }
 
-    /// <summary>The state it is in; null for any.</summary>
+    /// <summary>The state it is in; null for any live one. <see cref="TubeState.Closed"/> asks for those that ended and are still kept.</summary>
     public TubeState? State { get; init; }
 
     /// <summary>The owner it was made for; null for any.</summary>

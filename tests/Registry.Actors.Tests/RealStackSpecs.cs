@@ -49,6 +49,7 @@ public sealed class RealStackSpecs
 
         near.Registry.Directory.TryGetTraffic(offerer.TubeId, out var traffic).ShouldBeTrue();
         traffic.BytesReceived.ShouldBeGreaterThan(3_000_000);
+        await ShouldTellAsync(far.Registry, answerer.TubeId);
         var farSignals = far.Registry.Signals(answerer.TubeId)!;
         (await near.Registry.CloseTubeAsync(new(offerer.TubeId, CloseReason.Client, "done"))).ShouldBeOfType<Done>();
         TubeSignal? last = null;
@@ -61,6 +62,23 @@ public sealed class RealStackSpecs
 
         last.ShouldBeOfType<TubeClosed>().ShouldSatisfyAllConditions(c => c.Reason.ShouldBe(CloseReason.Client), c => c.Text.ShouldBe("done"));
         await TunnelFixture.UntilAsync(() => near.IsEmpty && far.IsEmpty);
+    }
+
+    private static async Task ShouldTellAsync(ITubeRegistry registry, TubeId tube)
+    {
+        var statistics = (await registry.ReadStatisticsAsync(tube)).ShouldBeOfType<StatisticsRead>().Statistics;
+        statistics.IceState.ShouldBeOneOf("connected", "completed");
+        (statistics.DtlsState, statistics.PathChanges > 0, statistics.IceRestarts).ShouldBe(("connected", true, 0));
+        var path = statistics.Path.ShouldNotBeNull();
+        (path.Protocol, path.LocalType, path.RoundTripTime > TimeSpan.Zero).ShouldBe(("udp", "host", true));
+        IPEndPoint.Parse(path.RemoteAddress).Address.ShouldBe(IPAddress.Loopback);
+        statistics.Association.ShouldNotBeNull().RoundTripTime.ShouldNotBeNull();
+        statistics.Datagrams.BytesReceived.ShouldBeGreaterThan(3_000_000);
+        (statistics.Queues.Sending, statistics.Queues.Limit > 0).ShouldBe((0, true));
+        var channel = statistics.Channels.ShouldHaveSingleItem();
+        (channel.ConversationId, channel.Type, channel.State, channel.Protocol).ShouldBe((new("forward"), "tunnel", "open", "tube.v2"));
+        channel.Connections.ShouldBeInRange(0, 10); // which are ending
+        channel.Messages.BytesReceived.ShouldBeGreaterThan(3_000_000);
     }
 
     private static async Task TrickleAsync(StackNode from, TubeId tube, StackNode to, TubeId peer, CancellationToken cancellationToken)

@@ -13,6 +13,9 @@ internal interface IConversation : IDisposable
     /// <summary>Where it listens, or null.</summary>
     IPEndPoint? ListenEndPoint { get; }
 
+    /// <summary>Connections it carries now; read by any thread.</summary>
+    int Connections => 0;
+
     /// <summary>What its data channel names as protocol when this end opens it; empty for none.</summary>
     string Protocol { get; }
 

@@ -27,8 +27,11 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
     private ChannelEnd? end;
     private volatile bool targetEnded;
     private volatile bool peerEnded;
+    private volatile bool isConnected;
 
     public IPEndPoint? ListenEndPoint => null;
+
+    public int Connections => isConnected ? 1 : 0;
 
     public string Protocol => "";
 
@@ -56,11 +59,13 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
             if (await DialAsync() is { Socket: { } socket, EndPoint: { } endPoint })
             {
                 using var held = dialer.Hold(host, endPoint, why => Close(CloseReason.ServerRefuse, why));
+                isConnected = true;
                 await CarryAsync(socket, channel);
             }
         }
         finally
         {
+            isConnected = false;
             channel.StateChanged -= Watch;
             channel.Close();
             services.Gauges.ConnectionsChanged(-1);

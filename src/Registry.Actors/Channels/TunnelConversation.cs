@@ -98,6 +98,8 @@ internal sealed class TunnelConversation : IConversation
 
     public IPEndPoint? ListenEndPoint { get; }
 
+    public int Connections => Volatile.Read(ref connectionCount);
+
     public string Protocol => ControlMessage.Protocol;
 
     private TimeSpan Now => services.Time.GetElapsedTime(started);

@@ -98,9 +98,16 @@ internal sealed class ClusterRegistry : ITubeRegistry
 
     public Task<RegistryReply> ResumeAsync(CancellationToken cancellationToken = default) => local.ResumeAsync(cancellationToken);
 
+    public Task<RegistryReply> DrainAsync(string name, DrainNode command, CancellationToken cancellationToken = default) => AskNodeAsync(name, command, cancellationToken);
+
+    public Task<RegistryReply> ResumeAsync(string name, CancellationToken cancellationToken = default) => AskNodeAsync(name, ResumeNode.Instance, cancellationToken);
+
     public async ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default) => node.Directory.TryGet(tubeId, out _)
         ? node.Reads.Find(tubeId)
         : await AskTubeAsync(new GetTube(tubeId), () => Task.FromResult(node.Reads.Find(tubeId)), TimeSpan.Zero, cancellationToken);
+
+    public async ValueTask<RegistryReply> ReadStatisticsAsync(TubeId tubeId, CancellationToken cancellationToken = default) =>
+        await AskTubeAsync(new ReadStatistics(tubeId), () => Task.FromResult(node.Reads.Statistics(tubeId)), TimeSpan.Zero, cancellationToken);
 
     public async ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default)
     {
@@ -233,6 +240,17 @@ internal sealed class ClusterRegistry : ITubeRegistry
 
             return reply ?? new Refused(RefusalCode.NodeUnreachable, $"{Room.Nodes.NameOf(one)}, which has tube {command.TubeId}, does not answer: try again shortly.") { TubeId = command.TubeId, RetryAfter = TimeSpan.FromSeconds(1) };
         }
+    }
+
+    private async Task<RegistryReply> AskNodeAsync(string name, IRegistryCommand command, CancellationToken cancellationToken)
+    {
+        // One that has not joined yet is asked for itself all the same.
+        var one = name == node.Name ? Room.Nodes.Self : Room.Nodes.TryFind(name, out var found) ? found : null;
+        if (one is null)
+            return TubeRegistryClient.NoSuchNode(name);
+        var reply = await TryAskAsync(one.Value, command, Grace, cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        return reply ?? new Refused(RefusalCode.NodeUnreachable, $"{name} does not answer: try again shortly.") { RetryAfter = TimeSpan.FromSeconds(1) };
     }
 
     private async Task<RegistryReply> OpenAsync(IRegistryCommand command, NodeAddress? at, TimeSpan limit, CancellationToken cancellationToken)

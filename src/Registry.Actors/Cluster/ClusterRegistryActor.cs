@@ -53,6 +53,9 @@ public sealed class ClusterRegistryActor : UntypedActor
             case GetTube get:
                 Reply(cluster.FindTubeAsync(get.TubeId).AsTask());
                 break;
+            case ReadStatistics read:
+                Reply(cluster.ReadStatisticsAsync(read.TubeId).AsTask());
+                break;
             case FindConversation find:
                 Reply(cluster.FindConversationAsync(find.ConversationId).AsTask());
                 break;

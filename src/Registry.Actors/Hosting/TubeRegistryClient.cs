@@ -57,6 +57,16 @@ internal sealed class TubeRegistryClient(ActorSystem system) : ITubeRegistry
 
     public Task<RegistryReply> ResumeAsync(CancellationToken cancellationToken = default) => AskAsync(ResumeNode.Instance, TimeSpan.Zero, cancellationToken);
 
+    public Task<RegistryReply> DrainAsync(string name, DrainNode command, CancellationToken cancellationToken = default) =>
+        name == node.Name ? DrainAsync(command, cancellationToken) : Task.FromResult<RegistryReply>(NoSuchNode(name));
+
+    public Task<RegistryReply> ResumeAsync(string name, CancellationToken cancellationToken = default) =>
+        name == node.Name ? ResumeAsync(cancellationToken) : Task.FromResult<RegistryReply>(NoSuchNode(name));
+
+    internal static Refused NoSuchNode(string name) => new(RefusalCode.NodeNotFound, $"There is no node '{name}'.") { Key = "node" };
+
+    public ValueTask<RegistryReply> ReadStatisticsAsync(TubeId tubeId, CancellationToken cancellationToken = default) => new(node.Reads.Statistics(tubeId));
+
     public ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default) => new(node.Reads.Find(tubeId));
 
     public ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default) => new(node.Reads.Find(conversationId));

@@ -17,13 +17,14 @@ internal sealed class RegistryReads(string node, TubeDirectory directory, Regist
     public DateTimeOffset Since { get; } = time.GetUtcNow();
 
     /// <summary>Whether <see cref="ReadAsync"/> answers the command.</summary>
-    public static bool CanRead(IRegistryCommand command) => command is GetTube or FindConversation or ListTubes or ReadSignals or ReadEvents or GetCapacity or GetNodes;
+    public static bool CanRead(IRegistryCommand command) => command is GetTube or ReadStatistics or FindConversation or ListTubes or ReadSignals or ReadEvents or GetCapacity or GetNodes;
 
     /// <summary>The answer.</summary>
     /// <exception cref="ArgumentException">The command is none that reads.</exception>
     public async Task<RegistryReply> ReadAsync(IRegistryCommand command, CancellationToken cancellationToken) => command switch
     {
         GetTube get => Find(get.TubeId),
+        ReadStatistics read => Statistics(read.TubeId),
         FindConversation find => Find(find.ConversationId),
         ListTubes list => List(list.Query),
         ReadSignals read when directory.SignalsOf(read.TubeId) is { } signals => await signals.ReadAsync(read, time, cancellationToken),
@@ -37,6 +38,9 @@ internal sealed class RegistryReads(string node, TubeDirectory directory, Regist
     /// <summary>A live tube, or one that ended not long ago.</summary>
     public RegistryReply Find(TubeId tubeId) =>
         directory.TryGet(tubeId, out var tube) || directory.TryGetClosed(tubeId, out tube) ? new TubeFound(Fresh(tube)) : RegistryActor.NotFound(tubeId);
+
+    /// <summary>The statistics of a live tube.</summary>
+    public RegistryReply Statistics(TubeId tubeId) => directory.TryReadStatistics(tubeId, out var statistics) ? new StatisticsRead(statistics) : RegistryActor.NotFound(tubeId);
 
     /// <summary>The tube that carries a conversation.</summary>
     public RegistryReply Find(ConversationId conversationId) =>

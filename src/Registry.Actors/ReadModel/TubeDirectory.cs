@@ -75,7 +75,7 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
         var after = query.Cursor?.ToString();
         // The smallest ids after the cursor, one more than asked for: it tells whether there is a next page. The largest is on top.
         var page = new PriorityQueue<TubeSnapshot, string>(query.Limit + 1, Descending);
-        foreach (var tube in List())
+        foreach (var tube in query.State == TubeState.Closed ? closed.Select(pair => pair.Value.Snapshot) : List())
         {
             var id = tube.TubeId.ToString();
             if ((after is not null && string.CompareOrdinal(id, after) <= 0) || !query.Matches(tube))
@@ -104,6 +104,13 @@ internal sealed class TubeDirectory(int closedKept) : ITubeDirectory
     /// <summary>The signals of a live tube or of one that ended not long ago.</summary>
     public TubeSignalBuffer? SignalsOf(TubeId tubeId) =>
         tubes.TryGetValue(tubeId.ToString(), out var entry) || closed.TryGetValue(tubeId.ToString(), out entry) ? entry.Signals : null;
+
+    /// <summary>The statistics of a live tube.</summary>
+    public bool TryReadStatistics(TubeId tubeId, [NotNullWhen(true)] out TubeStatistics? statistics)
+    {
+        statistics = tubes.TryGetValue(tubeId.ToString(), out var entry) ? entry.ReadStatistics() : null;
+        return statistics is not null;
+    }
 
     /// <summary>Whether this very entry is that of a live tube.</summary>
     public bool Contains(TubeEntry entry) => tubes.TryGetValue(entry.TubeId.ToString(), out var live) && live == entry;

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Registry.Actors.Channels;
+using Registry.Actors.Channels.Flow;
 using Registry.Actors.Signals;
 using Registry.Messages;
 using Registry.WebRtc;
@@ -11,10 +12,11 @@ namespace Registry.Actors.ReadModel;
 /// <param name="snapshot">The tube as it is.</param>
 /// <param name="signals">Its signals.</param>
 /// <param name="users">When user bytes went through.</param>
-internal sealed class TubeEntry(IActorRef owner, TubeSnapshot snapshot, TubeSignalBuffer signals, UserTraffic users)
+internal sealed partial class TubeEntry(IActorRef owner, TubeSnapshot snapshot, TubeSignalBuffer signals, UserTraffic users)
 {
     private volatile TubeSnapshot snapshot = snapshot;
     private volatile IPeerConnection? connection;
+    private volatile IReadOnlyList<ReportedConversation> conversations = [];
 
     public TubeId TubeId { get; } = snapshot.TubeId;
 
@@ -23,6 +25,12 @@ internal sealed class TubeEntry(IActorRef owner, TubeSnapshot snapshot, TubeSign
     public TubeSnapshot Snapshot { get => snapshot; set => snapshot = value; }
 
     public TubeSignalBuffer Signals => signals;
+
+    /// <summary>The bytes of its connections that wait; null when nothing counts them.</summary>
+    public TubeFlow? Flow { get; init; }
+
+    /// <summary>The conversations that have a channel.</summary>
+    public IReadOnlyList<ReportedConversation> Conversations { get => conversations; set => conversations = value; }
 
     /// <summary>Where the counters are read; null before there is a connection and after the end.</summary>
     public IPeerConnection? Connection { get => connection; set => connection = value; }

@@ -83,11 +83,11 @@ internal sealed partial class TubeActor
         Publish();
     }
 
-    private static string AddressOf(IceCandidate candidate) =>
+    internal static string AddressOf(IceCandidate candidate) =>
         candidate.Address.Contains(':', StringComparison.Ordinal) ? $"[{candidate.Address}]:{candidate.Port}" : $"{candidate.Address}:{candidate.Port}";
 
     // RFC 8839 §5.1.
-    private static string Name(IceCandidateType type) => type switch
+    internal static string Name(IceCandidateType type) => type switch
     {
         IceCandidateType.ServerReflexive => "srflx",
         IceCandidateType.PeerReflexive => "prflx",

@@ -74,7 +74,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         flow = node.Conversations.OpenFlow(first.Command);
         audit = node.Audit.Tube(id, first.Command);
         history = [new(TubeState.New, Now)];
-        entry = new(Self, new(id, node.Node, TubeState.New) { Owner = first.Command.Owner, IsOfferer = first.Command.Offer is null, History = history }, signals, users);
+        entry = new(Self, new(id, node.Node, TubeState.New) { Owner = first.Command.Owner, IsOfferer = first.Command.Offer is null, History = history }, signals, users) { Flow = flow };
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -456,6 +456,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
 
     private void Publish()
     {
+        entry.Conversations = [.. channels.Values.Where(c => c.Conversation is not null).Select(c => new ReportedConversation(c.Id, c.Type, c.Conversation!))];
         var isEnded = state is TubeState.Failed or TubeState.Closing or TubeState.Closed;
         entry.Snapshot = entry.Snapshot with
         {

@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using Akka.Actor;
 using Registry.Actors;
 using Registry.Actors.Audit;
@@ -11,7 +12,7 @@ using Registry.Messages;
 
 namespace Registry.Host.Api;
 
-/// <summary>The node itself: load and limits, going out of service, liveness, readiness.</summary>
+/// <summary>The nodes: load and limits, going out of service, liveness, readiness; and who is asking.</summary>
 internal static class NodeEndpoints
 {
     public static void MapNode(this IEndpointRouteBuilder routes)
@@ -19,7 +20,12 @@ internal static class NodeEndpoints
         routes.MapGet("/v1/capacity", (ITubeRegistry registry) => Results.Json(registry.Capacity, ApiJson.Options)).ForReaders();
         routes.MapPut("/v1/capacity/limits", ChangeLimitsAsync).ForOperators();
         routes.MapGet("/v1/nodes", (ITubeRegistry registry) => Results.Json(new ListBody<NodeBody>([.. registry.Nodes.Select(NodeBody.Of)]), ApiJson.Options)).ForReaders();
-        routes.MapPost("/v1/node/drain", DrainAsync).ForOperators();
+        routes.MapPost("/v1/nodes/{node}/drain", (string node, HttpRequest request, ITubeRegistry registry) =>
+            DrainAsync(request, (command, cancellationToken) => registry.DrainAsync(node, command, cancellationToken))).ForOperators();
+        routes.MapDelete("/v1/nodes/{node}/drain", async (string node, ITubeRegistry registry, CancellationToken cancellationToken) =>
+            Translate(await registry.ResumeAsync(node, cancellationToken), StatusCodes.Status200OK)).ForOperators();
+        routes.MapGet("/v1/caller", (ClaimsPrincipal user) => Results.Json(CallerBody.Of(user), ApiJson.Options)).ForReaders();
+        routes.MapPost("/v1/node/drain", (HttpRequest request, ITubeRegistry registry) => DrainAsync(request, registry.DrainAsync)).ForOperators();
         routes.MapDelete("/v1/node/drain", async (ITubeRegistry registry, CancellationToken cancellationToken) =>
             Translate(await registry.ResumeAsync(cancellationToken), StatusCodes.Status200OK)).ForOperators();
         routes.MapPost("/v1/node/reload", ReloadAsync).ForOperators();
@@ -42,7 +48,7 @@ internal static class NodeEndpoints
         return Translate(await registry.ChangeLimitsAsync(change, request.HttpContext.RequestAborted), StatusCodes.Status200OK);
     }
 
-    private static async Task<IResult> DrainAsync(HttpRequest request, ITubeRegistry registry)
+    private static async Task<IResult> DrainAsync(HttpRequest request, Func<DrainNode, CancellationToken, Task<RegistryReply>> drain)
     {
         var body = await RequestBody.ReadOrDefaultAsync<DrainBody>(request);
         if (!body.IsValid)
@@ -50,7 +56,7 @@ internal static class NodeEndpoints
         if (!Arguments.TryDuration(body.Value.DeadlineMs, DrainNode.LongestDeadline, "deadlineMs", out var deadline, out var problem))
             return problem;
         var command = new DrainNode { Deadline = deadline, UntilAtMost = body.Value.UntilAtMost ?? 0 };
-        return Translate(await registry.DrainAsync(command, request.HttpContext.RequestAborted), StatusCodes.Status202Accepted);
+        return Translate(await drain(command, request.HttpContext.RequestAborted), StatusCodes.Status202Accepted);
     }
 
     private static async Task<IResult> ReloadAsync(HttpRequest request, GatewayReload reload, ILogger<GatewayReload> log)

@@ -70,7 +70,7 @@ internal sealed record Problem(int Status, string Code, string Detail) : IResult
     private static int StatusOf(RefusalCode code) => code switch
     {
         RefusalCode.InvalidSettings or RefusalCode.InvalidRequest or RefusalCode.InvalidSdp or RefusalCode.InvalidCandidate => StatusCodes.Status400BadRequest,
-        RefusalCode.TubeNotFound or RefusalCode.ConversationNotFound => StatusCodes.Status404NotFound,
+        RefusalCode.TubeNotFound or RefusalCode.ConversationNotFound or RefusalCode.NodeNotFound => StatusCodes.Status404NotFound,
         RefusalCode.ConversationExists or RefusalCode.TubeNotReady or RefusalCode.TubeClosing or RefusalCode.ListenFailed or RefusalCode.CreateCancelled => StatusCodes.Status409Conflict,
         RefusalCode.Overloaded or RefusalCode.OwnerLimit or RefusalCode.ChannelLimit or RefusalCode.IceRestartLimit => StatusCodes.Status429TooManyRequests,
         RefusalCode.RelayUnavailable or RefusalCode.Draining or RefusalCode.NodeUnreachable or RefusalCode.AuditUnavailable => StatusCodes.Status503ServiceUnavailable,

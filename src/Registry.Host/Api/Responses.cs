@@ -1,3 +1,5 @@
+using System.Security.Claims;
+using Registry.Host.Security;
 using Registry.Messages;
 
 namespace Registry.Host.Api;
@@ -107,6 +109,14 @@ internal sealed record NodeBody(string Node, string Address, string State)
         Since = node.Since,
         SupersededTubes = node.SupersededTubes,
     };
+}
+
+/// <summary>Answer to <c>GET /v1/caller</c>: who asks and what that allows.</summary>
+internal sealed record CallerBody(IReadOnlyList<string> Roles)
+{
+    public string? Owner { get; init; }
+
+    public static CallerBody Of(ClaimsPrincipal user) => new([.. Security.Roles.All.Where(user.IsInRole)]) { Owner = new Caller(user).Owner };
 }
 
 /// <summary>A description for the tube's peer.</summary>

@@ -13,6 +13,7 @@ internal static class TubeEndpoints
         v1.MapPost("/tubes", CreateAsync).ForCreators();
         v1.MapGet("/tubes", TubeList.ReadAsync).ForReaders();
         v1.MapGet("/tubes/{tubeId}", ReadAsync).ForFollowers();
+        v1.MapGet("/tubes/{tubeId}/statistics", ReadStatisticsAsync).ForFollowers();
         v1.MapDelete("/tubes/{tubeId}", CloseAsync).ForSignalling();
         v1.MapPut("/tubes/{tubeId}/remote-description", SetRemoteDescriptionAsync).ForSignalling();
         v1.MapPost("/tubes/{tubeId}/candidates", AddCandidatesAsync).ForSignalling();
@@ -80,6 +81,17 @@ internal static class TubeEndpoints
         return await registry.FindTubeAsync(id, cancellationToken) switch
         {
             TubeFound found => Results.Json(TubeBody.Of(found.Snapshot), ApiJson.Options),
+            var reply => Replies.Translate(reply),
+        };
+    }
+
+    private static async Task<IResult> ReadStatisticsAsync(string tubeId, CallerRegistry registry, CancellationToken cancellationToken)
+    {
+        if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
+            return problem;
+        return await registry.ReadStatisticsAsync(id, cancellationToken) switch
+        {
+            StatisticsRead read => Results.Json(StatisticsBody.Of(read.Statistics), ApiJson.Options),
             var reply => Replies.Translate(reply),
         };
     }

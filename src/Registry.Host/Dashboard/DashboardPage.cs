@@ -6,18 +6,24 @@ using Registry.Host.Security;
 
 namespace Registry.Host.Dashboard;
 
-/// <summary><c>GET /</c>: the page that opens tubes from the browser to this gateway, and the modules it loads, noVNC's among them.</summary>
+/// <summary><c>GET /</c>: the page that shows the registry and opens tubes from the browser to this gateway, and the files it loads, noVNC's among them.</summary>
 internal static class DashboardPage
 {
-    // The page is whole in itself: no other origin may be asked for anything, no script stands in the page, and no other page may frame it.
+    // The page is whole in itself: no other origin may be asked for anything, no script or style stands in the page, no text becomes markup, and no other page may frame it.
     private const string ContentSecurityPolicy =
-        "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        + "require-trusted-types-for 'script'; trusted-types 'none'";
 
     // The npm package @novnc/novnc as it was published. Another version is another file name, here, in the project and in desktop.js.
     private const string NoVncVersion = "1.7.0";
 
-    private static readonly FrozenDictionary<string, byte[]> Own =
-        new[] { "index.html", "gateway.js", "page.js", "tube.js", "desktop.js" }.ToFrozenDictionary(name => name, Read);
+    private const string Prefix = "Dashboard.";
+    private const string Page = "index.html";
+
+    private static readonly FrozenDictionary<string, byte[]> Own = typeof(DashboardPage).Assembly.GetManifestResourceNames()
+        .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal) && !name.EndsWith(".tgz", StringComparison.Ordinal))
+        .Select(name => name[Prefix.Length..])
+        .ToFrozenDictionary(name => name, Read);
 
     private static readonly Lazy<FrozenDictionary<string, byte[]>> NoVnc = new(() => Unpack(Open($"novnc-{NoVncVersion}.tgz")));
 
@@ -26,15 +32,22 @@ internal static class DashboardPage
         routes.MapGet("/", (HttpResponse response) =>
         {
             response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
-            return File(response, Own["index.html"], "text/html; charset=utf-8", "no-cache");
+            return File(response, Own[Page], "text/html; charset=utf-8", "no-cache");
         }).ForAnyone();
-        routes.MapGet("/dashboard/{name}.js", (string name, HttpResponse response) => Own.TryGetValue($"{name}.js", out var module)
-            ? File(response, module, "text/javascript; charset=utf-8", "no-cache")
+        routes.MapGet("/dashboard/{name}", (string name, HttpResponse response) => name != Page && Own.TryGetValue(name, out var file)
+            ? File(response, file, TypeOf(name), "no-cache")
             : Results.NotFound()).ForAnyone();
         routes.MapGet($"/novnc/{NoVncVersion}/{{**path}}", (string path, HttpResponse response) => NoVnc.Value.TryGetValue(path, out var file)
-            ? File(response, file, path.EndsWith(".js", StringComparison.Ordinal) ? "text/javascript; charset=utf-8" : "text/plain; charset=utf-8", "public, max-age=31536000, immutable")
+            ? File(response, file, TypeOf(path), "public, max-age=31536000, immutable")
             : Results.NotFound()).ForAnyone();
     }
+
+    private static string TypeOf(string name) => Path.GetExtension(name) switch
+    {
+        ".js" => "text/javascript; charset=utf-8",
+        ".css" => "text/css; charset=utf-8",
+        _ => "text/plain; charset=utf-8",
+    };
 
     private static IResult File(HttpResponse response, byte[] content, string type, string caching)
     {
@@ -61,7 +74,7 @@ internal static class DashboardPage
     }
 
     private static Stream Open(string name) =>
-        typeof(DashboardPage).Assembly.GetManifestResourceStream($"Dashboard.{name}") ?? throw new InvalidOperationException($"The web page's {name} is not part of this build.");
+        typeof(DashboardPage).Assembly.GetManifestResourceStream(Prefix + name) ?? throw new InvalidOperationException($"The web page's {name} is not part of this build.");
 
     private static byte[] ReadAll(Stream stream)
     {

@@ -1,85 +1,67 @@
-// The echo that shows whether this browser reaches the gateway, and the list of tubes.
-import { call } from './gateway.js';
-import { Tube } from './tube.js';
+// The page: who uses it, and which of its views the address names.
+import { identify, mayCreate } from './caller.js';
+import { follow } from './registry.js';
+import { readNodes, watchNodes } from './cluster.js';
+import * as tubePage from './tube-page.js';
 
 const $ = id => document.getElementById(id);
-let tube, pinging, pings = new Map(), times = [], sequence = 0;
+const views = ['overview', 'tube-page', 'try'];
 
-const show = (state, detail) => {
-  $('state').textContent = detail ? `${state}: ${detail}` : state;
-  $('state').className = state;
-};
-
-async function open() {
-  show('connecting');
-  $('again').hidden = true;
-  tube = new Tube({ conversationType: 'echo' });
-  let wasOpen = false;
-  tube.channel.onopen = () => { wasOpen = true; opened(); };
-  tube.channel.onmessage = event => received(event.data);
-  await tube.open();
-  $('tube').textContent = tube.id ?? '–';
-  const why = await tube.ended;
-  clearInterval(pinging);
-  pings.clear();
-  times = [];
-  $('send').disabled = true;
-  show(wasOpen ? 'closed' : 'failed', why);
-  $('again').hidden = false;
+/** Shows the view that the address's hash names; the first one for anything else. */
+async function route() {
+  const [, name, argument] = /^#\/(\w*)\/?(.*)$/.exec(location.hash) ?? (location.hash.length > 1 ? [undefined, undefined] : [undefined, '']);
+  if (name === undefined) return; // a place in the view
+  const view = name === 'try' ? 'try' : name === 'tubes' && argument ? 'tube-page' : 'overview';
+  for (const one of views) $(one).hidden = one !== view;
+  for (const link of document.querySelectorAll('nav a')) {
+    if (link.hash === (view === 'try' ? '#/try' : '#/')) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  document.title = { overview: 'Tube Registry', try: 'Try it – Tube Registry', 'tube-page': `Tube ${decode(argument)} – Tube Registry` }[view];
+  if (view === 'tube-page') await tubePage.show(decode(argument));
+  else tubePage.hide();
+  if (view === 'try') await tryIt();
 }
 
-async function opened() {
-  show('ready');
-  $('send').disabled = false;
-  pinging = setInterval(ping, 500);
-  ping();
-  $('path').textContent = await tube.path() ?? '–';
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
-function ping() {
-  if (tube.channel.readyState !== 'open') return;
-  const key = `ping ${++sequence}`;
-  pings.set(key, performance.now());
-  tube.channel.send(key);
+async function tryIt() {
+  $('may-not').hidden = mayCreate();
+  if (!mayCreate()) return;
+  const [{ start }] = await Promise.all([import('./echo.js'), import('./desktop.js')]);
+  $('panels').hidden = false; // not before its forms are listened to
+  start();
 }
 
-function received(data) {
-  const sent = pings.get(data);
-  if (sent === undefined) {
-    $('echoed').textContent = `Echo: ${data}`;
+function connected(problem) {
+  $('live').dataset.state = problem ? 'lost' : 'live';
+  $('live').textContent = problem ? `No answer: ${problem.message}` : 'Live';
+}
+
+async function begin() {
+  try {
+    await identify();
+  } catch (e) {
+    connected(e);
+    setTimeout(begin, 2000);
     return;
   }
-  pings.delete(data);
-  times.push(performance.now() - sent);
-  if (times.length > 21) times.shift();
-  $('rtt').textContent = `${[...times].sort((a, b) => a - b)[times.length >> 1].toFixed(1)} ms`;
+  watchNodes(connected);
+  await Promise.all(['./tiles.js', './nodes.js', './list.js', './closures.js', './limits.js'].map(part => import(part)));
+  follow();
+  readNodes();
+  window.addEventListener('hashchange', async () => {
+    await route();
+    $('main').focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  });
+  await route();
 }
 
-async function list() {
-  try {
-    const { items, nextCursor } = await call('GET', '/v1/tubes?limit=100');
-    $('count').textContent = `(${items.length}${nextCursor ? '+' : ''})`;
-    $('tubes').replaceChildren(...items.map(row));
-  } catch (e) {
-    $('count').textContent = `(the gateway does not answer: ${e.message})`;
-  }
-  setTimeout(list, 2000);
-}
-
-function row(tube) {
-  const line = document.createElement('tr');
-  const cells = [tube.tubeId, tube.state, tube.selectedPair ?? '–', tube.conversations.map(c => `${c.conversationId} (${c.type})`).join(', '), new Date(tube.createdAt).toLocaleTimeString()];
-  // Ids come from other people: text, never markup.
-  line.append(...cells.map(text => Object.assign(document.createElement('td'), { textContent: text })));
-  line.children[1].className = tube.state;
-  return line;
-}
-
-$('echo').addEventListener('submit', event => {
-  event.preventDefault();
-  if (tube.channel.readyState === 'open') tube.channel.send($('text').value);
-});
-$('again').addEventListener('click', open);
-window.addEventListener('pagehide', () => tube.close());
-open();
-list();
+begin();

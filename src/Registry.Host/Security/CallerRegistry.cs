@@ -54,6 +54,9 @@ internal sealed class CallerRegistry(ITubeRegistry registry, Caller caller)
     public async ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken) =>
         await registry.FindTubeAsync(tubeId, cancellationToken) is var reply && reply is TubeFound { Snapshot: var tube } && !caller.Sees(tube) ? NotFound(tubeId) : reply;
 
+    public async ValueTask<RegistryReply> ReadStatisticsAsync(TubeId tubeId, CancellationToken cancellationToken) =>
+        caller.SeesAll || await SeesAsync(tubeId, cancellationToken) ? await registry.ReadStatisticsAsync(tubeId, cancellationToken) : NotFound(tubeId);
+
     public async ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken) =>
         await registry.FindConversationAsync(conversationId, cancellationToken) is var reply && reply is TubeFound { Snapshot: var tube } && !caller.Sees(tube) ? NotFound(conversationId) : reply;
 

@@ -207,6 +207,10 @@ public static partial class RegistryCodec
 
     private static GetTube Read(V1.GetTube wire) => new(Tube(wire.TubeId));
 
+    private static V1.ReadStatistics Write(ReadStatistics command) => new() { TubeId = command.TubeId.ToString() };
+
+    private static ReadStatistics Read(V1.ReadStatistics wire) => new(Tube(wire.TubeId));
+
     private static V1.FindConversation Write(FindConversation command) => new() { ConversationId = command.ConversationId.ToString() };
 
     private static FindConversation Read(V1.FindConversation wire) => new(Conversation(wire.ConversationId));

@@ -98,6 +98,8 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
             (await asked.Registry.AddCandidatesAsync(new(far.TubeId, ["nonsense"]))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.InvalidCandidate);
             (await asked.Registry.AddCandidatesAsync(new(far.TubeId, [""]))).ShouldBeOfType<Done>();
             (await asked.Registry.SetRemoteDescriptionAsync(new(far.TubeId, DescriptionType.Answer, "###"))).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.InvalidSdp);
+            (await asked.Registry.ReadStatisticsAsync(far.TubeId)).ShouldBeOfType<StatisticsRead>().Statistics.Channels.ShouldHaveSingleItem().Type.ShouldBe("echo");
+            (await asked.Asked.Ask<RegistryReply>(new ReadStatistics(far.TubeId))).ShouldBeOfType<StatisticsRead>();
             (await asked.Registry.AssociateAsync(new(far.TubeId, new("further")))).ShouldBeOfType<Done>();
             (await cluster[0].Registry.FindConversationAsync(new("further"))).ShouldBeOfType<TubeFound>().Snapshot.TubeId.ShouldBe(far.TubeId);
             (await asked.Registry.AssociateAsync(new(near.TubeId, new("further")))).ShouldBeOfType<Refused>().ShouldSatisfyAllConditions(
@@ -106,9 +108,25 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
             (await cluster[1].Registry.CloseConversationAsync(new(new("further")))).ShouldBeOfType<Done>();
             (await asked.Registry.CloseTubeAsync(new(far.TubeId, CloseReason.AIClosed))).ShouldBeOfType<Done>();
             (await cluster[2].Registry.CloseTubeAsync(new(far.TubeId))).ShouldBeOfType<Done>();
+            (await asked.Registry.ReadStatisticsAsync(far.TubeId)).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.TubeNotFound);
             foreach (var reader in cluster.Nodes)
                 (await reader.Registry.FindTubeAsync(far.TubeId)).ShouldBeOfType<TubeFound>().Snapshot.CloseReason.ShouldBe(CloseReason.AIClosed);
         }
+    }
+
+    [Fact]
+    public async Task Any_node_takes_another_out_of_service_and_puts_it_back()
+    {
+        var (asked, drained) = (cluster[0], cluster[2]);
+
+        (await asked.Registry.DrainAsync(drained.Node.Name, new())).ShouldBeOfType<CapacityRead>().Capacity.IsDraining.ShouldBeTrue();
+        (cluster.Nodes.Select(n => n.Registry.Capacity.IsDraining)).ShouldBe([false, false, true]);
+        (await asked.Registry.ResumeAsync(drained.Node.Name)).ShouldBeOfType<CapacityRead>().Capacity.IsDraining.ShouldBeFalse();
+        (await asked.Registry.DrainAsync(asked.Node.Name, new())).ShouldBeOfType<CapacityRead>();
+        asked.Registry.Capacity.IsDraining.ShouldBeTrue();
+        (await asked.Registry.ResumeAsync(asked.Node.Name)).ShouldBeOfType<CapacityRead>();
+        (await asked.Registry.DrainAsync("nobody", new())).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.NodeNotFound);
+        await EventuallyAsync(() => cluster.Nodes.SelectMany(n => n.Registry.Nodes).ShouldAllBe(n => n.State == NodeState.Up));
     }
 
     [Fact]

@@ -34,6 +34,24 @@ public sealed class ListingSpecs
         Ids(new() { Owner = "alice", State = TubeState.Ready, Text = "a" }).ShouldBe(["a"]);
     }
 
+    [Fact]
+    public void Those_that_ended_not_long_ago_are_listed_when_asked_for()
+    {
+        Add("a", "alice", TubeState.Ready);
+        foreach (var id in new[] { "c", "b" })
+        {
+            var ended = Entry(id);
+            ended.Snapshot = ended.Snapshot with { Owner = "alice", State = TubeState.Closed };
+            directory.Add(ended);
+            directory.Remove(ended);
+        }
+
+        Ids(new() { State = TubeState.Closed }).ShouldBe(["b", "c"]);
+        Ids(new() { State = TubeState.Closed, Owner = "bob" }).ShouldBeEmpty();
+        directory.List(new TubeQuery { State = TubeState.Closed, Limit = 1 }).NextCursor.ShouldBe(new TubeId("b"));
+        Ids(new()).ShouldBe(["a"]);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1001)]

@@ -74,6 +74,16 @@ public sealed class DrainApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_node_is_drained_and_resumed_by_its_name()
+    {
+        (await gateway.SendAsync(HttpMethod.Post, "/v1/nodes/10.0.0.1:4053/drain", """{"untilAtMost":7}""")).Status.ShouldBe(HttpStatusCode.Accepted);
+        (await gateway.SendAsync(HttpMethod.Delete, "/v1/nodes/10.0.0.1%3A4053/drain")).Status.ShouldBe(HttpStatusCode.OK);
+
+        gateway.Registry.Commands.ShouldBe([new DrainNode { UntilAtMost = 7 }, ResumeNode.Instance]);
+        gateway.Registry.NamedNodes.ShouldBe(["10.0.0.1:4053", "10.0.0.1:4053"]);
+    }
+
+    [Fact]
     public async Task A_resume_is_answered_with_the_capacity()
     {
         gateway.Registry.Reply = new CapacityRead(new() { CanAcceptMore = true });

@@ -51,6 +51,23 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
     public Task<RegistryReply> DrainAsync(DrainNode command, CancellationToken cancellationToken = default) => Ask(command);
     public Task<RegistryReply> ResumeAsync(CancellationToken cancellationToken = default) => Ask(ResumeNode.Instance);
 
+    public List<string> NamedNodes { get; } = [];
+
+    public Task<RegistryReply> DrainAsync(string name, DrainNode command, CancellationToken cancellationToken = default)
+    {
+        NamedNodes.Add(name);
+        return Ask(command);
+    }
+
+    public Task<RegistryReply> ResumeAsync(string name, CancellationToken cancellationToken = default)
+    {
+        NamedNodes.Add(name);
+        return Ask(ResumeNode.Instance);
+    }
+
+    public ValueTask<RegistryReply> ReadStatisticsAsync(TubeId tubeId, CancellationToken cancellationToken = default) =>
+        new(Tubes.ContainsKey(tubeId) ? new StatisticsRead(new(tubeId, default)) : new Refused(RefusalCode.TubeNotFound, $"There is no tube {tubeId}.") { TubeId = tubeId });
+
     public IReadOnlyList<NodeSnapshot> Nodes { get; set; } = [];
 
     public ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default) =>

@@ -125,6 +125,7 @@ public sealed class TubeApiTests : IAsyncLifetime
         { RefusalCode.InvalidCandidate, 400, false },
         { RefusalCode.TubeNotFound, 404, false },
         { RefusalCode.ConversationNotFound, 404, false },
+        { RefusalCode.NodeNotFound, 404, false },
         { RefusalCode.ConversationExists, 409, false },
         { RefusalCode.TubeNotReady, 409, true },
         { RefusalCode.TubeClosing, 409, true },
@@ -379,18 +380,47 @@ public sealed class TubeApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Statistics_are_of_live_tubes()
+    {
+        gateway.Registry.Tubes[new("t1")] = Tube("t1", "c1", TubeState.Ready);
+
+        var (status, body) = await gateway.SendAsync(HttpMethod.Get, "/v1/tubes/t1/statistics");
+
+        status.ShouldBe(HttpStatusCode.OK);
+        body.GetProperty("tubeId").GetString().ShouldBe("t1");
+        (await gateway.SendAsync(HttpMethod.Get, "/v1/tubes/none/statistics")).Body.GetProperty("code").GetString().ShouldBe("tube_not_found");
+        (await gateway.SendAsync(HttpMethod.Get, "/v1/tubes/a!b/statistics")).Status.ShouldBe(HttpStatusCode.BadRequest);
+    }
+
+    [Fact]
+    public async Task Without_authentication_the_caller_is_an_operator()
+    {
+        var (_, body) = await gateway.SendAsync(HttpMethod.Get, "/v1/caller");
+
+        body.GetProperty("roles").EnumerateArray().Select(role => role.GetString()).ShouldBe(["operator"]);
+        body.TryGetProperty("owner", out _).ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task The_page_is_whole_in_itself()
     {
         using var response = await gateway.Http.GetAsync(new Uri("/", UriKind.Relative));
         response.Content.Headers.ContentType!.ToString().ShouldBe("text/html; charset=utf-8");
-        response.Headers.GetValues("Content-Security-Policy").ShouldHaveSingleItem().ShouldContain("default-src 'none'");
+        var policy = response.Headers.GetValues("Content-Security-Policy").ShouldHaveSingleItem();
+        foreach (var directive in new[] { "default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'" })
+            policy.Split("; ").ShouldContain(directive);
         var page = await response.Content.ReadAsStringAsync();
         page.ShouldContain("src=\"/dashboard/page.js\"");
-        foreach (var text in new[] { page, await ReadModuleAsync("/dashboard/page.js"), await ReadModuleAsync("/dashboard/tube.js"), await ReadModuleAsync("/dashboard/desktop.js") })
+        var files = new DirectoryInfo(Path.Combine(RealPrograms.Programs.SourceFolder, "../../src/Registry.Host/Dashboard")).GetFiles().Where(file => file.Extension is ".js" or ".css").ToArray();
+        files.ShouldNotBeEmpty();
+        foreach (var file in files)
         {
-            text.ShouldNotContain("http://");
-            text.ShouldNotContain("https://");
+            var served = await ReadFileAsync($"/dashboard/{file.Name}", file.Extension == ".js" ? "text/javascript" : "text/css");
+            served.ShouldBe(await File.ReadAllTextAsync(file.FullName));
+            served.ShouldNotContain("://");
         }
+
+        page.ShouldNotContain("://");
         (await gateway.SendAsync(HttpMethod.Get, "/dashboard/index.html")).Status.ShouldBe(HttpStatusCode.NotFound);
     }
 
@@ -403,10 +433,12 @@ public sealed class TubeApiTests : IAsyncLifetime
         (await gateway.SendAsync(HttpMethod.Get, "/novnc/1.7.0/core/none.js")).Status.ShouldBe(HttpStatusCode.NotFound);
     }
 
-    private async Task<string> ReadModuleAsync(string path)
+    private Task<string> ReadModuleAsync(string path) => ReadFileAsync(path, "text/javascript");
+
+    private async Task<string> ReadFileAsync(string path, string type)
     {
         using var response = await gateway.Http.GetAsync(new Uri(path, UriKind.Relative));
-        response.Content.Headers.ContentType!.ToString().ShouldBe("text/javascript; charset=utf-8");
+        response.Content.Headers.ContentType!.ToString().ShouldBe($"{type}; charset=utf-8");
         response.Headers.GetValues("X-Content-Type-Options").ShouldBe(["nosniff"]);
         return await response.Content.ReadAsStringAsync();
     }

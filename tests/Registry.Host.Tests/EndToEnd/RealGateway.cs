@@ -61,6 +61,13 @@ internal sealed class RealGateway : IAsyncDisposable
     public static Task<RealGateway> WithKeysAsync(string keysFile, params string[] allow) =>
         StartAsync(new RegistrySetup { AllowTargets = allow }, SecuritySettings.From(ConfigurationFactory.ParseString($"registry.auth.keys = \"{keysFile}\"")));
 
+    /// <summary>Starts one that asks callers for a key of a file, with settings of its own.</summary>
+    /// <param name="keysFile">The file.</param>
+    /// <param name="settings">As in <c>registry.conf</c>.</param>
+    /// <param name="allow">Target rules.</param>
+    public static Task<RealGateway> WithKeysAsync(string keysFile, Config settings, params string[] allow) =>
+        StartAsync(new RegistrySetup { AllowTargets = allow, Configuration = settings }, SecuritySettings.From(ConfigurationFactory.ParseString($"registry.auth.keys = \"{keysFile}\"")));
+
     /// <summary>Starts one whose tubes have time to move when it stops; all others close theirs at once.</summary>
     public static Task<RealGateway> StoppingWithinAsync(TimeSpan deadline, params string[] allow) => StartAsync(new RegistrySetup { AllowTargets = allow, StopDeadline = deadline });
 

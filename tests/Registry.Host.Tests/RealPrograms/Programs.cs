@@ -12,6 +12,9 @@ internal static class Programs
     /// <summary>The user that servers run as when the test is root, because some refuse to be root.</summary>
     public const string Unprivileged = "nobody";
 
+    /// <summary>For a script of many steps, each of which may take its time on a busy machine.</summary>
+    public static readonly TimeSpan ScriptPatience = Eventually.Patience * 4;
+
     private static readonly string[] Folders =
     [
         .. Environment.GetEnvironmentVariable("PATH")?.Split(':') ?? [],
@@ -43,8 +46,10 @@ internal static class Programs
         : Start(program, arguments);
 
     /// <summary>Runs to the end and expects success.</summary>
+    /// <param name="process">What runs.</param>
+    /// <param name="patience">Far beyond what it takes; null for what suffices for one step.</param>
     /// <returns>Standard output.</returns>
-    public static async Task<string> RunAsync(Process process)
+    public static async Task<string> RunAsync(Process process, TimeSpan? patience = null)
     {
         using (process)
         {
@@ -52,7 +57,7 @@ internal static class Programs
             var error = process.StandardError.ReadToEndAsync();
             try
             {
-                await process.WaitForExitAsync().WaitAsync(Eventually.Patience);
+                await process.WaitForExitAsync().WaitAsync(patience ?? Eventually.Patience);
             }
             catch (TimeoutException)
             {

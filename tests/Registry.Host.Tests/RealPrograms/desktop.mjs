@@ -1,28 +1,14 @@
 // Opens the gateway's page in Chromium, connects its desktop panel to a VNC server, types, clicks and looks at the picture.
 // node desktop.mjs PAGE SERVER PACKAGES SCREENSHOT TEXT X Y PASSWORD KEY: what went wrong is on stderr and the exit code.
-import { createRequire } from 'node:module';
+import { drive, signIn } from './browser.mjs';
 
-const [page_, server, packages, screenshot, text, x, y, password, key] = process.argv.slice(2);
-const { chromium } = createRequire(packages)('playwright-core');
-const browser = await chromium.launch({ // with an empty profile of its own
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-const wrong = [];
-try {
-  const page = await browser.newPage({ viewport: { width: 1000, height: 1000 } });
-  page.setDefaultTimeout(60_000);
-  page.on('pageerror', error => wrong.push(`${error}`));
-  page.on('request', request => { if (!/^data:/.test(request.url()) && new URL(request.url()).origin !== new URL(page_).origin) wrong.push(`asked ${request.url()}`); });
-  await page.goto(page_);
+const [url, server, packages, screenshot, text, x, y, password, key] = process.argv.slice(2);
+await drive(packages, url, async (page, { wrong }) => {
+  await page.goto(`${url}#/try`);
 
   // A wrong key is asked for again.
-  for (const one of ['tr_browser_wrong', key]) {
-    await page.fill('#key', one);
-    await page.click('#sign-in button');
-    await page.waitForFunction(wanted => document.querySelector('#sign-in').open === wanted, one !== key);
-  }
+  await signIn(page, 'tr_browser_wrong', false);
+  await signIn(page, key);
 
   // What no rule allows is told in words.
   await page.fill('#server', '10.1.2.3:5900');
@@ -57,10 +43,4 @@ try {
   await page.click('#disconnect');
   await page.waitForFunction(() => document.querySelector('#desktop-state').textContent === 'Disconnected.');
   await page.goto('about:blank'); // A page that goes away closes its tubes.
-} catch (error) {
-  wrong.push(`${error}`);
-} finally {
-  await browser.close();
-}
-if (wrong.length) console.error(wrong.join('\n'));
-process.exitCode = wrong.length ? 1 : 0;
+});

@@ -69,6 +69,20 @@ internal static class Golden
         IsDraining = true,
     };
 
+    private static readonly TubeStatistics Statistics = new(Tube, Time)
+    {
+        IceState = "connected",
+        DtlsState = "new",
+        Cipher = "AES",
+        IceRestarts = 1,
+        PathChanges = 2,
+        Datagrams = new(3, 4, 5, 6),
+        Path = new("udp", "host", "10.0.0.1:5000", "srflx", "[2001:db8::1]:6000") { RoundTripTime = TimeSpan.FromTicks(7), Datagrams = new(8, 9, 10, 11) },
+        Association = new() { RoundTripTime = TimeSpan.FromTicks(12), CongestionWindow = 13, ReceiverWindow = 14, PacketSize = 15, BytesBuffered = 16, Retransmissions = 17, Timeouts = 18 },
+        Queues = new(19, 20, 21),
+        Channels = [new(Conversation, "tunnel", "open") { Protocol = "tube.v2", Connections = 22, Messages = new(23, 24, 25, 26) }],
+    };
+
     private static readonly TubeCreated Created = new(Tube, Conversation, "node-1", TubeState.Connecting)
     {
         Offer = "dj0wDQo=",
@@ -120,6 +134,7 @@ internal static class Golden
         ("UNS", new UnsubscribeSignals(Tube), "0A06747562652D31"),
         ("RS", new ReadSignals(Tube, 300, TimeSpan.FromTicks(1)), "0A06747562652D3110AC021801"),
         ("GT", new GetTube(Tube), "0A06747562652D31"),
+        ("RDS", new ReadStatistics(Tube), "0A06747562652D31"),
         ("FC", new FindConversation(Conversation), "0A095369747A756E672037"),
         ("LT", new ListTubes(new() { Text = "sitzung", State = TubeState.Ready, Owner = "team-a", Limit = 300, Cursor = Tube }),
             "0A1E0A077369747A756E6710051A067465616D2D6120AC022A06747562652D31"),
@@ -140,6 +155,12 @@ internal static class Golden
             + "302E302E313A34303030302A0764623A353433323A0C08021087ECE59188CFD2EF083A0C0807108799C89688CFD2EF08420A686F73742F7372666C78"
             + "4A0D31302E302E302E313A3530303052125B323030313A6462383A3A315D3A363030305A1F08011002180320042898753088ECE59188CFD2EF083889"
             + "ECE59188CFD2EF0860096A096E6F20616E73776572700C"),
+        ("STR", new StatisticsRead(Statistics),
+            "0AC0010A06747562652D311087ECE59188CFD2EF081A09636F6E6E656374656422036E65772A0341455330013802420808031004180520064A410A03"
+            + "7564701204686F73741A0D31302E302E302E313A3530303022057372666C782A125B323030313A6462383A3A315D3A3630303030073A080808100918"
+            + "0A200B520E080C100D180E200F2810301138125A06081310141815622E0A095369747A756E672037120674756E6E656C1A046F70656E220774756265"
+            + "2E763228163208081710181819201A"),
+        ("STR", new StatisticsRead(new(Tube, Time)), "0A160A06747562652D311087ECE59188CFD2EF0842005A00"),
         ("TR", new TubesRead(new([Snapshot], Tube) { IncompleteNodes = ["node-2", "node-3"] }),
             "0AE3010AC8010A06747562652D3112066E6F64652D31180722067465616D2D612801322F0A095369747A756E672037120674756E6E656C1801220F31"
             + "32372E302E302E313A34303030302A0764623A353433323A0C08021087ECE59188CFD2EF083A0C0807108799C89688CFD2EF08420A686F73742F7372"

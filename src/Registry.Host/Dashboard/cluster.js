@@ -1,0 +1,47 @@
+// The nodes and their load, asked for as long as somebody looks.
+import { call } from './api.js';
+
+const pause = 2000; // in ms
+const memory = 60_000; // over which growth is told, in ms
+
+export let nodes = [];
+
+const listeners = new Set();
+const samples = [];
+let timer;
+
+/** Calls back when the nodes were read, or with what went wrong. */
+export function watchNodes(listener) {
+  listeners.add(listener);
+}
+
+/** Reads the nodes now and then regularly. */
+export async function readNodes() {
+  clearTimeout(timer);
+  if (!document.hidden) {
+    let problem;
+    try {
+      ({ items: nodes } = await call('GET', '/v1/nodes'));
+      remember();
+    } catch (e) {
+      problem = e;
+    }
+    for (const listener of listeners) listener(problem);
+  }
+  clearTimeout(timer);
+  timer = setTimeout(readNodes, pause);
+}
+
+document.addEventListener('visibilitychange', () => { if (!document.hidden) readNodes(); });
+
+/** A counter of all nodes together. */
+export const total = name => nodes.reduce((sum, node) => sum + (node.capacity?.[name] ?? 0), 0);
+
+/** How much a counter grew in the last minute, as far as it was watched. */
+export const growth = name => Math.max(0, total(name) - (samples[0]?.[name] ?? total(name)));
+
+function remember() {
+  const at = performance.now();
+  samples.push({ at, totalRejected: total('totalRejected'), totalFailures: total('totalFailures'), totalCreates: total('totalCreates') });
+  while (samples[0].at < at - memory) samples.shift();
+}

@@ -1,0 +1,134 @@
+// The live tubes: filtered, sorted, and only those rows in the page that can be seen.
+import { arrange, badge, element, setState, write } from './dom.js';
+import { age, count, dateTime } from './text.js';
+import { tubes, watch } from './registry.js';
+import { SortedTubes } from './sorted.js';
+import { mayCreate } from './caller.js';
+import { closeTube } from './closing.js';
+
+const rowHeight = 32; // as in overview.css
+const margin = 6; // rows beyond the edges
+const $ = id => document.getElementById(id);
+const scroller = $('list');
+const body = $('tubes');
+const above = element('tr', { 'aria-hidden': 'true' }, element('td', { colSpan: 8 }));
+const below = element('tr', { 'aria-hidden': 'true' }, element('td', { colSpan: 8 }));
+const sorted = new SortedTubes();
+const rows = new Map(); // those in the page, by id
+const order = { by: 'createdAt', isDescending: true };
+let drawing;
+
+const fold = text => text.toLowerCase();
+const keys = {
+  id: tube => tube.id,
+  state: tube => tube.state,
+  names: tube => fold(tube.names),
+  owner: tube => fold(tube.owner),
+  path: tube => tube.path,
+  node: tube => tube.node,
+  createdAt: tube => tube.createdAt,
+};
+
+function matcher() {
+  const wanted = fold($('filter').value.trim()).split(/\s+/).filter(Boolean);
+  const state = $('state-filter').value;
+  return tube => (!state || tube.state === state)
+    && wanted.every(word => [tube.id, tube.names, tube.owner, tube.node, tube.path, tube.state].some(text => fold(text).includes(word)));
+}
+
+function refill() {
+  sorted.fill(tubes, keys[order.by], matcher());
+  draw();
+}
+
+function draw() {
+  drawing ??= requestAnimationFrame(() => {
+    drawing = undefined;
+    show();
+  });
+}
+
+function show() {
+  const total = sorted.entries.length;
+  write($('count'), total === tubes.size ? count(total) : `${count(total)} of ${count(tubes.size)}`);
+  $('none').hidden = total > 0;
+  write($('none'), tubes.size ? 'No tube matches the filter.' : 'There are no tubes. “Try it” makes one.');
+  $('tube-table').setAttribute('aria-rowcount', `${total + 1}`);
+  if (!scroller.clientHeight) return; // another page is shown
+  const first = Math.max(0, Math.min(total, Math.floor(scroller.scrollTop / rowHeight)) - margin);
+  const last = Math.min(total, first + Math.ceil(scroller.clientHeight / rowHeight) + 2 * margin);
+  above.firstChild.style.height = `${first * rowHeight}px`;
+  below.firstChild.style.height = `${(total - last) * rowHeight}px`;
+  const visible = [];
+  for (let at = first; at < last; at++) visible.push(sorted.entries[order.isDescending ? total - 1 - at : at].tube);
+  place(visible, first);
+}
+
+function place(visible, first) {
+  const had = document.activeElement?.closest('#tubes tr')?.dataset.id;
+  const kept = new Set(visible.map(tube => tube.id));
+  for (const id of rows.keys()) if (!kept.has(id)) rows.delete(id);
+  arrange(body, [above, ...visible.map((tube, at) => {
+    let row = rows.get(tube.id);
+    if (!row) rows.set(tube.id, row = makeRow(tube));
+    row.update();
+    row.line.setAttribute('aria-rowindex', `${first + at + 2}`);
+    return row.line;
+  }), below]);
+  if (had && !kept.has(had)) scroller.focus({ preventScroll: true }); // its row is gone, and must not hand the focus to another tube's
+}
+
+function makeRow(tube) {
+  const text = () => element('td');
+  const state = badge();
+  const [names, owner, path, node, created] = [text(), text(), text(), text(), element('td', { className: 'number', title: dateTime(tube.createdAt) })];
+  const link = element('a', { href: `#/tubes/${encodeURIComponent(tube.id)}`, className: 'id', title: tube.id }, tube.id);
+  const close = mayCreate() ? [element('button', { type: 'button', className: 'quiet-button', 'aria-label': `Close tube ${tube.id}`, click: () => closeTube(tube.id, tube.conversations) }, 'Close')] : [];
+  const line = element('tr', {}, element('td', {}, link), element('td', {}, state), names, owner, path, node, created, element('td', { className: 'action' }, ...close));
+  line.dataset.id = tube.id;
+  const update = () => {
+    setState(state, tube.state);
+    for (const [cell, value] of [[names, tube.names || '–'], [owner, tube.owner || '–'], [path, tube.path || '–'], [node, tube.node || '–']]) {
+      if (cell.textContent === value) continue;
+      cell.textContent = value;
+      cell.title = value;
+    }
+    write(created, age(Date.now() - tube.createdAt));
+  };
+  return { line, update };
+}
+
+function sortBy(by) {
+  order.isDescending = order.by === by ? !order.isDescending : by === 'createdAt';
+  order.by = by;
+  for (const head of document.querySelectorAll('#tube-table th[data-by]'))
+    head.setAttribute('aria-sort', head.dataset.by === by ? (order.isDescending !== (by === 'createdAt') ? 'descending' : 'ascending') : 'none');
+  refill();
+}
+
+/** Up and down go from tube to tube. */
+function step(event) {
+  const by = { ArrowUp: 'previousElementSibling', ArrowDown: 'nextElementSibling' }[event.key];
+  const next = by && event.target.closest('a.id')?.closest('tr')[by]?.querySelector('a.id');
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+}
+
+watch(ids => {
+  sorted.update(tubes, ids);
+  draw();
+});
+for (const head of document.querySelectorAll('#tube-table th[data-by]')) head.firstElementChild.addEventListener('click', () => sortBy(head.dataset.by));
+$('filter').addEventListener('input', refill);
+$('state-filter').addEventListener('change', refill);
+scroller.addEventListener('scroll', draw, { passive: true });
+body.addEventListener('keydown', step);
+new ResizeObserver(draw).observe(scroller);
+document.addEventListener('keydown', event => {
+  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA|CANVAS)$/.test(event.target.tagName) || !$('filter').offsetParent) return;
+  event.preventDefault();
+  $('filter').focus();
+});
+setInterval(() => { if (!document.hidden) draw(); }, 5000); // ages
+refill();

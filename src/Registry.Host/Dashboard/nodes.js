@@ -1,0 +1,68 @@
+// The nodes with their load, and a switch that takes each out of service.
+import { call } from './api.js';
+import { arrange, badge, bar, element, fill, setState, write } from './dom.js';
+import { age, count, duration } from './text.js';
+import { nodes, readNodes, watchNodes } from './cluster.js';
+import { mayOperate } from './caller.js';
+import { agreed, complain } from './confirm.js';
+
+const body = document.getElementById('nodes');
+const rows = new Map(); // by name
+
+const share = (part, whole) => `${count(part)} / ${count(whole)}`;
+
+function makeRow(name) {
+  const cells = { state: badge(), creates: element('span'), createsBar: bar(), tubes: element('span'), tubesBar: bar(), waiting: element('span'), mean: element('span'), version: element('span'), up: element('span') };
+  const drain = mayOperate() && element('button', { type: 'button', className: 'switch', role: 'switch', 'aria-label': `Drain ${name}`, click: () => toggle(name) });
+  const numbers = (figure, line) => element('td', { className: 'share' }, figure, line);
+  const line = element('tr', {},
+    element('th', { scope: 'row', title: name }, name),
+    element('td', {}, cells.state),
+    numbers(cells.creates, cells.createsBar),
+    numbers(cells.tubes, cells.tubesBar),
+    element('td', { className: 'number' }, cells.waiting),
+    element('td', { className: 'number' }, cells.mean),
+    element('td', { className: 'number' }, cells.up),
+    element('td', {}, cells.version),
+    element('td', { className: 'action' }, ...(drain ? [drain] : [])));
+  return { line, cells, drain };
+}
+
+function update({ cells, drain }, node) {
+  const capacity = node.capacity;
+  setState(cells.state, node.state);
+  write(cells.creates, capacity ? share(capacity.activeCreates, capacity.maxConcurrentCreates) : '–');
+  fill(cells.createsBar, capacity && capacity.activeCreates / capacity.maxConcurrentCreates);
+  write(cells.tubes, capacity ? share(capacity.tubes, capacity.maxTubes) : '–');
+  fill(cells.tubesBar, capacity && capacity.tubes / capacity.maxTubes);
+  write(cells.waiting, capacity ? count(capacity.waiting) : '–');
+  write(cells.mean, capacity?.avgCreateTimeMs ? duration(capacity.avgCreateTimeMs) : '–');
+  write(cells.version, node.version ?? '–');
+  write(cells.up, node.since ? age(Date.now() - Date.parse(node.since)) : '–');
+  if (drain) drain.setAttribute('aria-checked', `${capacity?.isDraining === true}`);
+}
+
+async function toggle(name) {
+  const node = nodes.find(one => one.node === name);
+  const isDraining = node?.capacity?.isDraining === true;
+  if (!isDraining && !await agreed(`Take ${name} out of service?`,
+    `It makes no new tubes, tells the clients of its ${count(node?.capacity?.tubes ?? 0)} tubes to move, and closes those that are left at its drain deadline.`, 'Drain')) return;
+  try {
+    await call(isDraining ? 'DELETE' : 'POST', `/v1/nodes/${encodeURIComponent(name)}/drain`, isDraining ? undefined : {});
+  } catch (e) {
+    complain(`${name}: ${e.message}`);
+  }
+  await readNodes();
+}
+
+function show() {
+  for (const name of [...rows.keys()]) if (!nodes.some(node => node.node === name)) rows.delete(name);
+  arrange(body, nodes.map(node => {
+    let row = rows.get(node.node);
+    if (!row) rows.set(node.node, row = makeRow(node.node));
+    update(row, node);
+    return row.line;
+  }));
+}
+
+watchNodes(show);

@@ -1,0 +1,156 @@
+// The tubes of all nodes, kept up to date by the registry's events, and those that closed meanwhile.
+import { call, listen } from './api.js';
+
+const beat = 250; // between two rounds of telling what changed, in ms
+const mostClosures = 500;
+const mostAtOnce = 4; // tubes asked for one by one in a second; more are read from the list
+const listPause = 15_000;
+
+/** The live tubes by id. */
+export const tubes = new Map();
+
+/** The last tubes that closed, newest first. */
+export const closures = [];
+
+/** Since when closures are known. */
+export let since = Date.now();
+
+const listeners = new Set();
+const incomplete = new Set(); // tubes of which something is not known
+const listed = new Map(); // by node: the tubes of its list that is coming in
+let changed = new Set();
+let telling;
+let lastList = -Infinity;
+
+/** Calls back with the ids of the tubes that came, changed or went, several at a time. */
+export function watch(listener) {
+  listeners.add(listener);
+}
+
+/** Starts following; the rest of the page's life. */
+export async function follow() {
+  await readClosures();
+  listen('/v1/events', handlers);
+  complete();
+}
+
+// The nodes keep a few for a while.
+async function readClosures() {
+  try {
+    const { items } = await call('GET', '/v1/tubes?state=closed&limit=1000');
+    for (const { tubeId, history, closeReason, closeText } of items) closures.push({ id: tubeId, at: Date.parse(history.at(-1).at), reason: closeReason, text: closeText });
+    closures.sort((a, b) => b.at - a.at);
+    closures.length = Math.min(closures.length, mostClosures);
+    since = Math.min(since, closures.at(-1)?.at ?? since);
+    touch('');
+  } catch (e) {
+    console.warn(e);
+  }
+}
+
+function touch(id) {
+  changed.add(id);
+  telling ??= setTimeout(tell, beat);
+}
+
+function tell() {
+  telling = undefined;
+  const ids = changed;
+  changed = new Set();
+  for (const listener of listeners) listener(ids);
+}
+
+const handlers = {
+  tube: body => {
+    let ofNode = listed.get(body.node);
+    if (!ofNode) listed.set(body.node, ofNode = new Set());
+    ofNode.add(body.tubeId);
+    const tube = tubeOf(body.tubeId, Date.parse(body.createdAt));
+    tube.state = body.state;
+    learn(tube, body);
+  },
+  tubes_listed: ({ node }) => {
+    const ofNode = listed.get(node) ?? new Set();
+    listed.delete(node);
+    for (const tube of tubes.values()) if (tube.node === node && !ofNode.has(tube.id)) remove(tube.id);
+    touch('');
+  },
+  connection_state_changed: signal => {
+    const tube = tubeOf(signal.tubeId, Date.parse(signal.time));
+    tube.state = signal.state;
+    if (signal.state === 'ready' || tube.node === '') incomplete.add(tube.id);
+  },
+  channel_opened: signal => setOpen(signal, true),
+  channel_closed: signal => setOpen(signal, false),
+  tube_closed: signal => {
+    closures.unshift({ id: signal.tubeId, at: Date.parse(signal.time), reason: signal.closeReason, text: signal.text });
+    closures.length = Math.min(closures.length, mostClosures);
+    remove(signal.tubeId);
+    touch(signal.tubeId);
+  },
+};
+
+function tubeOf(id, createdAt) {
+  let tube = tubes.get(id);
+  if (!tube) tubes.set(id, tube = { id, createdAt, state: 'new', node: '', owner: '', conversations: [], path: '', names: '' });
+  touch(id);
+  return tube;
+}
+
+function learn(tube, body) {
+  tube.createdAt = Date.parse(body.createdAt);
+  tube.node = body.node;
+  tube.owner = body.owner ?? '';
+  tube.conversations = body.conversations;
+  tube.names = body.conversations.map(c => `${c.conversationId} (${c.type})`).join(', ');
+  tube.path = body.selectedPair ?? '';
+  incomplete.delete(tube.id);
+}
+
+function setOpen(signal, isOpen) {
+  const tube = tubes.get(signal.tubeId);
+  const conversation = tube?.conversations.find(c => c.conversationId === signal.channelId);
+  if (conversation) conversation.isOpen = isOpen;
+  if (tube && (!conversation || !isOpen)) incomplete.add(tube.id);
+  touch(signal.tubeId);
+}
+
+function remove(id) {
+  incomplete.delete(id);
+  if (tubes.delete(id)) touch(id);
+}
+
+/** Signals do not say whose a tube is and what it carries: those that came with signals are asked for, the newest first. */
+async function complete() {
+  try {
+    if (incomplete.size > mostAtOnce && performance.now() - lastList > listPause) await readList();
+    else await Promise.all([...incomplete].slice(-mostAtOnce).map(readTube));
+  } catch (e) {
+    console.warn(e);
+  }
+  setTimeout(complete, 1000);
+}
+
+// Only signals say the state: an answer may be older than the last of them.
+async function readTube(id) {
+  const body = await call('GET', `/v1/tubes/${encodeURIComponent(id)}`);
+  if (body.closeReason) incomplete.delete(id);
+  else update(body);
+}
+
+async function readList() {
+  lastList = performance.now();
+  let cursor;
+  do {
+    const { items, nextCursor } = await call('GET', `/v1/tubes?limit=1000${cursor ? `&cursor=${cursor}` : ''}`);
+    items.forEach(update);
+    cursor = nextCursor;
+  } while (cursor);
+}
+
+function update(body) {
+  const tube = tubes.get(body.tubeId);
+  if (!tube) return;
+  learn(tube, body);
+  touch(tube.id);
+}

@@ -1,0 +1,50 @@
+// The registry in six figures.
+import { element, write } from './dom.js';
+import { count, duration } from './text.js';
+import { tubes, watch } from './registry.js';
+import { growth, nodes, total, watchNodes } from './cluster.js';
+
+const recent = name => `${count(growth(name))} in the last minute`;
+const stale = () => total('reconcilerFindings') + nodes.reduce((sum, node) => sum + node.supersededTubes, 0);
+
+// The figure, what stands below it, and whether it is bad.
+const tiles = [
+  ['Ready', () => inState('ready'), () => `of ${count(tubes.size)} tubes`],
+  ['Creating', () => total('activeCreates'), () => (total('avgCreateTimeMs') ? `${duration(meanCreate())} each` : 'no create yet')],
+  ['Waiting', () => total('waiting'), () => 'for admission', value => value > 0 && 'warn'],
+  ['Refused', () => total('totalRejected'), () => recent('totalRejected'), () => growth('totalRejected') > 0 && 'warn'],
+  ['Failed', () => total('totalFailures'), () => recent('totalFailures'), () => growth('totalFailures') > 0 && 'bad'],
+  ['Stale', stale, () => `${count(total('staleTubesRemoved'))} ended by a deadline`, value => value > 0 && 'bad'],
+];
+
+const shown = tiles.map(([name]) => {
+  const value = element('dd', {}, '–');
+  const detail = element('dd', { className: 'quiet' }, ' ');
+  const tile = element('div', { className: 'tile' }, element('dt', {}, name), value, detail);
+  document.getElementById('tiles').append(tile);
+  return { tile, value, detail };
+});
+
+function inState(state) {
+  let number = 0;
+  for (const tube of tubes.values()) number += tube.state === state;
+  return number;
+}
+
+const meanCreate = () => {
+  const known = nodes.filter(node => node.capacity?.avgCreateTimeMs);
+  return known.reduce((sum, node) => sum + node.capacity.avgCreateTimeMs, 0) / known.length;
+};
+
+function show() {
+  if (!nodes.length) return;
+  tiles.forEach(([, value, detail, level], at) => {
+    const figure = value();
+    write(shown[at].value, count(figure));
+    write(shown[at].detail, detail());
+    shown[at].tile.dataset.level = (level?.(figure)) || 'normal';
+  });
+}
+
+watch(show);
+watchNodes(show);

@@ -1,0 +1,147 @@
+// Uses every view of the gateway's page in Chromium, as an operator and as a viewer, in light and dark, with the keyboard, and looks for what is not accessible.
+// node dashboard.mjs PAGE PACKAGES FOLDER OPERATOR VIEWER CARRYING HOSTILE NAME: where pictures go or an empty text, two keys, a tube with a connection, another and the name of its conversation.
+import { drive, signIn } from './browser.mjs';
+
+const [url, packages, folder, operator, viewer, carrying, hostile, name] = process.argv.slice(2);
+
+await drive(packages, url, async (page, { wrong, axe }) => {
+  const text = selector => page.locator(selector).innerText();
+  const shows = (selector, wanted) => page.waitForFunction(
+    ([selector, wanted]) => [...document.querySelectorAll(selector)].some(one => new RegExp(wanted).test(one.textContent)), [selector, wanted]);
+  const expect = (isSo, what) => { if (!isSo) wrong.push(what); };
+  const row = id => `#tubes tr[data-id="${id}"]`;
+  await page.context().addInitScript(axe);
+
+  // Looks at what is shown now, in both colours; all rules once, those about colours twice.
+  async function look(view) {
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme });
+      const { violations } = await page.evaluate(options => globalThis.axe.run(document, options), colorScheme === 'light' ? { resultTypes: ['violations'] } : { runOnly: ['color-contrast'] });
+      for (const { id, impact, help, nodes } of violations) {
+        const found = `${view}, ${colorScheme}: ${impact} ${id}: ${help}: ${nodes.map(node => node.target.join(' ')).slice(0, 3).join(', ')}`;
+        if (impact === 'serious' || impact === 'critical') wrong.push(found);
+        else console.log(found);
+      }
+      if (folder) await page.screenshot({ path: `${folder}/${view}-${colorScheme}.png` });
+    }
+  }
+
+  await page.goto(url);
+  await page.waitForSelector('#sign-in[open]');
+  await look('sign-in');
+  await signIn(page, operator);
+
+  // The overview is live, and what strangers named is text.
+  await page.waitForSelector(row(carrying));
+  await shows(`${row(hostile)} td`, 'onerror');
+  expect((await text(`${row(hostile)} td:nth-child(3)`)).includes(name), `the list says ${await text(row(hostile))}`);
+  expect(await page.locator('main img').count() === 0, 'a name became an element');
+  await shows('.tile', '^Ready1');
+  await shows('#nodes tr', 'up');
+  await shows('#live', 'Live');
+  await look('overview');
+
+  // With the keyboard alone: filter, sort, go from tube to tube and open one.
+  await page.keyboard.press('/');
+  await page.keyboard.type(carrying.slice(0, 13));
+  await shows('#count', '^1 of 2$');
+  expect(await page.locator(row(hostile)).count() === 0, 'the filter left the other tube');
+  await page.keyboard.press('Control+a');
+  await page.keyboard.press('Delete');
+  await shows('#count', '^2$');
+  await page.focus('#tube-table th[data-by="id"] button');
+  await page.keyboard.press('Enter');
+  const ids = () => page.$$eval('#tubes tr[data-id]', rows => rows.map(row => row.dataset.id));
+  await page.waitForFunction(first => document.querySelector('#tubes tr[data-id]').dataset.id === first, [carrying, hostile].sort()[0]);
+  expect(await page.getAttribute('#tube-table th[data-by="id"]', 'aria-sort') === 'ascending', 'the order is not told');
+  await page.focus('#tubes tr[data-id] a');
+  await page.keyboard.press('ArrowDown');
+  expect(await page.evaluate(() => document.activeElement.textContent) === (await ids())[1], 'the arrow key does not go to the next tube');
+  await page.keyboard.press('Enter');
+  await shows('#tube-id', (await ids())[1]);
+
+  // A tube's page.
+  await page.goto(`${url}#/tubes/${carrying}`);
+  await shows('#timeline li:last-child', '^ready');
+  await shows('#path div:nth-child(1)', 'host/host over UDP');
+  await shows('#path div:nth-child(2)', ' ms$');
+  await shows('#association div:nth-child(1)', ' ms$');
+  await shows('#queues div', '^To the peer.* of ');
+  await shows('#channels td:nth-child(4)', '^1$');
+  await shows('#channels td:nth-child(5)', 'tube.v2');
+  await shows('#signals tr', 'Channel opened');
+  await page.waitForFunction(() => document.querySelector('#rate polyline.sent').getAttribute('points').includes(' '));
+  await look('tube');
+
+  // What is closed was asked for twice.
+  await page.goto(`${url}#/`);
+  await page.click(`${row(hostile)} button`);
+  await shows('#confirm-detail', 'onerror');
+  await look('confirm');
+  await page.click('#confirm button[value="no"]');
+  expect(await page.locator(row(hostile)).count() === 1, 'the tube is gone although its end was not wanted');
+  await page.click(`${row(hostile)} button`);
+  await page.click('#confirm-yes');
+  await page.waitForSelector(row(hostile), { state: 'detached' });
+  await shows('#reasons li', '^Admin closed1$');
+  await page.click('#last-closures a');
+  await shows('#tube-reason', 'Admin closed');
+  await shows('#timeline li:last-child', '^closed');
+  await shows('#signals tr:first-child', 'Tube closed');
+  await look('ended');
+
+  // A tube of this browser's own.
+  await page.click('nav a[href="#/try"]');
+  await shows('#state', 'ready');
+  await page.fill('#text', `Hello ${name}`);
+  await page.click('#send');
+  await shows('#echoed', '^Echo: Hello <img');
+  await shows('#rtt', ' ms$');
+  await look('try');
+  const own = await text('#tube');
+  await page.click('#tube');
+  await shows('#path div:nth-child(1)', '(host|prflx|srflx)/');
+  await page.click('#close-tube');
+  await page.click('#confirm-yes');
+  await shows('#tube-reason', 'Admin closed');
+  await page.click('nav a[href="#/"]');
+  await shows('#last-closures a', own);
+
+  // The switch of colours stays, and a narrow window needs no scrolling sideways.
+  await page.emulateMedia({ colorScheme: 'light' });
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await ground();
+  await page.selectOption('#theme', 'dark');
+  const dark = await ground();
+  expect(light !== dark, 'the switch changes nothing');
+  await page.reload();
+  expect(await ground() === dark, 'the choice of colours was forgotten');
+  await page.setViewportSize({ width: 400, height: 900 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'a narrow window scrolls sideways');
+  if (folder) await page.screenshot({ path: `${folder}/narrow.png`, fullPage: true });
+  await page.setViewportSize({ width: 1280, height: 1000 });
+
+  // A viewer sees it all and can do nothing.
+  await page.click('#sign-out');
+  await signIn(page, viewer);
+  await page.waitForSelector(row(carrying));
+  await shows('#nodes tr', 'up');
+  expect(await page.locator('#nodes .switch, #tubes button').count() === 0, 'a viewer has buttons');
+  await page.click(`${row(carrying)} a`);
+  await shows('#path div:nth-child(5)', 'connected|completed');
+  expect(await page.locator('#close-tube').isHidden(), 'a viewer may close');
+  await page.click('nav a[href="#/try"]');
+  await page.waitForSelector('#may-not');
+  expect(await page.locator('#panels').isHidden(), 'a viewer may make tubes');
+
+  // A node is taken out of service and put back; last, since its tubes' clients move then.
+  await page.goto(`${url}#/`);
+  await page.click('#sign-out');
+  await signIn(page, operator);
+  await page.click('#nodes .switch');
+  await page.click('#confirm-yes');
+  await page.waitForSelector('#nodes .switch[aria-checked="true"]');
+  await shows('#nodes .state', 'draining');
+  await page.click('#nodes .switch');
+  await page.waitForSelector('#nodes .switch[aria-checked="false"]');
+});
