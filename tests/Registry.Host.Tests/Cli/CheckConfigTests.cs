@@ -24,7 +24,7 @@ public sealed class CheckConfigTests : IDisposable
               admission { max-tubes = 5, max-conurrent-creates = 7 }
               targets.allow = ["10.0.0.0/8:22", # } not the end
                 "[fd00::/8]:443"]
-              "log".levl = info
+              telemetry."log".levl = info
               tube { ice-restart.attemps = 3 }
             }
             registry.cluster.prot = 4053
