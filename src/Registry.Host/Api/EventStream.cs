@@ -12,6 +12,8 @@ internal readonly record struct ServerSentEvent(string? Id, string Kind, object 
 /// <param name="events">What is sent; must end with the token of its enumerator.</param>
 internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events) : IResult
 {
+    public const string MediaType = "text/event-stream";
+
     // Proxies cut connections that are silent for 30 or 60 s; half of the shorter.
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(15);
 
@@ -21,7 +23,7 @@ internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events) : IR
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
-        response.ContentType = "text/event-stream";
+        response.ContentType = MediaType;
         response.Headers.CacheControl = "no-store";
         var services = httpContext.RequestServices;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(httpContext.RequestAborted);

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Registry.Actors;
 using Registry.Actors.Audit;
 using Registry.Actors.Cluster.Membership;
+using Registry.Host.Api.Description;
 using Registry.Host.Audit;
 using Registry.Host.Security;
 using Registry.Messages;
@@ -13,14 +14,14 @@ internal static class NodeEndpoints
 {
     public static void MapNode(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/capacity", (ITubeRegistry registry) => Results.Json(registry.Capacity, ApiJson.Options)).ForReaders();
-        routes.MapPut("/v1/capacity/limits", ChangeLimitsAsync).ForOperators();
-        routes.MapGet("/v1/nodes", (ITubeRegistry registry) => Results.Json(new ListBody<NodeBody>([.. registry.Nodes.Select(NodeBody.Of)]), ApiJson.Options)).ForReaders();
-        routes.MapPost("/v1/node/drain", DrainAsync).ForOperators();
+        routes.MapGet("/v1/capacity", (ITubeRegistry registry) => Results.Json(CapacityBody.Of(registry.Capacity), ApiJson.Options)).ForReaders().Described(Operations.ReadCapacity);
+        routes.MapPut("/v1/capacity/limits", ChangeLimitsAsync).ForOperators().Described(Operations.ChangeLimits);
+        routes.MapGet("/v1/nodes", (ITubeRegistry registry) => Results.Json(new ListBody<NodeBody>([.. registry.Nodes.Select(NodeBody.Of)]), ApiJson.Options)).ForReaders().Described(Operations.ListNodes);
+        routes.MapPost("/v1/node/drain", DrainAsync).ForOperators().Described(Operations.Drain);
         routes.MapDelete("/v1/node/drain", async (ITubeRegistry registry, CancellationToken cancellationToken) =>
-            Translate(await registry.ResumeAsync(cancellationToken), StatusCodes.Status200OK)).ForOperators();
-        routes.MapGet("/healthz", () => Results.Text("ok")).ForAnyone();
-        routes.MapGet("/readyz", ReadReadiness).ForAnyone();
+            Translate(await registry.ResumeAsync(cancellationToken), StatusCodes.Status200OK)).ForOperators().Described(Operations.Resume);
+        routes.MapGet("/healthz", () => Results.Text("ok")).ForAnyone().DisableRateLimiting().Described(Operations.Liveness);
+        routes.MapGet("/readyz", ReadReadiness).ForAnyone().DisableRateLimiting().Described(Operations.Readiness);
     }
 
     private static async Task<IResult> ChangeLimitsAsync(HttpRequest request, ITubeRegistry registry)
@@ -50,7 +51,7 @@ internal static class NodeEndpoints
     }
 
     private static IResult Translate(RegistryReply reply, int status) => reply is CapacityRead read
-        ? Results.Json(read.Capacity, ApiJson.Options, statusCode: status)
+        ? Results.Json(CapacityBody.Of(read.Capacity), ApiJson.Options, statusCode: status)
         : Replies.Translate(reply);
 
     // The actor system starts before the first address is bound: whoever is answered finds the registry running.
@@ -62,7 +63,7 @@ internal static class NodeEndpoints
         {
             NodeState.Up when !audit.IsAvailable => Problem.Of(AuditTrail.Refuse()),
             NodeState.Up => Results.Text("ready"),
-            NodeState.Joining => new Problem(StatusCodes.Status503ServiceUnavailable, "joining", "The gateway has not joined its cluster yet; use another one.") { Retryable = true },
+            NodeState.Joining => new Problem(StatusCodes.Status503ServiceUnavailable, ProblemCodes.Joining, "The gateway has not joined its cluster yet; use another one.") { Retryable = true },
             _ => new Problem(StatusCodes.Status503ServiceUnavailable, RefusalCode.Draining.Text, "The gateway is going out of service; use another one.") { Retryable = true },
         };
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Registry.Host.Api;
 
 namespace Registry.Host.Cli;
 
@@ -14,10 +15,11 @@ internal static class CapacityCommand
             using var gateway = GatewayClient.Of(result);
             var capacity = await gateway.ReadCapacityAsync(cancellationToken);
             var output = result.InvocationConfiguration.Output;
+            var figures = JsonSerializer.SerializeToElement(capacity, ApiJson.Options);
             if (result.GetValue(SharedOptions.Json))
-                await output.WriteLineAsync(capacity.GetRawText());
-            else if (capacity.ValueKind == JsonValueKind.Object)
-                foreach (var figure in capacity.EnumerateObject())
+                await output.WriteLineAsync(figures.GetRawText());
+            else
+                foreach (var figure in figures.EnumerateObject())
                     await output.WriteLineAsync($"{figure.Name,-22}{figure.Value}");
             return ExitCode.Ok;
         }));

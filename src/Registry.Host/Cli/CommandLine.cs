@@ -70,6 +70,11 @@ internal static class CommandLine
             await error.WriteLineAsync($"registry: {e.Message}");
             return (int)e.ExitCode;
         }
+        catch (GatewayException e)
+        {
+            await error.WriteLineAsync($"registry: {e.Line}");
+            return (int)e.ExitCode;
+        }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             return (int)ExitCode.Ok;

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Akka.Configuration;
 using Registry.Actors;
 using Registry.Host.Audit;
+using Registry.Host.Limits;
 using Registry.Host.Security;
 using Registry.Host.Serving;
 
@@ -80,6 +81,7 @@ internal static class ServeCommand
             IsHttps = isHttps,
             Security = SecuritySettings.From(configuration),
             Audit = AuditSettings.From(configuration),
+            Limits = RequestLimits.From(configuration),
             Registry = new()
             {
                 Configuration = configuration,

@@ -10,9 +10,12 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Registry.Actors;
 using Registry.Actors.Cluster.Membership;
 using Registry.Host.Api;
+using Registry.Host.Api.Description;
 using Registry.Host.Audit;
+using Registry.Host.BrowserClient;
 using Registry.Host.Cli;
 using Registry.Host.Dashboard;
+using Registry.Host.Limits;
 using Registry.Host.Security;
 using Registry.Host.Telemetry;
 using Registry.WebRtc;
@@ -130,7 +133,7 @@ internal sealed class Gateway : IAsyncDisposable
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = RequestBody.MaxLength;
+            kestrel.Limits.Apply(options.Limits);
             kestrel.Listen(options.Http, listen => Protect(listen, certificate));
         });
         builder.Services.AddRoutingCore();
@@ -138,6 +141,8 @@ internal sealed class Gateway : IAsyncDisposable
         builder.Services.Configure<HostFilteringOptions>(filter => filter.AllowedHosts = [.. options.Security.HostsBeside("localhost", "127.0.0.1", "[::1]")]);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Registry.LongestStop + ShutdownAfterTubes);
         builder.Services.AddGatewaySecurity(options.Security);
+        builder.Services.AddCallerLimits(options.Limits);
+        builder.Services.AddApiDocument();
         builder.Services.AddScrapedMetrics();
         builder.Services.AddAudit(options.Audit);
         options.Registry.AddTo(builder.Services, options.LogLevel);
@@ -150,6 +155,8 @@ internal sealed class Gateway : IAsyncDisposable
         application.MapNode();
         application.MapMetrics();
         application.MapDashboard();
+        application.MapBrowserClient();
+        application.MapApiDocument();
         var v1 = application.MapGroup("/v1");
         v1.MapTubes();
         v1.MapEvents();

@@ -3,6 +3,7 @@ using Akka.Configuration.Hocon;
 using Registry.Actors;
 using Registry.Host.Audit;
 using Registry.Host.Cli;
+using Registry.Host.Limits;
 using Registry.Host.Security;
 
 namespace Registry.Host.Serving;
@@ -70,6 +71,7 @@ internal static class GatewayConfiguration
             TubeRegistryClusterOptions.From(config);
             SecuritySettings.From(config);
             AuditSettings.From(config);
+            RequestLimits.From(config);
         }
         catch (ConfigurationException e)
         {

@@ -2,6 +2,7 @@ using System.Net;
 using Akka.Configuration;
 using Registry.Host.Audit;
 using Registry.Host.Cli;
+using Registry.Host.Limits;
 using Registry.Host.Security;
 
 namespace Registry.Host.Serving;
@@ -29,6 +30,9 @@ internal sealed record GatewayOptions
 
     /// <summary>What is recorded.</summary>
     public AuditSettings Audit { get; init; } = AuditSettings.From(Config.Empty);
+
+    /// <summary>How much of it one caller may use.</summary>
+    public RequestLimits Limits { get; init; } = RequestLimits.From(Config.Empty);
 
     /// <summary>Reads <c>--http</c>.</summary>
     /// <exception cref="CommandException">The text is not an http or https URL of an address.</exception>
