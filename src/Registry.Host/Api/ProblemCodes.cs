@@ -27,13 +27,13 @@ internal static class ProblemCodes
     public const string Timeout = "timeout";
 
     /// <summary>What any call can be answered.</summary>
-    public static readonly string[] OfAnyCall = [RefusalCode.InternalError.Text, BadRequest];
+    public static readonly string[] OfAnyCall = [RefusalCode.InternalError.Text];
 
     /// <summary>What a call can be answered that is not for everybody.</summary>
     public static readonly string[] OfKnownCallers = [Unauthenticated, Forbidden, TooManyFailures];
 
     /// <summary>What a call with a body can be answered.</summary>
-    public static readonly string[] OfBodies = [InvalidRequest, UnsupportedMediaType, BodyTooLarge];
+    public static readonly string[] OfBodies = [BadRequest, InvalidRequest, UnsupportedMediaType, BodyTooLarge];
 
     /// <summary>All of them by code.</summary>
     public static readonly IReadOnlyDictionary<string, ProblemKind> All = OfTheInterface().Concat(Enum.GetValues<RefusalCode>().Select(OfTheRegistry))
@@ -41,7 +41,7 @@ internal static class ProblemCodes
 
     private static IEnumerable<ProblemKind> OfTheInterface() =>
     [
-        new(BadRequest, [400, 408, 413], "The request is not HTTP as it must be, or took too long to arrive."),
+        new(BadRequest, [400, 408], "The body is not HTTP as it must be, or took too long to arrive."),
         new(UnsupportedMediaType, [415], "The body must be JSON, and say so with the header Content-Type: application/json."),
         new(BodyTooLarge, [413], $"The body is larger than {RequestBody.MaxLength} bytes."),
         new(NotFound, [404], "There is nothing at this path."),

@@ -45,6 +45,8 @@ internal static class DocumentTexts
         document.Tags = Operations.Tags.Select(tag => new OpenApiTag { Name = tag.Tag, Description = tag.Text }).ToHashSet();
         foreach (var (name, scheme) in Schemes)
             document.AddComponent<IOpenApiSecurityScheme>(name, scheme);
+        foreach (var kind in ProblemCodes.All.Values)
+            document.AddComponent<IOpenApiExample>(kind.Code, new OpenApiExample { Value = OperationTexts.Write(new Problem(kind.Statuses[0], kind.Code, kind.Meaning) { Retryable = kind.Retryable }) });
         foreach (var type in new[] { typeof(TubeBody), typeof(TubesListedBody) })
             if (SchemaShapes.NameOf(type.Name) is { } name && document.Components?.Schemas?.ContainsKey(name) != true)
                 document.AddComponent<IOpenApiSchema>(name, await context.GetOrCreateSchemaAsync(type, null, cancellationToken));

@@ -20,7 +20,11 @@ internal static class OperationTexts
         foreach (var answer in description.Answers)
             Describe(operation.Responses![$"{answer.Status}"], answer);
         foreach (var codes in Describing.CodesOf(description, metadata).SelectMany(code => ProblemCodes.All[code].Statuses.Select(status => (Status: status, Kind: ProblemCodes.All[code]))).GroupBy(one => one.Status, one => one.Kind))
-            Describe(operation.Responses![$"{codes.Key}"], codes.Key, [.. codes]);
+            Describe(operation.Responses![$"{codes.Key}"], [.. codes], context.Document!);
+        var ordered = new OpenApiResponses();
+        foreach (var (status, response) in operation.Responses!.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+            ordered.Add(status, response);
+        operation.Responses = ordered;
         operation.Parameters = [.. description.Arguments.Select(Write)];
         Permit(operation, metadata, context.Document!);
         return Task.CompletedTask;
@@ -33,12 +37,12 @@ internal static class OperationTexts
             content.Example = answer.Example is string text ? text : Write(answer.Example);
     }
 
-    private static void Describe(IOpenApiResponse response, int status, IReadOnlyList<ProblemKind> kinds)
+    private static void Describe(IOpenApiResponse response, IReadOnlyList<ProblemKind> kinds, OpenApiDocument document)
     {
         response.Description = string.Join("\n", kinds.Select(kind => $"- `{kind.Code}`: {kind.Meaning}"));
         response.Content![ProblemBody.ContentType].Examples = kinds.ToDictionary(
             kind => kind.Code,
-            IOpenApiExample (kind) => new OpenApiExample { Value = Write(new Problem(status, kind.Code, kind.Meaning) { Retryable = kind.Retryable }) });
+            IOpenApiExample (kind) => new OpenApiExampleReference(kind.Code, document));
     }
 
     private static IOpenApiParameter Write(ArgumentDescription argument)
@@ -66,5 +70,6 @@ internal static class OperationTexts
             .Select(scheme => new OpenApiSecurityRequirement { [new(scheme.Name, document)] = [] })];
     }
 
-    private static JsonNode Write(object body) => JsonSerializer.SerializeToNode(body, body.GetType(), ApiJson.Options)!;
+    /// <summary>A body as it is answered.</summary>
+    public static JsonNode Write(object body) => JsonSerializer.SerializeToNode(body, body.GetType(), ApiJson.Options)!;
 }
