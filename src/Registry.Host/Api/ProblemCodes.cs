@@ -13,6 +13,7 @@ internal sealed record ProblemKind(string Code, int[] Statuses, string Meaning, 
 internal static class ProblemCodes
 {
     public const string BadRequest = "bad_request";
+    public const string UnknownHost = "unknown_host";
     public const string InvalidRequest = "invalid_request";
     public const string UnsupportedMediaType = "unsupported_media_type";
     public const string BodyTooLarge = "body_too_large";
@@ -27,7 +28,7 @@ internal static class ProblemCodes
     public const string Timeout = "timeout";
 
     /// <summary>What any call can be answered.</summary>
-    public static readonly string[] OfAnyCall = [RefusalCode.InternalError.Text];
+    public static readonly string[] OfAnyCall = [RefusalCode.InternalError.Text, UnknownHost];
 
     /// <summary>What a call can be answered that is not for everybody.</summary>
     public static readonly string[] OfKnownCallers = [Unauthenticated, Forbidden, TooManyFailures];
@@ -42,6 +43,7 @@ internal static class ProblemCodes
     private static IEnumerable<ProblemKind> OfTheInterface() =>
     [
         new(BadRequest, [400, 408], "The body is not HTTP as it must be, or took too long to arrive."),
+        new(UnknownHost, [400], "The header Host names none of the gateway's names; registry.http.hosts lists them."),
         new(UnsupportedMediaType, [415], "The body must be JSON, and say so with the header Content-Type: application/json."),
         new(BodyTooLarge, [413], $"The body is larger than {RequestBody.MaxLength} bytes."),
         new(NotFound, [404], "There is nothing at this path."),

@@ -138,7 +138,11 @@ internal sealed class Gateway : IAsyncDisposable
         });
         builder.Services.AddRoutingCore();
         // A page of another site may point its own name at 127.0.0.1 (DNS rebinding); its requests carry that name, but no key.
-        builder.Services.Configure<HostFilteringOptions>(filter => filter.AllowedHosts = [.. options.Security.HostsBeside("localhost", "127.0.0.1", "[::1]")]);
+        builder.Services.Configure<HostFilteringOptions>(filter =>
+        {
+            filter.AllowedHosts = [.. options.Security.HostsBeside("localhost", "127.0.0.1", "[::1]")];
+            filter.IncludeFailureMessage = false;
+        });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Registry.LongestStop + ShutdownAfterTubes);
         builder.Services.AddGatewaySecurity(options.Security);
         builder.Services.AddCallerLimits(options.Limits);
@@ -149,8 +153,8 @@ internal sealed class Gateway : IAsyncDisposable
         configure?.Invoke(builder.Services);
 
         var application = builder.Build();
-        application.UseHostFiltering();
         application.UseProblems();
+        application.UseHostFiltering();
         application.UseGatewaySecurity();
         application.MapNode();
         application.MapMetrics();

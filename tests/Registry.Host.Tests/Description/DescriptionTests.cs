@@ -155,6 +155,8 @@ public sealed class DescriptionTests
         await AskAsync(http, "PATCH", "/v1/tubes", "{}");
         using (var form = await http.PostAsync(new Uri("/v1/tubes", UriKind.Relative), new StringContent("a=b", Encoding.UTF8, "application/x-www-form-urlencoded")))
             form.StatusCode.ShouldBe(HttpStatusCode.UnsupportedMediaType);
+        using (var foreign = new HttpRequestMessage(HttpMethod.Get, "/v1/capacity") { Headers = { Host = "attacker.example" } })
+            (await http.SendAsync(foreign)).Dispose();
         await BreakAsync(gateway.Url);
     }
 

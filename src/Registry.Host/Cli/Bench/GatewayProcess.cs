@@ -9,19 +9,17 @@ internal sealed class GatewayProcess : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly Process process;
-    private readonly Task errors;
 
     private GatewayProcess(Process process, Uri url)
     {
         this.process = process;
         Url = url;
-        errors = process.StandardError.BaseStream.CopyToAsync(Console.OpenStandardError());
+        // Its log has a line for every tube; read, so that it does not wait for a reader, and not shown.
+        _ = process.StandardError.BaseStream.CopyToAsync(Stream.Null);
         _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
     }
 
     public Uri Url { get; }
-
-    public bool IsRunning => !process.HasExited;
 
     /// <summary>Resident memory in KiB.</summary>
     public long Rss
@@ -48,7 +46,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
     public static async Task<GatewayProcess> StartAsync(params IEnumerable<string> settings)
     {
         var program = typeof(GatewayProcess).Assembly.Location;
-        var start = new ProcessStartInfo("dotnet", [program, "serve", "--http", "http://127.0.0.1:0", "--set", "registry.drain.stop-deadline=0s", .. settings.SelectMany(setting => new[] { "--set", setting })])
+        var start = new ProcessStartInfo("dotnet", [program, "serve", "--http", "http://127.0.0.1:0", "--set", "registry.drain.stop-deadline=1ms", .. settings.SelectMany(setting => new[] { "--set", setting })])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -73,8 +71,6 @@ internal sealed class GatewayProcess : IAsyncDisposable
             {
                 process.Kill();
             }
-
-            await errors;
         }
     }
 }
