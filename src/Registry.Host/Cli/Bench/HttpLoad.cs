@@ -8,8 +8,8 @@ using Registry.WebRtc;
 namespace Registry.Host.Cli.Bench;
 
 /// <summary>
-/// Creates over HTTP at a steady rate against a gateway in a process of its own. Each has a peer here that connects to its tube, waits until the channel is open, holds it
-/// for a while and closes it over HTTP; watchers of all events count what they are told meanwhile.
+/// Creates over HTTP at a steady rate against a gateway in a process of its own. Each, or so many of a hundred, has a peer here that
+/// connects to its tube and waits until the channel is open; all are held for a while and closed over HTTP; watchers of all events count what they are told meanwhile.
 /// </summary>
 internal sealed class HttpLoad : IAsyncDisposable
 {
@@ -35,11 +35,12 @@ internal sealed class HttpLoad : IAsyncDisposable
     /// <param name="rate">Creates per second.</param>
     /// <param name="duration">For how long.</param>
     /// <param name="watchers">Clients of <c>/v1/events</c>.</param>
-    public static async Task<Dictionary<string, object?>> RunAsync(int rate, TimeSpan duration, int watchers)
+    /// <param name="peers">Of 100 creates, how many have a peer that connects.</param>
+    public static async Task<Dictionary<string, object?>> RunAsync(int rate, TimeSpan duration, int watchers, int peers)
     {
         await using var load = new HttpLoad(await GatewayProcess.StartAsync());
-        await load.CreateAsync("warm", measured: false); // what both processes load once
-        return await load.MeasureAsync(rate, (int)(rate * duration.TotalSeconds), watchers);
+        await load.ConnectAsync("warm", measured: false); // what both processes load once
+        return await load.MeasureAsync(rate, (int)(rate * duration.TotalSeconds), watchers, peers);
     }
 
     public async ValueTask DisposeAsync()
@@ -49,7 +50,7 @@ internal sealed class HttpLoad : IAsyncDisposable
         await gateway.DisposeAsync();
     }
 
-    private async Task<Dictionary<string, object?>> MeasureAsync(int rate, int n, int count)
+    private async Task<Dictionary<string, object?>> MeasureAsync(int rate, int n, int count, int answered)
     {
         using var stop = new CancellationTokenSource();
         EventWatcher[] watchers = [.. Enumerable.Range(0, count).Select(_ => new EventWatcher(gateway.Url))];
@@ -64,7 +65,7 @@ internal sealed class HttpLoad : IAsyncDisposable
             if (due > TimeSpan.Zero)
                 await Task.Delay(due);
             latest = Math.Max(latest, -due.TotalMilliseconds);
-            running.Add(CreateAsync($"load-{i}", measured: true));
+            running.Add(i % 100 < answered ? ConnectAsync($"load-{i}", measured: true) : CreateAsync($"load-{i}"));
         }
 
         var sent = Stopwatch.GetElapsedTime(started);
@@ -103,40 +104,59 @@ internal sealed class HttpLoad : IAsyncDisposable
         return figures;
     }
 
-    private async Task CreateAsync(string conversation, bool measured)
+    // The gateway makes the offer, and nobody answers it.
+    private Task CreateAsync(string conversation) => TryAsync(async () =>
+    {
+        var asked = Stopwatch.GetTimestamp();
+        var tube = await client.CreateTubeAsync(Echo(conversation));
+        creates.Add(Milliseconds(asked));
+        await CloseAsync(tube.TubeId, measured: true);
+    });
+
+    private async Task CloseAsync(string tube, bool measured)
+    {
+        await Task.Delay(Hold);
+        var closing = Stopwatch.GetTimestamp();
+        await client.CloseTubeAsync(tube, nameof(CloseReason.Client));
+        if (measured)
+            closes.Add(Milliseconds(closing));
+    }
+
+    private static CreateTubeBody Echo(string conversation) => new()
+    {
+        ConversationId = conversation,
+        Settings = new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") },
+        TrickleIce = false,
+    };
+
+    private static double Milliseconds(long since) => Stopwatch.GetElapsedTime(since).TotalMilliseconds;
+
+    private Task ConnectAsync(string conversation, bool measured) => TryAsync(async () =>
+    {
+        await using var peer = peers.CreatePeerConnection();
+        var channel = peer.CreateDataChannel(conversation);
+        await peer.SetLocalDescriptionAsync(await peer.CreateOfferAsync());
+        await GatheredAsync(peer);
+        var asked = Stopwatch.GetTimestamp();
+        var tube = await client.CreateTubeAsync(Echo(conversation) with { Offer = SdpText.Encode(peer.LocalDescription!.Sdp) });
+        if (measured)
+            creates.Add(Milliseconds(asked));
+        await peer.SetRemoteDescriptionAsync(new(SdpType.Answer, Encoding.UTF8.GetString(Convert.FromBase64String(tube.Answer!))));
+        await channel.WaitForOpenAsync().WaitAsync(Patience);
+        if (measured)
+            readies.Add(Milliseconds(asked));
+        await CloseAsync(tube.TubeId, measured);
+    });
+
+    private async Task TryAsync(Func<Task> work)
     {
         try
         {
-            await using var peer = peers.CreatePeerConnection();
-            var channel = peer.CreateDataChannel(conversation);
-            await peer.SetLocalDescriptionAsync(await peer.CreateOfferAsync());
-            await GatheredAsync(peer);
-            var asked = Stopwatch.GetTimestamp();
-            var tube = await client.CreateTubeAsync(new()
-            {
-                ConversationId = conversation,
-                Settings = new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") },
-                TrickleIce = false,
-                Offer = SdpText.Encode(peer.LocalDescription!.Sdp),
-            });
-            Note(creates, asked);
-            await peer.SetRemoteDescriptionAsync(new(SdpType.Answer, Encoding.UTF8.GetString(Convert.FromBase64String(tube.Answer!))));
-            await channel.WaitForOpenAsync().WaitAsync(Patience);
-            Note(readies, asked);
-            await Task.Delay(Hold);
-            var closing = Stopwatch.GetTimestamp();
-            await client.CloseTubeAsync(tube.TubeId, nameof(CloseReason.Client));
-            Note(closes, closing);
+            await work();
         }
-        catch (Exception e) when (e is GatewayException or TimeoutException or InvalidOperationException)
+        catch (Exception e) when (e is GatewayException or TimeoutException or InvalidOperationException or IOException)
         {
             failures.AddOrUpdate((e as GatewayRefusedException)?.Code ?? e.GetType().Name, 1, (_, times) => times + 1);
-        }
-
-        void Note(ConcurrentBag<double> figures, long since)
-        {
-            if (measured)
-                figures.Add(Stopwatch.GetElapsedTime(since).TotalMilliseconds);
         }
     }
 
