@@ -124,8 +124,11 @@ public sealed partial class GatewayClient : IDisposable
         connection.SendAsync<CapacityBody>(HttpMethod.Put, "v1/capacity/limits", limits, cancellationToken);
 
     /// <summary>The nodes of the cluster.</summary>
-    public async Task<IReadOnlyList<NodeBody>> ReadNodesAsync(CancellationToken cancellationToken = default) =>
-        (await connection.SendAsync<ListBody<NodeBody>>(HttpMethod.Get, "v1/nodes", null, cancellationToken).ConfigureAwait(false)).Items;
+    public Task<ListBody<NodeBody>> ReadNodesAsync(CancellationToken cancellationToken = default) =>
+        connection.SendAsync<ListBody<NodeBody>>(HttpMethod.Get, "v1/nodes", null, cancellationToken);
+
+    /// <summary>The figures as Prometheus reads them.</summary>
+    public Task<string> ReadMetricsAsync(CancellationToken cancellationToken = default) => connection.ReadTextAsync("metrics", cancellationToken);
 
     /// <summary>Takes the node out of service.</summary>
     /// <returns>Its load.</returns>
@@ -136,6 +139,14 @@ public sealed partial class GatewayClient : IDisposable
     /// <returns>Its load.</returns>
     public Task<CapacityBody> ResumeAsync(CancellationToken cancellationToken = default) =>
         connection.SendAsync<CapacityBody>(HttpMethod.Delete, "v1/node/drain", null, cancellationToken);
+
+    /// <summary>Makes a call that has no method here.</summary>
+    /// <typeparam name="T">What it answers.</typeparam>
+    /// <param name="method">The method.</param>
+    /// <param name="path">Path and query, without a slash in front.</param>
+    /// <param name="body">Sent as JSON; null for none.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public Task<T> CallAsync<T>(HttpMethod method, string path, object? body = null, CancellationToken cancellationToken = default) => connection.SendAsync<T>(method, path, body, cancellationToken);
 
     /// <summary>Ends what is under way.</summary>
     public void Dispose() => connection.Dispose();

@@ -47,6 +47,12 @@ internal sealed class GatewayConnection : IDisposable
         }
     }
 
+    public async Task<string> ReadTextAsync(string path, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(HttpMethod.Get, path, null, TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+        return await response.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     public async Task SendAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken) =>
         (await SendAsync(method, path, body, TimeSpan.Zero, cancellationToken).ConfigureAwait(false)).Dispose();
 

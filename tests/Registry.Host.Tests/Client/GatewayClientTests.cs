@@ -26,7 +26,9 @@ public sealed class GatewayClientTests
         (await client.CreateTokenAsync(tube.TubeId, TimeSpan.FromMinutes(1))).TubeId.ShouldBe(tube.TubeId);
         await client.AddCandidatesAsync(tube.TubeId, [""]);
         (await client.ChangeLimitsAsync(new() { MaxTubes = 7 })).MaxTubes.ShouldBe(7);
-        (await client.ReadNodesAsync()).ShouldHaveSingleItem().Capacity!.Tubes.ShouldBe(1);
+        (await client.ReadNodesAsync()).Items.ShouldHaveSingleItem().Capacity!.Tubes.ShouldBe(1);
+        (await client.ReadMetricsAsync()).ShouldContain("# TYPE");
+        (await client.CallAsync<CapacityBody>(HttpMethod.Get, "v1/capacity")).Tubes.ShouldBe(1);
         await client.CloseConversationAsync("further");
         await client.CloseTubeAsync(tube.TubeId, nameof(CloseReason.Client));
         await Eventually.BecomesAsync(0, () => gateway.TubeActors, "tubes");
