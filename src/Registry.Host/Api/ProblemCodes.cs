@@ -25,6 +25,7 @@ internal static class ProblemCodes
     public const string RateLimited = "rate_limited";
     public const string StreamLimit = "stream_limit";
     public const string Joining = "joining";
+    public const string AuditNotKept = "audit_not_kept";
     public const string Timeout = "timeout";
 
     /// <summary>What any call can be answered.</summary>
@@ -54,6 +55,7 @@ internal static class ProblemCodes
         new(RateLimited, [429], "The caller sends more requests per second than registry.http.limits allows.", Retryable: true),
         new(StreamLimit, [429], "The caller has as many event streams open as registry.http.limits allows; a close of one makes room.", Retryable: true),
         new(Joining, [503], "The node has not joined its cluster yet; another one may serve.", Retryable: true),
+        new(AuditNotKept, [404], "The gateway keeps no database of audit records."),
         new(Timeout, [504], "The registry did not answer in time.", Retryable: true),
     ];
 
@@ -81,6 +83,7 @@ internal static class ProblemCodes
         RefusalCode.Draining => "The node goes out of service; another one can do it.",
         RefusalCode.InternalError => "A fault of the gateway; its log has it.",
         RefusalCode.NodeUnreachable => "A node that must be asked does not answer; the cluster decides shortly whether it is gone.",
+        RefusalCode.AuditUnavailable => "The audit cannot be written, and its mode is strict: nothing begins that would not be recorded.",
         RefusalCode.IceRestartLimit => "ICE was restarted too often or too recently.",
         _ => throw new ArgumentOutOfRangeException(nameof(code), code, "Not a refusal code."),
     };

@@ -81,7 +81,7 @@ public sealed class DescriptionTests
         await using var peer = await InProcessRegistry.StartAsync(new() { PeerConnections = new() { SocketPerConnection = true } });
         using var http = transcript.Client(gateway.Url);
         await File.WriteAllTextAsync(documentFile, await TwiceAsync(http, "/openapi/v1.json"));
-        foreach (var path in new[] { "/healthz", "/readyz", "/metrics", "/v1/capacity", "/v1/nodes", "/v1/tubes" })
+        foreach (var path in new[] { "/healthz", "/readyz", "/metrics", "/v1/capacity", "/v1/nodes", "/v1/tubes", "/v1/audit", "/v1/node/audit" })
             await AskAsync(http, "GET", path);
         await AskAsync(http, "PUT", "/v1/capacity/limits", """{"maxTubesPerOwner":5}""");
         await using var events = await OpenEvents.OfAsync(http);
@@ -202,7 +202,11 @@ public sealed class DescriptionTests
     {
         await using var secured = await SecuredGateway.StartAsync();
         using (var viewer = transcript.Client(secured.Gateway.Url, secured.KeyOf("viewer")))
+        {
             await AskAsync(viewer, "DELETE", "/v1/tubes/alice-tube");
+            await AskAsync(viewer, "GET", "/v1/audit");
+        }
+
         using var nobody = transcript.Client(secured.Gateway.Url, "tr_alice_guessed");
         for (var status = HttpStatusCode.Unauthorized; status == HttpStatusCode.Unauthorized;)
             using (var answer = await nobody.GetAsync(new Uri("/v1/tubes", UriKind.Relative)))

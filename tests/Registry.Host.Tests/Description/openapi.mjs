@@ -18,7 +18,7 @@ if (validator.version !== '3.1') wrong.push(`the document is OpenAPI ${validator
 
 // What the document does not say must not be answered.
 for (const schema of Object.values(document.components.schemas)) if (schema.properties) schema.additionalProperties = false;
-const ajv = new Ajv({ strict: false, formats: { int32: true, int64: true, double: true } });
+const ajv = new Ajv({ strict: false, formats: { int32: true, int64: true, uint32: true, double: true } });
 require('ajv-formats').default(ajv);
 ajv.addSchema(document, 'api');
 const pointer = (...path) => `#/${path.map(part => part.replaceAll('~', '~0').replaceAll('/', '~1')).join('/')}`;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Registry.Actors.Audit;
 
 namespace Registry.Host.Api.Description;
 
@@ -65,6 +66,18 @@ internal static class Examples
     public static readonly DrainBody Drain = new() { DeadlineMs = 30_000, UntilAtMost = 0 };
 
     public static readonly CapacityBody Draining = Capacity with { CanAcceptMore = false, IsDraining = true };
+
+    public static readonly ListBody<AuditRecord> Records = new([new(AuditKind.TubeEnd, "gateway-1.18f2c.7", At.AddMinutes(5), Node)
+    {
+        Owner = "alice",
+        TubeId = TubeId,
+        ConversationId = Conversation,
+        Type = "tunnel",
+        BytesSent = 48211,
+        BytesReceived = 1930,
+        Reason = Registry.Messages.CloseReason.Client,
+        DurationMs = 300_000,
+    }]);
 
     public static readonly ListBody<NodeBody> Nodes = new([new(Node, "10.0.0.1:4053", "up") { Load = 3, Capacity = Capacity, Version = "0.1.0", Since = At.AddDays(-2) }]);
 }

@@ -1,4 +1,6 @@
 using Microsoft.OpenApi;
+using Registry.Actors.Audit;
+using Registry.Host.Audit;
 using Registry.Messages;
 
 namespace Registry.Host.Api.Description;
@@ -11,6 +13,7 @@ internal static class Operations
     public const string Conversations = "conversations";
     public const string Events = "events";
     public const string Node = "node";
+    public const string Audit = "audit";
 
     /// <summary>The groups, in their order.</summary>
     public static readonly (string Tag, string Text)[] Tags =
@@ -20,6 +23,7 @@ internal static class Operations
         (Conversations, "What a tube carries."),
         (Events, "Everything that happens, as server-sent events."),
         (Node, "Load, limits, service and health of the nodes."),
+        (Audit, "What was recorded of tubes and connections."),
     ];
 
     private static readonly ArgumentDescription tubeId = new("tubeId", "The tube.", Examples.TubeId, Id, ParameterLocation.Path);
@@ -47,7 +51,7 @@ internal static class Operations
         [
             Code(RefusalCode.InvalidSettings), Code(RefusalCode.InvalidSdp), Code(RefusalCode.ConversationExists), Code(RefusalCode.TubeNotFound), Code(RefusalCode.TubeNotReady), Code(RefusalCode.TubeClosing),
             Code(RefusalCode.ListenFailed), Code(RefusalCode.CreateCancelled), Code(RefusalCode.Overloaded), Code(RefusalCode.OwnerLimit), Code(RefusalCode.ChannelLimit), Code(RefusalCode.CreateFailed),
-            Code(RefusalCode.RelayUnavailable), Code(RefusalCode.Draining), Code(RefusalCode.NodeUnreachable), Code(RefusalCode.CreateTimeout), ProblemCodes.Timeout,
+            Code(RefusalCode.RelayUnavailable), Code(RefusalCode.Draining), Code(RefusalCode.NodeUnreachable), Code(RefusalCode.AuditUnavailable), Code(RefusalCode.CreateTimeout), ProblemCodes.Timeout,
         ],
     };
 
@@ -201,7 +205,30 @@ internal static class Operations
     public static readonly OperationDescription Readiness = new("readReadiness", Node, "Whether the node takes tubes")
     {
         Answers = [new(200, "It does.", typeof(string), "ready", "text/plain")],
-        Codes = [ProblemCodes.Joining, Code(RefusalCode.Draining)],
+        Codes = [ProblemCodes.Joining, Code(RefusalCode.Draining), Code(RefusalCode.AuditUnavailable)],
+    };
+
+    public static readonly OperationDescription ReadAudit = new("readAudit", Audit, "A page of what this node recorded, newest first")
+    {
+        Remarks = "A creator sees the records of its owner.",
+        Answers = [new(200, "The page.", typeof(ListBody<AuditRecord>), Examples.Records)],
+        Codes = [ProblemCodes.InvalidRequest, ProblemCodes.AuditNotKept, Code(RefusalCode.AuditUnavailable)],
+        Arguments =
+        [
+            new("owner", "Only records of this owner's tubes.", "alice"),
+            new("tube", "Only records of this tube.", Examples.TubeId),
+            new("conversation", "Only records of this conversation.", Examples.Conversation),
+            new("kind", "Only records of this kind.", "tube_end"),
+            new("since", "Only records from this time on.", "2026-03-01T00:00:00Z"),
+            new("until", "Only records before this time.", "2026-03-02T00:00:00Z"),
+            new("limit", "Most records on the page.", "100", () => new() { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = $"{AuditQuery.MaxLimit}" }),
+            new("cursor", "The nextCursor of the page before.", "1811"),
+        ],
+    };
+
+    public static readonly OperationDescription ReadAuditState = new("readAuditState", Audit, "Whether the node can record")
+    {
+        Answers = [new(200, "The mode and the stores.", typeof(AuditStateBody), new AuditStateBody("strict", [new("database", true, 0, 1811, 0, 0, null)]))],
     };
 
     public static readonly OperationDescription ReadDocument = new("readDocument", Node, "This document")
