@@ -37,7 +37,8 @@ internal static class ApiDocuments
         services.AddOpenApi(ApiDocument.Name, options =>
         {
             options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
-            options.CreateSchemaReferenceId = type => SchemaShapes.NameOf(OpenApiOptions.CreateDefaultSchemaReferenceId(type));
+            // Choices stand where they are used: two of one name may differ.
+            options.CreateSchemaReferenceId = type => (Nullable.GetUnderlyingType(type.Type) ?? type.Type).IsEnum ? null : SchemaShapes.NameOf(OpenApiOptions.CreateDefaultSchemaReferenceId(type));
             options.AddSchemaTransformer(SchemaShapes.ApplyAsync);
             options.AddOperationTransformer(OperationTexts.ApplyAsync);
             options.AddDocumentTransformer(DocumentTexts.ApplyAsync);
