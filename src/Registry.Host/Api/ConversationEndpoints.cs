@@ -1,3 +1,4 @@
+using Registry.Host.Api.Description;
 using Registry.Host.Security;
 using Registry.Messages;
 
@@ -8,8 +9,8 @@ internal static class ConversationEndpoints
 {
     public static void MapConversations(this IEndpointRouteBuilder v1)
     {
-        v1.MapGet("/conversations/{conversationId}", ReadAsync).ForReaders();
-        v1.MapDelete("/conversations/{conversationId}", CloseAsync).ForCreators();
+        v1.MapGet("/conversations/{conversationId}", ReadAsync).ForReaders().Described(Operations.ReadConversation);
+        v1.MapDelete("/conversations/{conversationId}", CloseAsync).ForCreators().Described(Operations.CloseConversation);
     }
 
     private static async Task<IResult> ReadAsync(HttpContext context, CallerRegistry registry, CancellationToken cancellationToken)

@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using Registry.Host.Api.Description;
+using Registry.Host.Limits;
 using Registry.Host.Security;
 using Registry.Messages;
 
@@ -17,8 +19,8 @@ internal static class EventEndpoints
 
     public static void MapEvents(this IEndpointRouteBuilder v1)
     {
-        v1.MapGet("/tubes/{tubeId}/signals", OpenSignalsAsync).ForFollowers();
-        v1.MapGet("/events", OpenEvents).ForReaders();
+        v1.MapGet("/tubes/{tubeId}/signals", OpenSignalsAsync).ForFollowers().Streaming().Described(Operations.ReadSignals);
+        v1.MapGet("/events", OpenEvents).ForReaders().Streaming().Described(Operations.WatchEvents);
     }
 
     private static async Task<IResult> OpenSignalsAsync(string tubeId, string? after, HttpRequest request, CallerRegistry registry)
@@ -39,7 +41,7 @@ internal static class EventEndpoints
     {
         TubeListed listed => new(null, "tube", TubeBody.Of(listed.Tube)),
         TubeSignalled signalled => new(change.Position, signalled.Signal.Kind, SignalBody.Of(signalled.Signal)),
-        TubesListed listed => new(change.Position, "tubes_listed", new { listed.Node }),
+        TubesListed listed => new(change.Position, "tubes_listed", new TubesListedBody(listed.Node)),
         _ => throw new InvalidOperationException($"{change.GetType().Name} has no form as an event."),
     };
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Registry.Host.Api;
@@ -12,8 +13,13 @@ internal readonly record struct ServerSentEvent(string? Id, string Kind, object 
 /// <param name="events">What is sent; must end with the token of its enumerator.</param>
 internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events) : IResult
 {
+    public const string MediaType = "text/event-stream";
+
     // Proxies cut connections that are silent for 30 or 60 s; half of the shorter.
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(15);
+
+    // Bytes; a burst of events is written in pieces of this size.
+    private const int MostAtOnce = 16 * 1024;
 
     // A gateway closes its tubes before it stops, which ends their streams; this is for what they still have to write.
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
@@ -21,7 +27,7 @@ internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events) : IR
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
-        response.ContentType = "text/event-stream";
+        response.ContentType = MediaType;
         response.Headers.CacheControl = "no-store";
         var services = httpContext.RequestServices;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(httpContext.RequestAborted);
@@ -56,8 +62,11 @@ internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events) : IR
                 }
                 else if (await next)
                 {
-                    await WriteAsync(response, Format(enumerator.Current), stop.Token);
+                    Encoding.UTF8.GetBytes(Format(enumerator.Current), response.BodyWriter);
                     next = enumerator.MoveNextAsync().AsTask();
+                    // What is there already goes with it.
+                    if (!next.IsCompleted || response.BodyWriter.UnflushedBytes > MostAtOnce)
+                        await response.BodyWriter.FlushAsync(stop.Token);
                 }
                 else
                 {
@@ -75,8 +84,8 @@ internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events) : IR
 
     private static async Task WriteAsync(HttpResponse response, string text, CancellationToken cancellationToken)
     {
-        await response.WriteAsync(text, cancellationToken);
-        await response.Body.FlushAsync(cancellationToken);
+        Encoding.UTF8.GetBytes(text, response.BodyWriter);
+        await response.BodyWriter.FlushAsync(cancellationToken);
     }
 
     private static string Format(ServerSentEvent sent) =>

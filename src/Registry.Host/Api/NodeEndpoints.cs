@@ -3,6 +3,7 @@ using Akka.Actor;
 using Registry.Actors;
 using Registry.Actors.Audit;
 using Registry.Actors.Cluster.Membership;
+using Registry.Host.Api.Description;
 using Registry.Host.Audit;
 using Registry.Host.Cli;
 using Registry.Host.Security;
@@ -17,20 +18,20 @@ internal static class NodeEndpoints
 {
     public static void MapNode(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/capacity", (ITubeRegistry registry) => Results.Json(registry.Capacity, ApiJson.Options)).ForReaders();
-        routes.MapPut("/v1/capacity/limits", ChangeLimitsAsync).ForOperators();
-        routes.MapGet("/v1/nodes", (ITubeRegistry registry) => Results.Json(new ListBody<NodeBody>([.. registry.Nodes.Select(NodeBody.Of)]), ApiJson.Options)).ForReaders();
+        routes.MapGet("/v1/capacity", (ITubeRegistry registry) => Results.Json(CapacityBody.Of(registry.Capacity), ApiJson.Options)).ForReaders().Described(Operations.ReadCapacity);
+        routes.MapPut("/v1/capacity/limits", ChangeLimitsAsync).ForOperators().Described(Operations.ChangeLimits);
+        routes.MapGet("/v1/nodes", (ITubeRegistry registry) => Results.Json(new ListBody<NodeBody>([.. registry.Nodes.Select(NodeBody.Of)]), ApiJson.Options)).ForReaders().Described(Operations.ListNodes);
         routes.MapPost("/v1/nodes/{node}/drain", (string node, HttpRequest request, ITubeRegistry registry) =>
-            DrainAsync(request, (command, cancellationToken) => registry.DrainAsync(node, command, cancellationToken))).ForOperators();
+            DrainAsync(request, (command, cancellationToken) => registry.DrainAsync(node, command, cancellationToken))).ForOperators().Described(Operations.DrainNamed);
         routes.MapDelete("/v1/nodes/{node}/drain", async (string node, ITubeRegistry registry, CancellationToken cancellationToken) =>
-            Translate(await registry.ResumeAsync(node, cancellationToken), StatusCodes.Status200OK)).ForOperators();
-        routes.MapGet("/v1/caller", (ClaimsPrincipal user) => Results.Json(CallerBody.Of(user), ApiJson.Options)).ForReaders();
-        routes.MapPost("/v1/node/drain", (HttpRequest request, ITubeRegistry registry) => DrainAsync(request, registry.DrainAsync)).ForOperators();
+            Translate(await registry.ResumeAsync(node, cancellationToken), StatusCodes.Status200OK)).ForOperators().Described(Operations.ResumeNamed);
+        routes.MapGet("/v1/caller", (ClaimsPrincipal user) => Results.Json(CallerBody.Of(user), ApiJson.Options)).ForReaders().Described(Operations.ReadCaller);
+        routes.MapPost("/v1/node/drain", (HttpRequest request, ITubeRegistry registry) => DrainAsync(request, registry.DrainAsync)).ForOperators().Described(Operations.Drain);
         routes.MapDelete("/v1/node/drain", async (ITubeRegistry registry, CancellationToken cancellationToken) =>
-            Translate(await registry.ResumeAsync(cancellationToken), StatusCodes.Status200OK)).ForOperators();
-        routes.MapPost("/v1/node/reload", ReloadAsync).ForOperators();
-        routes.MapGet("/healthz", () => Results.Text("ok")).ForAnyone();
-        routes.MapGet("/readyz", ReadReadiness).ForAnyone();
+            Translate(await registry.ResumeAsync(cancellationToken), StatusCodes.Status200OK)).ForOperators().Described(Operations.Resume);
+        routes.MapPost("/v1/node/reload", ReloadAsync).ForOperators().Described(Operations.Reload);
+        routes.MapGet("/healthz", () => Results.Text("ok")).ForAnyone().DisableRateLimiting().Described(Operations.Liveness);
+        routes.MapGet("/readyz", ReadReadiness).ForAnyone().DisableRateLimiting().Described(Operations.Readiness);
     }
 
     private static async Task<IResult> ChangeLimitsAsync(HttpRequest request, ITubeRegistry registry)
@@ -72,12 +73,12 @@ internal static class NodeEndpoints
         }
         catch (CommandException e)
         {
-            return new Problem(StatusCodes.Status409Conflict, "invalid_configuration", $"Nothing changed: {e.Message.ReplaceLineEndings(" ")}") { Field = (e as SettingsException)?.Faults[0].Key };
+            return new Problem(StatusCodes.Status409Conflict, ProblemCodes.InvalidConfiguration, $"Nothing changed: {e.Message.ReplaceLineEndings(" ")}") { Field = (e as SettingsException)?.Faults[0].Key };
         }
     }
 
     private static IResult Translate(RegistryReply reply, int status) => reply is CapacityRead read
-        ? Results.Json(read.Capacity, ApiJson.Options, statusCode: status)
+        ? Results.Json(CapacityBody.Of(read.Capacity), ApiJson.Options, statusCode: status)
         : Replies.Translate(reply);
 
     // The actor system starts before the first address is bound: whoever is answered finds the registry running.
@@ -89,7 +90,7 @@ internal static class NodeEndpoints
         {
             NodeState.Up when !audit.IsAvailable => Problem.Of(AuditTrail.Refuse()),
             NodeState.Up => Results.Text("ready"),
-            NodeState.Joining => new Problem(StatusCodes.Status503ServiceUnavailable, "joining", "The gateway has not joined its cluster yet; use another one.") { Retryable = true },
+            NodeState.Joining => new Problem(StatusCodes.Status503ServiceUnavailable, ProblemCodes.Joining, "The gateway has not joined its cluster yet; use another one.") { Retryable = true },
             _ => new Problem(StatusCodes.Status503ServiceUnavailable, RefusalCode.Draining.Text, "The gateway is going out of service; use another one.") { Retryable = true },
         };
     }

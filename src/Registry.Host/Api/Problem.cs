@@ -5,34 +5,10 @@ using Registry.Messages;
 
 namespace Registry.Host.Api;
 
-/// <summary>An error as problem+json (RFC 9457) with members for programs. Also the result that writes it.</summary>
-/// <param name="Status">HTTP status.</param>
-/// <param name="Code">What went wrong, for programs.</param>
-/// <param name="Detail">What went wrong and what to do, for people.</param>
-internal sealed record Problem(int Status, string Code, string Detail) : IResult
+/// <summary>A problem as the result that writes it. Its code is one of <see cref="ProblemCodes"/>.</summary>
+internal sealed record Problem : ProblemBody, IResult
 {
-    public const string ContentType = "application/problem+json";
-
-    /// <summary>The status in words.</summary>
-    public string Title { get; init; } = ReasonPhrases.GetReasonPhrase(Status);
-
-    /// <summary>Whether the same request can succeed later.</summary>
-    public bool Retryable { get; init; }
-
-    /// <summary>When trying again is worthwhile, in milliseconds.</summary>
-    public long? RetryAfterMs { get; init; }
-
-    /// <summary>The field or setting that is wrong.</summary>
-    public string? Field { get; init; }
-
-    /// <summary>The tube that stands in the way or was meant.</summary>
-    public string? TubeId { get; init; }
-
-    /// <summary>Creates in flight when a limit refused this one.</summary>
-    public int? ActiveCreates { get; init; }
-
-    /// <summary>The limit that was reached.</summary>
-    public int? Limit { get; init; }
+    public Problem(int status, string code, string detail) : base(status, code, detail) => Title = ReasonPhrases.GetReasonPhrase(status);
 
     [JsonIgnore]
     private string? RetryAfterSeconds => RetryAfterMs is { } wait ? ((wait + 999) / 1000).ToString(CultureInfo.InvariantCulture) : null;
@@ -47,16 +23,16 @@ internal sealed record Problem(int Status, string Code, string Detail) : IResult
         Limit = refused.Limit,
     };
 
-    public static Problem InvalidRequest(string field, string detail) => new(StatusCodes.Status400BadRequest, "invalid_request", detail) { Field = field };
+    public static Problem InvalidRequest(string field, string detail) => new(StatusCodes.Status400BadRequest, ProblemCodes.InvalidRequest, detail) { Field = field };
 
     public static Problem TubeNotFound(string tubeId) =>
-        new(StatusCodes.Status404NotFound, "tube_not_found", $"There is no tube '{tubeId}'. GET /v1/tubes lists those there are.") { TubeId = tubeId };
+        new(StatusCodes.Status404NotFound, RefusalCode.TubeNotFound.Text, $"There is no tube '{tubeId}'. GET /v1/tubes lists those there are.") { TubeId = tubeId };
 
     public static Problem ConversationNotFound(string conversationId) =>
-        new(StatusCodes.Status404NotFound, "conversation_not_found", $"No tube carries the conversation '{conversationId}'.");
+        new(StatusCodes.Status404NotFound, RefusalCode.ConversationNotFound.Text, $"No tube carries the conversation '{conversationId}'.");
 
     public static Problem RegistryTimeout() =>
-        new(StatusCodes.Status504GatewayTimeout, "timeout", "The registry did not answer in time. Try again; GET /v1/capacity shows its load.") { Retryable = true };
+        new(StatusCodes.Status504GatewayTimeout, ProblemCodes.Timeout, "The registry did not answer in time. Try again; GET /v1/capacity shows its load.") { Retryable = true };
 
     public Task ExecuteAsync(HttpContext httpContext)
     {
@@ -67,7 +43,8 @@ internal sealed record Problem(int Status, string Code, string Detail) : IResult
         return response.WriteAsJsonAsync(this, ApiJson.Options, ContentType, httpContext.RequestAborted);
     }
 
-    private static int StatusOf(RefusalCode code) => code switch
+    /// <summary>The status that a refusal comes with.</summary>
+    public static int StatusOf(RefusalCode code) => code switch
     {
         RefusalCode.InvalidSettings or RefusalCode.InvalidRequest or RefusalCode.InvalidSdp or RefusalCode.InvalidCandidate => StatusCodes.Status400BadRequest,
         RefusalCode.TubeNotFound or RefusalCode.ConversationNotFound or RefusalCode.NodeNotFound => StatusCodes.Status404NotFound,

@@ -1,3 +1,5 @@
+using Registry.Messages;
+
 namespace Registry.Host.Api;
 
 /// <summary>Makes every error answer problem+json: unknown paths, wrong methods, timeouts and bugs too.</summary>
@@ -34,17 +36,19 @@ internal static class ProblemMiddleware
             case TimeoutException:
                 return Problem.RegistryTimeout();
             case BadHttpRequestException bad:
-                return new(bad.StatusCode, "bad_request", bad.Message);
+                return new(bad.StatusCode, ProblemCodes.BadRequest, bad.Message);
             default:
                 logger.LogError(exception, "{Method} {Path} failed", context.Request.Method, context.Request.Path);
-                return new(StatusCodes.Status500InternalServerError, "internal", "The gateway failed to answer this request. Its log says why.");
+                return new(StatusCodes.Status500InternalServerError, RefusalCode.InternalError.Text, "The gateway failed to answer this request. Its log says why.");
         }
     }
 
     private static Problem? Explain(HttpContext context) => context.Response.StatusCode switch
     {
-        StatusCodes.Status404NotFound => new(StatusCodes.Status404NotFound, "not_found", $"There is nothing at {context.Request.Path}."),
-        StatusCodes.Status405MethodNotAllowed => new(StatusCodes.Status405MethodNotAllowed, "method_not_allowed", $"{context.Request.Path} does not take {context.Request.Method}; it takes {context.Response.Headers.Allow}."),
+        StatusCodes.Status404NotFound => new(StatusCodes.Status404NotFound, ProblemCodes.NotFound, $"There is nothing at {context.Request.Path}."),
+        StatusCodes.Status405MethodNotAllowed => new(StatusCodes.Status405MethodNotAllowed, ProblemCodes.MethodNotAllowed, $"{context.Request.Path} does not take {context.Request.Method}; it takes {context.Response.Headers.Allow}."),
+        // Whoever answers 400 without a word is the filter of host names.
+        StatusCodes.Status400BadRequest => new(StatusCodes.Status400BadRequest, ProblemCodes.UnknownHost, $"'{context.Request.Host}' is none of this gateway's names. Use one of them, or add it to registry.http.hosts."),
         _ => null,
     };
 }

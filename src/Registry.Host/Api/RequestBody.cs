@@ -25,7 +25,7 @@ internal static class RequestBody
     {
         // A page of another origin can send a form without asking first, but never this content type: the check keeps it out.
         if (!request.HasJsonContentType())
-            return new Problem(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "The body must be JSON: send the header Content-Type: application/json.");
+            return new Problem(StatusCodes.Status415UnsupportedMediaType, ProblemCodes.UnsupportedMediaType, "The body must be JSON: send the header Content-Type: application/json.");
         try
         {
             var value = await JsonSerializer.DeserializeAsync<T>(request.Body, ApiJson.Options, request.HttpContext.RequestAborted);
@@ -37,7 +37,7 @@ internal static class RequestBody
         }
         catch (BadHttpRequestException tooLarge) when (tooLarge.StatusCode == StatusCodes.Status413PayloadTooLarge)
         {
-            return new Problem(StatusCodes.Status413PayloadTooLarge, "body_too_large", $"The body is larger than {MaxLength} bytes.");
+            return new Problem(StatusCodes.Status413PayloadTooLarge, ProblemCodes.BodyTooLarge, $"The body is larger than {MaxLength} bytes.");
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
+using Registry.Host.Api.Description;
 using Registry.Host.Security;
 using Registry.Messages;
 
@@ -10,16 +11,16 @@ internal static class TubeEndpoints
 {
     public static void MapTubes(this IEndpointRouteBuilder v1)
     {
-        v1.MapPost("/tubes", CreateAsync).ForCreators();
-        v1.MapGet("/tubes", TubeList.ReadAsync).ForReaders();
-        v1.MapGet("/tubes/{tubeId}", ReadAsync).ForFollowers();
-        v1.MapGet("/tubes/{tubeId}/statistics", ReadStatisticsAsync).ForFollowers();
-        v1.MapDelete("/tubes/{tubeId}", CloseAsync).ForSignalling();
-        v1.MapPut("/tubes/{tubeId}/remote-description", SetRemoteDescriptionAsync).ForSignalling();
-        v1.MapPost("/tubes/{tubeId}/candidates", AddCandidatesAsync).ForSignalling();
-        v1.MapPost("/tubes/{tubeId}/ice-restart", RestartIceAsync).ForSignalling();
-        v1.MapPost("/tubes/{tubeId}/tokens", CreateTokenAsync).ForCreators();
-        v1.MapPut("/tubes/{tubeId}/conversations/{conversationId}", AssociateAsync).ForCreators();
+        v1.MapPost("/tubes", CreateAsync).ForCreators().Described(Operations.CreateTube);
+        v1.MapGet("/tubes", TubeList.ReadAsync).ForReaders().Described(Operations.ListTubes);
+        v1.MapGet("/tubes/{tubeId}", ReadAsync).ForFollowers().Described(Operations.ReadTube);
+        v1.MapGet("/tubes/{tubeId}/statistics", ReadStatisticsAsync).ForFollowers().Described(Operations.ReadStatistics);
+        v1.MapDelete("/tubes/{tubeId}", CloseAsync).ForSignalling().Described(Operations.CloseTube);
+        v1.MapPut("/tubes/{tubeId}/remote-description", SetRemoteDescriptionAsync).ForSignalling().Described(Operations.SetRemoteDescription);
+        v1.MapPost("/tubes/{tubeId}/candidates", AddCandidatesAsync).ForSignalling().Described(Operations.AddCandidates);
+        v1.MapPost("/tubes/{tubeId}/ice-restart", RestartIceAsync).ForSignalling().Described(Operations.RestartIce);
+        v1.MapPost("/tubes/{tubeId}/tokens", CreateTokenAsync).ForCreators().Described(Operations.CreateToken);
+        v1.MapPut("/tubes/{tubeId}/conversations/{conversationId}", AssociateAsync).ForCreators().Described(Operations.Associate);
     }
 
     private static async Task<IResult> CreateAsync(HttpRequest request, CallerRegistry registry)
@@ -80,7 +81,7 @@ internal static class TubeEndpoints
             return problem;
         return await registry.FindTubeAsync(id, cancellationToken) switch
         {
-            TubeFound found => Results.Json(TubeBody.Of(found.Snapshot), ApiJson.Options),
+            TubeFound found => TaggedContent.Json(TubeBody.Of(found.Snapshot)),
             var reply => Replies.Translate(reply),
         };
     }

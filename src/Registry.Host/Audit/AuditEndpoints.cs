@@ -1,6 +1,7 @@
 using System.Globalization;
 using Registry.Actors.Audit;
 using Registry.Host.Api;
+using Registry.Host.Api.Description;
 using Registry.Host.Security;
 using Registry.Messages;
 
@@ -24,8 +25,8 @@ internal static class AuditEndpoints
 
     public static void MapAudit(this IEndpointRouteBuilder v1)
     {
-        v1.MapGet("/audit", Read).ForReaders();
-        v1.MapGet("/node/audit", (AuditLog audit) => Results.Json(new AuditStateBody(NameOf(audit.Mode), audit.Stores), ApiJson.Options)).ForViewers();
+        v1.MapGet("/audit", Read).ForReaders().Described(Operations.ReadAudit);
+        v1.MapGet("/node/audit", (AuditLog audit) => Results.Json(new AuditStateBody(NameOf(audit.Mode), audit.Stores), ApiJson.Options)).ForViewers().Described(Operations.ReadAuditState);
     }
 
     private static IResult Read(HttpContext context, AuditLog audit, string? owner, string? tube, string? conversation, string? kind, string? since, string? until, string? limit, string? cursor)
@@ -36,7 +37,7 @@ internal static class AuditEndpoints
         if ((TakeKind(ref query, kind) ?? TakeTimes(ref query, since, until) ?? TakePlace(ref query, limit, cursor)) is { } wrong)
             return wrong;
         if (audit.Reader is not { } reader)
-            return new Problem(StatusCodes.Status404NotFound, "audit_not_kept", "This gateway keeps no database of audit records. Set registry.audit.database.path on it.");
+            return new Problem(StatusCodes.Status404NotFound, ProblemCodes.AuditNotKept, "This gateway keeps no database of audit records. Set registry.audit.database.path on it.");
         try
         {
             var page = reader.Read(query);

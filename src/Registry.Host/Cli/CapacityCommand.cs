@@ -46,19 +46,19 @@ internal static class CapacityCommand
         static Option<int?> Limit(string name, string description) => new(name) { Description = description, HelpName = "N" };
     }
 
-    private static async Task WriteAsync(ParseResult result, JsonElement capacity)
+    private static async Task WriteAsync(ParseResult result, CapacityBody capacity)
     {
         var console = CommandConsole.Of(result);
+        var figures = JsonSerializer.SerializeToElement(capacity, ApiJson.Options);
         if (result.GetValue(SharedOptions.Json))
         {
-            await console.Output.WriteLineAsync(capacity.GetRawText());
+            await console.Output.WriteLineAsync(figures.GetRawText());
             return;
         }
 
         var table = Tables.Of("FIGURE", "VALUE");
-        if (capacity.ValueKind == JsonValueKind.Object)
-            foreach (var figure in capacity.EnumerateObject())
-                table.With(figure.Name, figure.Value.ToString());
+        foreach (var figure in figures.EnumerateObject())
+            table.With(figure.Name, figure.Value.ToString());
         await table.WriteAsync(console);
     }
 }

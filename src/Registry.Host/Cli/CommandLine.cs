@@ -74,6 +74,11 @@ internal static class CommandLine
                 await error.WriteLineAsync($"registry: {line}");
             return (int)e.ExitCode;
         }
+        catch (GatewayException e)
+        {
+            await error.WriteLineAsync($"registry: {e.Line}");
+            return (int)e.ExitCode;
+        }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             return (int)ExitCode.Ok;

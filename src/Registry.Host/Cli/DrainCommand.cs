@@ -35,13 +35,13 @@ internal static class DrainCommand
             var capacity = await AskAsync(gateway, result, cancellationToken);
             if (result.GetValue(Wait))
                 capacity = await WaitAsync(gateway, result, capacity, cancellationToken);
-            await result.InvocationConfiguration.Output.WriteLineAsync(result.GetValue(SharedOptions.Json) ? capacity.GetRawText() : Describe(capacity));
+            await result.InvocationConfiguration.Output.WriteLineAsync(result.GetValue(SharedOptions.Json) ? JsonSerializer.Serialize(capacity, ApiJson.Options) : Describe(capacity));
             return ExitCode.Ok;
         }));
         return command;
     }
 
-    private static Task<JsonElement> AskAsync(GatewayClient gateway, ParseResult result, CancellationToken cancellationToken)
+    private static Task<CapacityBody> AskAsync(GatewayClient gateway, ParseResult result, CancellationToken cancellationToken)
     {
         if (!result.GetValue(Resume))
             return gateway.DrainAsync(new() { DeadlineMs = (long?)result.GetValue(Deadline)?.TotalMilliseconds, UntilAtMost = result.GetValue(UntilAtMost) }, cancellationToken);
@@ -50,12 +50,12 @@ internal static class DrainCommand
         return gateway.ResumeAsync(cancellationToken);
     }
 
-    private static async Task<JsonElement> WaitAsync(GatewayClient gateway, ParseResult result, JsonElement capacity, CancellationToken cancellationToken)
+    private static async Task<CapacityBody> WaitAsync(GatewayClient gateway, ParseResult result, CapacityBody capacity, CancellationToken cancellationToken)
     {
         using var progress = new ProgressLine(CommandConsole.Of(result), "drain");
-        while (TubesOf(capacity) is var tubes && tubes > result.GetValue(UntilAtMost))
+        while (capacity.Tubes is var tubes && tubes > result.GetValue(UntilAtMost))
         {
-            if (!IsDraining(capacity))
+            if (!capacity.IsDraining)
                 throw new CommandException(ExitCode.Failed, $"Somebody put {gateway.Gateway} back into service; {tubes} tubes are left.");
             progress.Report($"{Amounts.Count(tubes, "tube")} left");
             await Task.Delay(Poll, cancellationToken);
@@ -65,14 +65,11 @@ internal static class DrainCommand
         return capacity;
     }
 
-    private static string Describe(JsonElement capacity) => (IsDraining(capacity), TubesOf(capacity)) switch
+    private static string Describe(CapacityBody capacity) => (capacity.IsDraining, capacity.Tubes) switch
     {
         (false, var tubes) => $"In service, {Amounts.Count(tubes, "tube")}.",
         (true, 0) => "Drained: no tube is left.",
         (true, var tubes) => $"Draining, {Amounts.Count(tubes, "tube")} left.",
     };
 
-    private static bool IsDraining(JsonElement capacity) => capacity.TryGetProperty("isDraining", out var draining) && draining.ValueKind == JsonValueKind.True;
-
-    private static int TubesOf(JsonElement capacity) => capacity.TryGetProperty("tubes", out var tubes) && tubes.TryGetInt32(out var count) ? count : 0;
 }

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using Registry.Actors;
-using Registry.Host.Api;
 using Registry.Messages;
 
 namespace Registry.Host.Cli;
@@ -47,7 +46,7 @@ internal sealed class ForwardTube : IAsyncDisposable
     /// <summary>Types of the candidates that carry the data.</summary>
     public string Path => registry.Directory.TryGet(local.TubeId, out var tube) ? tube.SelectedPair ?? "?" : "?";
 
-    /// <summary>Why it ended; fails with <see cref="CommandException"/> when the gateway could not be told something the tube needs.</summary>
+    /// <summary>Why it ended; fails with <see cref="GatewayException"/> when the gateway could not be told something the tube needs.</summary>
     public Task<ForwardEnd> Ended { get; }
 
     /// <summary>Ends when the gateway's node goes out of service and the forward should move to another tube.</summary>
@@ -61,6 +60,7 @@ internal sealed class ForwardTube : IAsyncDisposable
     /// <param name="report">Told what does not go as it should.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="CommandException">It could not be made or cannot carry traffic.</exception>
+    /// <exception cref="GatewayException">The gateway does not answer or refuses.</exception>
     public static async Task<ForwardTube> OpenAsync(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardedPort target, IPEndPoint listen, IForwardReport report, CancellationToken cancellationToken)
     {
         var local = await CreateLocalAsync(registry, target.LocalSettings(listen), cancellationToken);
@@ -147,7 +147,7 @@ internal sealed class ForwardTube : IAsyncDisposable
         {
             await Maker.AddCandidatesAsync(remote.TubeId, [candidate], cancellationToken);
         }
-        catch (CommandException e) when (ready.Task.IsCompleted)
+        catch (GatewayException e) when (ready.Task.IsCompleted)
         {
             report.Warn($"A candidate did not reach the gateway: {e.Message}");
         }
@@ -166,7 +166,7 @@ internal sealed class ForwardTube : IAsyncDisposable
             if (await registry.SetRemoteDescriptionAsync(new(local.TubeId, DescriptionType.Answer, answer.Sdp), cancellationToken) is Refused refused)
                 report.Warn($"The gateway's answer to the restart of the path does not fit: {refused.Message}");
         }
-        catch (CommandException e)
+        catch (GatewayException e)
         {
             report.Warn($"The gateway could not be told to restart the path: {e.Message}");
         }
@@ -176,7 +176,7 @@ internal sealed class ForwardTube : IAsyncDisposable
     {
         try
         {
-            await foreach (var signal in GatewayClient.ReadSignalsAsync(gateways, remote.TubeId, cancellationToken))
+            await foreach (var signal in GatewayClient.ReadSignalsAsync(gateways, remote.TubeId, 0, cancellationToken))
             {
                 if (signal is { Kind: "ice_candidate", Candidate: { } candidate })
                     await registry.AddCandidatesAsync(new(local.TubeId, [candidate]), cancellationToken);
@@ -208,7 +208,7 @@ internal sealed class ForwardTube : IAsyncDisposable
         {
             await Maker.CloseTubeAsync(remote.TubeId, nameof(CloseReason.Client), limit.Token);
         }
-        catch (Exception e) when (e is CommandException or OperationCanceledException)
+        catch (Exception e) when (e is GatewayException or OperationCanceledException)
         {
             // A gateway that is gone has no tube to close; one that is not notices the closed peer by itself.
             report.Warn($"The gateway could not be told to close the tube {remote.TubeId}: {e.Message}");

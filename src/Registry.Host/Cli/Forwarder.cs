@@ -26,7 +26,8 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     private IPEndPoint listen = listen;
 
     /// <summary>Runs until the token ends it, which closes the tubes on both sides.</summary>
-    /// <exception cref="CommandException">The forward could not be set up the first time, or a gateway refuses it for good.</exception>
+    /// <exception cref="CommandException">The forward could not be set up the first time.</exception>
+    /// <exception cref="GatewayException">No gateway answered the first time, or one refuses it for good.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -77,7 +78,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             await using (tube)
                 report.Lost((await tube.Ended.WaitAsync(cancellationToken)).Text);
         }
-        catch (CommandException e) when (established && !IsForGood(e))
+        catch (Exception e) when (IsOfTheTube(e) && established && !IsForGood(e))
         {
             if (IsPortTaken(e))
                 listen = specification.Listen; // Where any port will do, another one does.
@@ -88,7 +89,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     /// <summary>A ready tube through the first gateway that can make one.</summary>
     private async Task<ForwardTube> OpenAsync(CancellationToken cancellationToken)
     {
-        CommandException? failure = null;
+        Exception? failure = null;
         foreach (var number in Enumerable.Range(preferred, gateways.Count).Select(n => n % gateways.Count))
         {
             try
@@ -97,7 +98,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
                 preferred = number;
                 return tube;
             }
-            catch (CommandException e) when (!IsForGood(e))
+            catch (Exception e) when (IsOfTheTube(e) && !IsForGood(e))
             {
                 if (failure is not null)
                     report.Warn(failure.Message);
@@ -108,10 +109,12 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         throw failure!;
     }
 
-    private bool IsForGood(CommandException e) => e is GatewayRefusedException { Retryable: false } && !(established && IsPortTaken(e));
+    private static bool IsOfTheTube(Exception e) => e is CommandException or GatewayException;
+
+    private bool IsForGood(Exception e) => e is GatewayRefusedException { Retryable: false } && !(established && IsPortTaken(e));
 
     // The gateway may not have missed the tube before yet, or another program was faster.
-    private static bool IsPortTaken(CommandException e) => e is GatewayRefusedException refused && refused.Code == RefusalCode.ListenFailed.Text;
+    private static bool IsPortTaken(Exception e) => e is GatewayRefusedException refused && refused.Code == RefusalCode.ListenFailed.Text;
 
     // New connections go over the next tube once it is ready; this one's channel closes with its last connection, or its gateway closes it at the drain's deadline.
     private async Task LeaveAsync(ForwardTube tube, CancellationToken cancellationToken)
@@ -123,7 +126,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
                 if (await tube.Ended.WaitAsync(cancellationToken) is { InOrder: false } cut)
                     report.Warn($"the tube {tube.TubeId} ended before it was left: {cut.Text}");
             }
-            catch (Exception e) when (e is CommandException or OperationCanceledException)
+            catch (Exception e) when (IsOfTheTube(e) || e is OperationCanceledException)
             {
                 // The forward ends, or the gateway has gone, and the tube with it.
             }

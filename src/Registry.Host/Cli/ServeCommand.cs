@@ -4,6 +4,7 @@ using Akka.Configuration;
 using Registry.Actors;
 using Registry.Actors.Channels;
 using Registry.Host.Audit;
+using Registry.Host.Limits;
 using Registry.Host.Security;
 using Registry.Host.Serving;
 using Registry.Host.Serving.Settings;
@@ -94,6 +95,7 @@ internal static class ServeCommand
             Security = SecuritySettings.From(configuration),
             Audit = AuditSettings.From(configuration),
             Telemetry = TelemetrySettings.From(configuration),
+            Limits = RequestLimits.From(configuration),
             Registry = new()
             {
                 Configuration = configuration,

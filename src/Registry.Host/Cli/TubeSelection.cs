@@ -34,7 +34,7 @@ internal sealed class TubeSelection
     /// <summary>The tubes that are meant.</summary>
     public async Task<ListBody<TubeBody>> ReadAsync(GatewayClient gateway, ParseResult result, CancellationToken cancellationToken)
     {
-        var tubes = await gateway.ListTubesAsync(result.GetValue(filter), result.GetValue(state), result.GetValue(owner), cancellationToken);
+        var tubes = await gateway.ListTubesAsync(result.GetValue(filter), result.GetValue(state), result.GetValue(owner), cancellationToken: cancellationToken);
         var (of, to) = (result.GetValue(node), result.GetValue(target));
         return tubes with
         {

@@ -1,7 +1,7 @@
 using System.Collections.Frozen;
 using System.Formats.Tar;
 using System.IO.Compression;
-using Microsoft.Net.Http.Headers;
+using Registry.Host.Api;
 using Registry.Host.Security;
 
 namespace Registry.Host.Dashboard;
@@ -33,13 +33,13 @@ internal static class DashboardPage
         {
             response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
             return File(response, Own[Page], "text/html; charset=utf-8", "no-cache");
-        }).ForAnyone();
+        }).ForAnyone().ExcludeFromDescription();
         routes.MapGet("/dashboard/{name}", (string name, HttpResponse response) => name != Page && Own.TryGetValue(name, out var file)
             ? File(response, file, TypeOf(name), "no-cache")
-            : Results.NotFound()).ForAnyone();
+            : Results.NotFound()).ForAnyone().ExcludeFromDescription();
         routes.MapGet($"/novnc/{NoVncVersion}/{{**path}}", (string path, HttpResponse response) => NoVnc.Value.TryGetValue(path, out var file)
             ? File(response, file, TypeOf(path), "public, max-age=31536000, immutable")
-            : Results.NotFound()).ForAnyone();
+            : Results.NotFound()).ForAnyone().ExcludeFromDescription();
     }
 
     private static string TypeOf(string name) => Path.GetExtension(name) switch
@@ -52,8 +52,8 @@ internal static class DashboardPage
     private static IResult File(HttpResponse response, byte[] content, string type, string caching)
     {
         response.Headers.XContentTypeOptions = "nosniff";
-        response.Headers[HeaderNames.CacheControl] = caching;
-        return Results.Bytes(content, type);
+        response.Headers.CacheControl = caching;
+        return Results.Bytes(content, type, entityTag: TaggedContent.TagOf(content));
     }
 
     private static FrozenDictionary<string, byte[]> Unpack(Stream package)

@@ -26,7 +26,7 @@ internal sealed class AuthorizationProblems(FailedAttempts failures) : IAuthoriz
     {
         if (!context.Request.Headers.ContainsKey(HeaderNames.Authorization) || !failures.IsBlocked(AddressOf(context)))
             return next(context);
-        var problem = new Problem(StatusCodes.Status429TooManyRequests, "too_many_failures", $"Your address was refused {FailedAttempts.Burst} times for a wrong key or token. Mend it, and try again later.")
+        var problem = new Problem(StatusCodes.Status429TooManyRequests, ProblemCodes.TooManyFailures, $"Your address was refused {FailedAttempts.Burst} times for a wrong key or token. Mend it, and try again later.")
         {
             Retryable = true,
             RetryAfterMs = (long)FailedAttempts.Pause.TotalMilliseconds,
@@ -34,12 +34,12 @@ internal sealed class AuthorizationProblems(FailedAttempts failures) : IAuthoriz
         return problem.ExecuteAsync(context);
     }
 
-    private static Problem Unauthenticated(HttpContext context) => new(StatusCodes.Status401Unauthorized, "unauthenticated",
+    private static Problem Unauthenticated(HttpContext context) => new(StatusCodes.Status401Unauthorized, ProblemCodes.Unauthenticated,
         context.Request.Headers.ContainsKey(HeaderNames.Authorization)
             ? "The key or token is wrong, has expired, or is not for this gateway."
             : "This gateway answers only those it knows: send the header Authorization: Bearer KEY; on the command line give --key-file FILE.");
 
-    private static Problem Forbidden(HttpContext context) => new(StatusCodes.Status403Forbidden, "forbidden",
+    private static Problem Forbidden(HttpContext context) => new(StatusCodes.Status403Forbidden, ProblemCodes.Forbidden,
         context.GetEndpoint()?.Metadata.GetMetadata<PermissionMetadata>() is { } needed
             ? $"{context.Request.Method} {context.Request.Path} is for {needed.Who}. Your key or token is not that."
             : $"Your key or token is not for {context.Request.Method} {context.Request.Path}.");

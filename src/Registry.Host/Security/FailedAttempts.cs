@@ -25,8 +25,8 @@ internal sealed class FailedAttempts : IDisposable
 
     public void Dispose() => limiter.Dispose();
 
-    // Who has one address of IPv6 has all of its network.
-    private static IPAddress PartOf(IPAddress address)
+    /// <summary>Whose addresses count as one: who has one of IPv6 has all of its network.</summary>
+    public static IPAddress PartOf(IPAddress address)
     {
         if (address.IsIPv4MappedToIPv6)
             return address.MapToIPv4();

@@ -60,6 +60,7 @@ internal static class GatewaySecurity
         var failures = application.Services.GetRequiredService<FailedAttempts>();
         application.Use((context, next) => AuthorizationProblems.HandleFailuresAsync(context, next, failures));
         application.UseAuthentication();
+        application.UseRateLimiter();
         application.UseAuthorization();
     }
 

@@ -3,8 +3,10 @@ using Microsoft.AspNetCore.Authorization;
 
 namespace Registry.Host.Security;
 
-/// <summary>Who a call is for, in words.</summary>
-internal sealed record PermissionMetadata(string Who);
+/// <summary>Who a call is for.</summary>
+/// <param name="Who">In words.</param>
+/// <param name="WithToken">Whether the tube's token will do.</param>
+internal sealed record PermissionMetadata(string Who, bool WithToken);
 
 /// <summary>Who may make a call. Whose tubes it is about is <see cref="CallerRegistry"/>'s question.</summary>
 internal static class Permissions
@@ -35,13 +37,13 @@ internal static class Permissions
     public static T ForOperators<T>(this T endpoint) where T : IEndpointConventionBuilder => endpoint.For(operate, "operators");
 
     /// <summary>Those who make tubes, and whoever has the tube's token.</summary>
-    public static T ForSignalling<T>(this T endpoint) where T : IEndpointConventionBuilder => endpoint.For(signal, "creators, operators and the tube's token");
+    public static T ForSignalling<T>(this T endpoint) where T : IEndpointConventionBuilder => endpoint.For(signal, "creators, operators and the tube's token", withToken: true);
 
     /// <summary>Everybody who has a role, and whoever has the tube's token.</summary>
-    public static T ForFollowers<T>(this T endpoint) where T : IEndpointConventionBuilder => endpoint.For(follow, "viewers, creators, operators and the tube's token");
+    public static T ForFollowers<T>(this T endpoint) where T : IEndpointConventionBuilder => endpoint.For(follow, "viewers, creators, operators and the tube's token", withToken: true);
 
-    private static T For<T>(this T endpoint, AuthorizationPolicy policy, string who) where T : IEndpointConventionBuilder =>
-        endpoint.RequireAuthorization(policy).WithMetadata(new PermissionMetadata(who));
+    private static T For<T>(this T endpoint, AuthorizationPolicy policy, string who, bool withToken = false) where T : IEndpointConventionBuilder =>
+        endpoint.RequireAuthorization(policy).WithMetadata(new PermissionMetadata(who, withToken));
 
     private static AuthorizationPolicy ForRoles(params string[] roles) => new AuthorizationPolicyBuilder().RequireRole(roles).Build();
 

@@ -10,9 +10,12 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Registry.Actors;
 using Registry.Actors.Cluster.Membership;
 using Registry.Host.Api;
+using Registry.Host.Api.Description;
 using Registry.Host.Audit;
+using Registry.Host.BrowserClient;
 using Registry.Host.Cli;
 using Registry.Host.Dashboard;
+using Registry.Host.Limits;
 using Registry.Host.Security;
 using Registry.Host.Serving.Reload;
 using Registry.Host.Telemetry;
@@ -119,14 +122,20 @@ internal sealed class Gateway : IAsyncDisposable
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = RequestBody.MaxLength;
+            kestrel.Limits.Apply(options.Limits);
             kestrel.Listen(options.Http, listen => Protect(listen, certificate));
         });
         builder.Services.AddRoutingCore();
         // A page of another site may point its own name at 127.0.0.1 (DNS rebinding); its requests carry that name, but no key.
-        builder.Services.Configure<HostFilteringOptions>(filter => filter.AllowedHosts = [.. options.Security.HostsBeside("localhost", "127.0.0.1", "[::1]")]);
+        builder.Services.Configure<HostFilteringOptions>(filter =>
+        {
+            filter.AllowedHosts = [.. options.Security.HostsBeside("localhost", "127.0.0.1", "[::1]")];
+            filter.IncludeFailureMessage = false;
+        });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Registry.LongestStop + ShutdownAfterTubes);
         builder.Services.AddGatewaySecurity(options.Security);
+        builder.Services.AddCallerLimits(options.Limits);
+        builder.Services.AddApiDocument();
         builder.Services.AddScrapedMetrics();
         builder.Services.AddAudit(options.Audit);
         builder.Services.AddTraces(options.Telemetry);
@@ -135,12 +144,14 @@ internal sealed class Gateway : IAsyncDisposable
         configure?.Invoke(builder.Services);
 
         var application = builder.Build();
-        application.UseHostFiltering();
         application.UseProblems();
+        application.UseHostFiltering();
         application.UseGatewaySecurity();
         application.MapNode();
         application.MapMetrics();
         application.MapDashboard();
+        application.MapBrowserClient();
+        application.MapApiDocument();
         var v1 = application.MapGroup("/v1");
         v1.MapTubes();
         v1.MapEvents();

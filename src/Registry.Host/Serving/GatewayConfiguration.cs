@@ -3,6 +3,7 @@ using Akka.Configuration.Hocon;
 using Registry.Actors;
 using Registry.Host.Audit;
 using Registry.Host.Cli;
+using Registry.Host.Limits;
 using Registry.Host.Security;
 using Registry.Host.Serving.Settings;
 using Registry.Host.Telemetry;
@@ -67,7 +68,7 @@ internal static class GatewayConfiguration
     // The first of each section that is wrong: what follows may be so because of it.
     private static IEnumerable<SettingFault> Wrong(Config config, IReadOnlyList<SettingSource> sources)
     {
-        Action<Config>[] sections = [part => RegistrySettings.From(part).ApplyTo(new()), part => TubeRegistryClusterOptions.From(part), part => SecuritySettings.From(part), part => AuditSettings.From(part), part => TelemetrySettings.From(part)];
+        Action<Config>[] sections = [part => RegistrySettings.From(part).ApplyTo(new()), part => TubeRegistryClusterOptions.From(part), part => SecuritySettings.From(part), part => AuditSettings.From(part), part => RequestLimits.From(part), part => TelemetrySettings.From(part)];
         foreach (var read in sections)
         {
             SettingFault? fault = null;

@@ -2,6 +2,7 @@ using System.Net;
 using Akka.Configuration;
 using Registry.Host.Audit;
 using Registry.Host.Cli;
+using Registry.Host.Limits;
 using Registry.Host.Security;
 using Registry.Host.Telemetry;
 
@@ -39,6 +40,9 @@ internal sealed record GatewayOptions
 
     /// <summary>What is recorded.</summary>
     public AuditSettings Audit { get; init; } = AuditSettings.From(Config.Empty);
+
+    /// <summary>How much of it one caller may use.</summary>
+    public RequestLimits Limits { get; init; } = RequestLimits.From(Config.Empty);
 
     /// <summary>Reads the files again, with the same command line; null where there are none. Throws <see cref="CommandException"/> when something is wrong.</summary>
     public Func<GatewayOptions>? ReadAgain { get; init; }

@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Registry.Actors;
 using Registry.Host.Audit;
+using Registry.Host.Limits;
 using Registry.Host.Security;
 using Registry.Host.Serving;
 
@@ -44,6 +45,7 @@ internal sealed class ScriptedGateway : IAsyncDisposable
                 LogLevel = LogLevel.Critical,
                 Security = SecuritySettings.From(ConfigurationFactory.ParseString(security)),
                 Audit = AuditSettings.From(ConfigurationFactory.ParseString(security)),
+                Limits = RequestLimits.From(ConfigurationFactory.ParseString(security)),
             },
             services =>
             {

@@ -183,7 +183,7 @@ public sealed class KillTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
                 await client.CloseTubeAsync(tube.TubeId, "Client", stop.Token);
                 Interlocked.Increment(ref closes);
             }
-            catch (Exception e) when (e is CommandException or OperationCanceledException)
+            catch (Exception e) when (e is GatewayException or OperationCanceledException)
             {
                 continue; // Nobody answers while it is down.
             }

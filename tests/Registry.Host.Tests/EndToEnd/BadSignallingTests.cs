@@ -66,7 +66,7 @@ public sealed class BadSignallingTests : IAsyncLifetime
         var created = await client.CreateTubeAsync(new() { ConversationId = "c", Settings = Echo, TrickleIce = false, Offer = Convert.ToBase64String(Encoding.UTF8.GetBytes(wrong)) }, default);
         (await peer.Registry.SetRemoteDescriptionAsync(new(offer.TubeId, DescriptionType.Answer, created.Answer!))).ShouldBe(Done.Instance);
 
-        Host.Api.SignalBody? last = null;
+        SignalBody? last = null;
         await foreach (var signal in client.ReadSignalsAsync(created.TubeId, CancellationToken.None))
             last = signal;
         last!.Kind.ShouldBe("tube_closed");

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Registry.Host.Api;
 using Registry.Host.Cli;
 
 namespace Registry.Host.Tests.EndToEnd;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
-using Registry.Host.Api;
 using Registry.Host.Cli;
 using Registry.Host.Serving;
 using Registry.Host.Tests.RealPrograms;

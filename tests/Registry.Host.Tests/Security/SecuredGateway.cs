@@ -22,13 +22,14 @@ internal sealed class SecuredGateway : IAsyncDisposable
     public string KeysFile => folder.File("keys");
 
     /// <param name="auth">What the section <c>auth</c> says besides the keys.</param>
-    public static async Task<SecuredGateway> StartAsync(Func<TemporaryFolder, string>? auth = null)
+    /// <param name="settings">Settings besides that section.</param>
+    public static async Task<SecuredGateway> StartAsync(Func<TemporaryFolder, string>? auth = null, string settings = "")
     {
         var secured = new SecuredGateway();
         var lines = new[] { secured.Add("viewer", ["viewer"], null), secured.Add("operator", ["operator"], null), secured.Add("alice", ["creator"], "alice"), secured.Add("bob", ["creator"], "bob") };
         await File.WriteAllLinesAsync(secured.KeysFile, ["# ID ROLES OWNER SHA256", .. lines]);
         secured.Gateway = await ScriptedGateway.StartAsync(security:
-            $"registry.auth {{ keys = \"{secured.KeysFile}\"\n{auth?.Invoke(secured.folder)} }}\nregistry.audit {{ mode = strict, database.path = \"{secured.folder.File("audit.db")}\" }}");
+            $"registry.auth {{ keys = \"{secured.KeysFile}\"\n{auth?.Invoke(secured.folder)} }}\nregistry.audit {{ mode = strict, database.path = \"{secured.folder.File("audit.db")}\" }}\n{settings}");
         foreach (var owner in new[] { "alice", "bob" })
             secured.Registry.Tubes[new($"{owner}-tube")] = new(new($"{owner}-tube"), "test-node", TubeState.Ready) { Owner = owner, Conversations = [new(new($"{owner}-talk"), "echo", true)] };
         return secured;

@@ -70,7 +70,7 @@ internal static class DiagCommand
     {
         await TryAsync("capacity.json", async () => bundle.AddJson("capacity.json", await gateway.ReadCapacityAsync(cancellationToken)), problems);
         await TryAsync("nodes.json", async () => bundle.AddJson("nodes.json", (await gateway.ReadNodesAsync(cancellationToken)).Items), problems);
-        await TryAsync("tubes.json", async () => bundle.AddJson("tubes.json", Summary(await gateway.ListTubesAsync(null, null, null, cancellationToken))), problems);
+        await TryAsync("tubes.json", async () => bundle.AddJson("tubes.json", Summary(await gateway.ListTubesAsync(cancellationToken: cancellationToken))), problems);
         await TryAsync("metrics.txt", async () => bundle.Add("metrics.txt", await gateway.ReadMetricsAsync(cancellationToken)), problems);
     }
 
@@ -80,7 +80,7 @@ internal static class DiagCommand
         {
             await work();
         }
-        catch (Exception e) when (e is CommandException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is GatewayException or IOException or UnauthorizedAccessException)
         {
             problems.Add($"{what}: {e.Message}");
         }

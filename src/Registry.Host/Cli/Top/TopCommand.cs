@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Text.Json;
-using Registry.Host.Api;
 
 namespace Registry.Host.Cli.Top;
 
@@ -140,7 +138,7 @@ internal sealed class TopSession(GatewayClient gateway, TimeSpan interval, TopOr
     private async Task ListAsync(CancellationToken cancellationToken)
     {
         nodes = (await gateway.ReadNodesAsync(cancellationToken)).Items;
-        var list = await gateway.ListTubesAsync(null, null, null, cancellationToken);
+        var list = await gateway.ListTubesAsync(cancellationToken: cancellationToken);
         board.Take(list, Stopwatch.GetElapsedTime(started));
         trouble = list.IncompleteNodes.Count == 0 ? null : $"no answer from {string.Join(", ", list.IncompleteNodes)}";
     }
@@ -154,24 +152,23 @@ internal sealed class TopSession(GatewayClient gateway, TimeSpan interval, TopOr
             {
                 await ListAsync(cancellationToken);
             }
-            catch (CommandException e)
+            catch (GatewayException e)
             {
                 trouble = e.Message;
             }
         }
     }
 
-    // The list is told anew with each connection, so nothing is lost by a break.
     private async Task FollowAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
             try
             {
-                await foreach (var (kind, data) in gateway.ReadEventsAsync(cancellationToken))
-                    board.Take(kind, data);
+                await foreach (var change in gateway.ReadEventsAsync(cancellationToken: cancellationToken))
+                    board.Take(change);
             }
-            catch (Exception e) when (e is CommandException or IOException or HttpRequestException or JsonException)
+            catch (GatewayException e)
             {
                 trouble = e.Message;
             }

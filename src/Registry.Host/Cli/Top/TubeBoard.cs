@@ -1,6 +1,3 @@
-using System.Text.Json;
-using Registry.Host.Api;
-
 namespace Registry.Host.Cli.Top;
 
 /// <summary>A tube and how it changes.</summary>
@@ -58,15 +55,15 @@ internal sealed class TubeBoard
     }
 
     /// <summary>Takes one of <c>/v1/events</c>; what it does not know it leaves to the next list.</summary>
-    public void Take(string kind, string data)
+    public void Take(GatewayEvent change)
     {
         lock (gate)
         {
-            if (kind == "tube" && JsonSerializer.Deserialize<TubeBody>(data, ApiJson.Tolerant) is { } tube)
+            if (change.Tube is { } tube)
                 rows[tube.TubeId] = rows.TryGetValue(tube.TubeId, out var known) ? known with { Tube = tube } : new(tube, 0);
-            else if (kind == "tube_closed" && ReadSignal(data) is { } closed)
+            else if (change.Signal is { Kind: "tube_closed" } closed)
                 rows.Remove(closed.TubeId);
-            else if (kind == "connection_state_changed" && ReadSignal(data) is { State: { } state } changed && rows.TryGetValue(changed.TubeId, out var row))
+            else if (change.Signal is { Kind: "connection_state_changed", State: { } state } changed && rows.TryGetValue(changed.TubeId, out var row))
                 rows[changed.TubeId] = row with { Tube = row.Tube with { State = state } };
             else
                 return;
@@ -74,6 +71,4 @@ internal sealed class TubeBoard
 
         Interlocked.Increment(ref version);
     }
-
-    private static SignalBody? ReadSignal(string data) => JsonSerializer.Deserialize<SignalBody>(data, ApiJson.Tolerant);
 }

@@ -2,21 +2,6 @@ using Registry.Host.Cli;
 
 namespace Registry.Host.Serving.Reload;
 
-/// <summary>What a reload did.</summary>
-/// <param name="Applied">Settings whose changed values hold now.</param>
-/// <param name="NeedRestart">Settings whose values in the files are not those that the gateway runs with, and will be after a restart.</param>
-/// <param name="Remarks">What else there is to say, a line each.</param>
-internal sealed record ReloadReport(IReadOnlyList<string> Applied, IReadOnlyList<string> NeedRestart, IReadOnlyList<string> Remarks)
-{
-    /// <summary>The report for people.</summary>
-    public IEnumerable<string> Lines =>
-    [
-        .. Remarks,
-        .. Applied.Select(key => $"{key} changed."),
-        .. NeedRestart.Select(key => $"{key} changed, and needs a restart."),
-    ];
-}
-
 /// <summary>Reads configuration, keys and certificates again while the gateway runs. All of it is read and checked before any of it counts.</summary>
 internal sealed class GatewayReload : IDisposable
 {
@@ -36,7 +21,7 @@ internal sealed class GatewayReload : IDisposable
 
     /// <summary>Reads again, and applies what can be.</summary>
     /// <exception cref="CommandException">A file or setting is of no use; nothing changed.</exception>
-    public async Task<ReloadReport> ReloadAsync(CancellationToken cancellationToken = default)
+    public async Task<ReloadedBody> ReloadAsync(CancellationToken cancellationToken = default)
     {
         await gate.WaitAsync(cancellationToken);
         try

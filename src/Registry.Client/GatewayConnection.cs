@@ -1,0 +1,130 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+
+namespace Registry.Client;
+
+/// <summary>Sends requests, reads answers, and says in exceptions what kept a call from being answered.</summary>
+internal sealed class GatewayConnection : IDisposable
+{
+    // A create answers within the gateway's own deadline of 15 s; a little more lets its error arrive.
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(20);
+
+    private readonly HttpClient http;
+
+    public GatewayConnection(GatewayAddress address, HttpMessageHandler? handler)
+    {
+        var (url, key) = address;
+        Gateway = url.AbsolutePath.EndsWith('/') ? url : new(url.GetLeftPart(UriPartial.Path) + "/");
+        // A proxy of the environment is for other machines.
+        http = new(handler ?? new SocketsHttpHandler { UseProxy = !url.IsLoopback, ConnectTimeout = TimeSpan.FromSeconds(5) })
+        {
+            BaseAddress = Gateway,
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+        if (key is not null)
+            http.DefaultRequestHeaders.Authorization = new("Bearer", key);
+    }
+
+    public Uri Gateway { get; }
+
+    public void Dispose() => http.Dispose();
+
+    /// <param name="method">The method.</param>
+    /// <param name="path">The path with its query.</param>
+    /// <param name="body">Sent as JSON; null for none.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="patience">How much longer than usual the gateway was told it may take.</param>
+    public async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken cancellationToken, TimeSpan patience = default)
+    {
+        using var response = await SendAsync(method, path, body, patience, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await response.Content.ReadFromJsonAsync<T>(GatewayJson.Options, cancellationToken).ConfigureAwait(false) ?? throw NotAGateway();
+        }
+        catch (JsonException)
+        {
+            throw NotAGateway();
+        }
+    }
+
+    public async Task<string> ReadTextAsync(string path, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(HttpMethod.Get, path, null, TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+        return await response.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task SendAsync(HttpMethod method, string path, object? body, CancellationToken cancellationToken) =>
+        (await SendAsync(method, path, body, TimeSpan.Zero, cancellationToken).ConfigureAwait(false)).Dispose();
+
+    /// <summary>Opens a stream of events behind a position.</summary>
+    public Task<HttpResponseMessage> OpenAsync(string path, string? position, CancellationToken cancellationToken)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, path);
+        if (position is not null)
+            request.Headers.Add("Last-Event-ID", position);
+        return SendAsync(request, HttpCompletionOption.ResponseHeadersRead, RequestTimeout, cancellationToken);
+    }
+
+    /// <summary>Reads what an event carries.</summary>
+    public T Parse<T>(string json) where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(json, GatewayJson.Options) ?? throw NotAGateway();
+        }
+        catch (JsonException)
+        {
+            throw NotAGateway();
+        }
+    }
+
+    private Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        var request = new HttpRequestMessage(method, path);
+        if (body is not null)
+            request.Content = JsonContent.Create(body, body.GetType(), options: GatewayJson.Options);
+        return SendAsync(request, HttpCompletionOption.ResponseContentRead, RequestTimeout + patience, cancellationToken);
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, HttpCompletionOption completion, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        using var sent = request;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(patience);
+        try
+        {
+            var response = await http.SendAsync(request, completion, limit.Token).ConfigureAwait(false);
+            if (response.IsSuccessStatusCode)
+                return response;
+            using (response)
+                throw await ReadRefusalAsync(response, limit.Token).ConfigureAwait(false);
+        }
+        catch (HttpRequestException e)
+        {
+            throw Unreachable(e.InnerException?.Message ?? e.Message, e);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw Unreachable($"no answer within {patience.TotalSeconds} s", e);
+        }
+    }
+
+    private async Task<GatewayException> ReadRefusalAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        if (response.Content.Headers.ContentType?.MediaType != ProblemBody.ContentType)
+            return NotAGateway($" (HTTP {(int)response.StatusCode})");
+        try
+        {
+            var problem = await response.Content.ReadFromJsonAsync<ProblemBody>(GatewayJson.Options, cancellationToken).ConfigureAwait(false);
+            return problem is null ? NotAGateway() : new GatewayRefusedException(Gateway, problem);
+        }
+        catch (JsonException)
+        {
+            return NotAGateway();
+        }
+    }
+
+    private GatewayUnreachableException Unreachable(string why, Exception cause) => new(Gateway, $"No gateway answers at {Gateway}: {why}.", cause);
+
+    private GatewayUnreachableException NotAGateway(string detail = "") => new(Gateway, $"What answers at {Gateway} is not a tube gateway{detail}. Check the address.");
+}

@@ -1,0 +1,293 @@
+// A tube gateway's HTTP interface for browsers, and for whatever else has fetch and an RTCPeerConnection. Types: client.d.ts. Needs nothing else.
+
+const firstPause = 250, longestPause = 5000; // before a stream that broke is opened again, in ms
+// A channel's last messages, its end and the signal that says why come on two ways; what is missing of them this long after the first is not waited for.
+const patience = 2000;
+
+/** A call that was not carried out. */
+export class RegistryError extends Error {
+  constructor({ code, detail, status = 0, retryable = false, retryAfterMs, field, tubeId }, cause) {
+    super(detail, { cause });
+    Object.assign(this, { name: 'RegistryError', code, status, retryable, retryAfterMs, field, tubeId });
+  }
+}
+
+/** A gateway. */
+export class RegistryClient {
+  #base;
+  #key;
+  #authenticate;
+  #asking;
+
+  constructor({ url = '', key, authenticate } = {}) {
+    this.#base = url.replace(/\/$/, '');
+    this.#key = key;
+    this.#authenticate = authenticate;
+  }
+
+  createTube(request) { return this.call('POST', '/v1/tubes', request); }
+  tube(tubeId) { return this.call('GET', tubePath(tubeId)); }
+  tubes(query = {}) { return this.call('GET', `/v1/tubes${queryOf(query)}`); }
+  closeTube(tubeId, reason, options) { return this.call('DELETE', tubePath(tubeId) + queryOf({ reason }), undefined, options); }
+  addCandidates(tubeId, candidates) { return this.call('POST', `${tubePath(tubeId)}/candidates`, { candidates }); }
+  setRemoteDescription(tubeId, { type, sdp }) { return this.call('PUT', `${tubePath(tubeId)}/remote-description`, { type, sdp: btoa(sdp) }).then(plain); }
+  restartIce(tubeId) { return this.call('POST', `${tubePath(tubeId)}/ice-restart`).then(plain); }
+  createToken(tubeId, lifetimeMs) { return this.call('POST', `${tubePath(tubeId)}/tokens`, { lifetimeMs }); }
+  associate(tubeId, conversationId) { return this.call('PUT', `${tubePath(tubeId)}/conversations/${encodeURIComponent(conversationId)}`); }
+  conversation(conversationId) { return this.call('GET', `/v1/conversations/${encodeURIComponent(conversationId)}`); }
+  closeConversation(conversationId, reason) { return this.call('DELETE', `/v1/conversations/${encodeURIComponent(conversationId)}${queryOf({ reason })}`); }
+  capacity() { return this.call('GET', '/v1/capacity'); }
+  changeLimits(limits) { return this.call('PUT', '/v1/capacity/limits', limits); }
+  nodes() { return this.call('GET', '/v1/nodes').then(list => list.items); }
+  drain(request = {}) { return this.call('POST', '/v1/node/drain', request); }
+  resume() { return this.call('DELETE', '/v1/node/drain'); }
+
+  /** A tube's signals, across interruptions; ends after tube_closed. */
+  async *signals(tubeId, options) {
+    for await (const event of this.stream(`${tubePath(tubeId)}/signals`, options)) {
+      yield event;
+      if (event.type === 'tube_closed') return;
+    }
+  }
+
+  /** What happens to all tubes, across interruptions; ends with its signal only. */
+  events(options) { return this.stream('/v1/events', options); }
+
+  /** A tube to the gateway with one conversation, once its channel is open. */
+  async connect(settings, options) {
+    const tube = new Tube(this, settings, options);
+    const opened = new Promise(resolve => tube.channel.addEventListener('open', () => resolve(true), { once: true }));
+    await tube.open();
+    if (await Promise.race([opened, tube.ended.then(() => false)])) return tube;
+    throw tube.error ?? new RegistryError({ code: 'tube_ended', detail: await tube.ended, retryable: true });
+  }
+
+  /** Any call; its answer, or null for none. */
+  async call(method, path, body, options) {
+    const response = await this.#request(path, { method, headers: body ? { 'Content-Type': 'application/json' } : {}, body: body && JSON.stringify(body), ...options });
+    if (!response.ok) throw await refusal(response);
+    return response.status === 204 ? null : response.json();
+  }
+
+  /** Server-sent events, opened again where they stood. EventSource would do, could it send a key. */
+  async *stream(path, { after, signal } = {}) {
+    let pause = firstPause;
+    for (;;) {
+      let told = 0;
+      try {
+        const response = await this.#request(path, { headers: after === undefined ? {} : { 'Last-Event-ID': after }, signal });
+        if (!response.ok) throw await refusal(response);
+        for await (const event of parse(response.body)) {
+          after = event.id ?? after;
+          pause = firstPause;
+          yield event;
+        }
+      } catch (e) {
+        if (signal?.aborted) return;
+        if (e instanceof RegistryError && !e.retryable) throw e;
+        told = e.retryAfterMs ?? 0;
+      }
+      await new Promise(resolve => {
+        const timer = setTimeout(resolve, Math.max(pause, told));
+        signal?.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
+      });
+      if (signal?.aborted) return;
+      pause = Math.min(2 * pause, longestPause);
+    }
+  }
+
+  async #request(path, options) {
+    for (;;) {
+      const used = this.#key;
+      let response;
+      try {
+        response = await fetch(this.#base + path, { ...options, headers: { ...options.headers, ...(used && { Authorization: `Bearer ${used}` }) } });
+      } catch (e) {
+        if (options.signal?.aborted) throw e;
+        throw new RegistryError({ code: 'unreachable', detail: `The gateway does not answer: ${e.message}.`, retryable: true }, e);
+      }
+      if (response.status !== 401 || !this.#authenticate) return response;
+      // Several calls that need a key at once ask for it once.
+      if (this.#key === used) this.#key = await (this.#asking ??= this.#authenticate(used).finally(() => { this.#asking = undefined; }));
+      if (!this.#key) return response;
+    }
+  }
+}
+
+/** A tube to the gateway, with one conversation, over an RTCPeerConnection of its own. */
+export class Tube {
+  #client;
+  #settings;
+  #stop = new AbortController();
+  #candidates = [];
+  #isHeld = true; // candidates wait until the gateway knows what they belong to
+  #finish;
+  #isOver = false;
+  #isGone = false; // at the gateway
+  #why;
+  #deadline;
+
+  /** The channel can be given handlers before anything is sent on it. */
+  constructor(client, settings, { conversationId = `browser-${crypto.randomUUID()}`, configuration, connection } = {}) {
+    this.#client = client;
+    this.#settings = settings;
+    this.conversationId = conversationId;
+    this.connection = connection ?? new RTCPeerConnection(configuration);
+    this.channel = this.connection.createDataChannel(conversationId);
+    this.ended = new Promise(resolve => { this.#finish = resolve; });
+    this.channel.addEventListener('close', () => this.#ending());
+    this.connection.addEventListener('connectionstatechange', () => {
+      const state = this.connection.connectionState;
+      if (state === 'failed') this.#end('no way to the gateway; UDP may be blocked');
+      else if (state === 'disconnected') this.#restart();
+    });
+    this.connection.addEventListener('icecandidate', event => this.#trickle(event.candidate ? event.candidate.candidate : ''));
+  }
+
+  /** Its id at the gateway, once there is one. */
+  id;
+
+  /** What the gateway refused, if that ended it. */
+  error;
+
+  /** Makes the tube; it can carry data once the channel is open. */
+  async open() {
+    try {
+      await this.connection.setLocalDescription(await this.connection.createOffer());
+      const { tubeId, answer } = await this.#client.createTube({
+        // SDP crosses the interface as base64; SDP itself is ASCII.
+        conversationId: this.conversationId, settings: this.#settings, offer: btoa(this.connection.localDescription.sdp),
+      });
+      this.id = tubeId;
+      if (this.#isOver) return this.#remove();
+      await this.#release();
+      await this.connection.setRemoteDescription({ type: 'answer', sdp: atob(answer) });
+      if (!this.#isOver) this.#follow();
+    } catch (e) {
+      this.error = e;
+      this.#end(e.message);
+    }
+  }
+
+  /** Ends it on both sides; also while a page goes away. */
+  close() {
+    this.#end('closed');
+  }
+
+  /** Types of the candidates that carry the data, such as host/host. */
+  async path() {
+    const stats = await this.connection.getStats();
+    const transport = [...stats.values()].find(report => report.type === 'transport');
+    const pair = transport && stats.get(transport.selectedCandidatePairId);
+    return pair && `${stats.get(pair.localCandidateId).candidateType}/${stats.get(pair.remoteCandidateId).candidateType}`;
+  }
+
+  // The end of the candidates is an empty line.
+  #trickle(line) {
+    this.#candidates.push(line);
+    if (!this.#isHeld) this.#send().catch(e => console.warn(e));
+  }
+
+  #release() {
+    this.#isHeld = false;
+    return this.#send();
+  }
+
+  async #send() {
+    const lines = this.#candidates.splice(0);
+    if (lines.length && !this.#isOver) await this.#client.addCandidates(this.id, lines);
+  }
+
+  async #follow() {
+    try {
+      for await (const { type, data } of this.#client.signals(this.id, { signal: this.#stop.signal })) this.#hear(type, data);
+    } catch (e) {
+      this.#isGone = e.code === 'tube_not_found';
+      this.#end(this.#why ?? e.message);
+    }
+  }
+
+  #hear(type, { candidate, offer, outcome, closeReason, text }) {
+    if (type === 'ice_candidate') {
+      this.connection.addIceCandidate(candidate ? { candidate, sdpMid: '0', sdpMLineIndex: 0 } : undefined).catch(e => console.warn(e));
+    } else if (type === 'ice_restart_offer') {
+      this.#answer(offer).catch(e => console.warn(e));
+    } else if (type === 'channel_closed') {
+      this.#ending(outcome.startsWith('error: ') ? outcome.slice('error: '.length) : closeReason.name);
+    } else if (type === 'tube_closed') {
+      this.#isGone = true;
+      this.#end(this.#why ?? `${closeReason.name}. ${text}`);
+    }
+  }
+
+  // The path does not answer: another one may, under the same channels.
+  async #restart() {
+    if (this.#isHeld || this.#isOver) return;
+    this.#isHeld = true;
+    try {
+      await this.connection.setLocalDescription(await this.connection.createOffer({ iceRestart: true }));
+      await this.connection.setRemoteDescription(await this.#client.setRemoteDescription(this.id, this.connection.localDescription));
+      await this.#release();
+    } catch (e) {
+      this.#isHeld = false;
+      console.warn(e); // The old path may come back.
+    }
+  }
+
+  async #answer(offer) {
+    if (this.connection.signalingState !== 'stable') return; // Its own restart is under way.
+    await this.connection.setRemoteDescription({ type: 'offer', sdp: atob(offer) });
+    await this.connection.setLocalDescription(await this.connection.createAnswer());
+    await this.#client.setRemoteDescription(this.id, this.connection.localDescription);
+  }
+
+  #ending(why) {
+    this.#why ??= why;
+    if (this.#why && this.channel.readyState === 'closed') this.#end(this.#why);
+    else this.#deadline ??= setTimeout(() => this.#end(this.#why ?? 'the channel was closed'), patience);
+  }
+
+  #end(why) {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#deadline);
+    this.#stop.abort();
+    this.connection.close();
+    this.#finish(why);
+    this.#remove();
+  }
+
+  #remove() {
+    if (this.id && !this.#isGone) this.#client.closeTube(this.id, 'Client', { keepalive: true }).catch(e => console.warn(e));
+  }
+}
+
+const tubePath = tubeId => `/v1/tubes/${encodeURIComponent(tubeId)}`;
+
+function queryOf(query) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
+  return given.length ? `?${new URLSearchParams(given)}` : '';
+}
+
+const plain = description => description && { type: description.type, sdp: atob(description.sdp) };
+
+async function refusal(response) {
+  const problem = await response.json().catch(() => null);
+  return new RegistryError(problem?.code ? problem : { code: 'unreachable', detail: `What answers is not a tube gateway (HTTP ${response.status}).`, status: response.status, retryable: response.status >= 500 });
+}
+
+/** The events of a stream (WHATWG HTML §9.2), as far as the gateway writes them. */
+async function* parse(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const blocks = (rest + value).split('\n\n');
+    rest = blocks.pop();
+    for (const block of blocks) {
+      const field = name => block.split('\n').find(line => line.startsWith(`${name}: `))?.slice(name.length + 2);
+      if (field('data')) yield { id: field('id'), type: field('event'), data: JSON.parse(field('data')) };
+    }
+  }
+}

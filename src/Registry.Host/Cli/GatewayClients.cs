@@ -1,0 +1,32 @@
+using System.CommandLine;
+
+namespace Registry.Host.Cli;
+
+/// <summary>A gateway's client as the command line makes one, and what it says when a call fails.</summary>
+internal static class GatewayClients
+{
+    extension(GatewayClient)
+    {
+        /// <summary>The client for <c>--gateway</c> and <c>--key-file</c>.</summary>
+        /// <exception cref="CommandException">One of them is of no use.</exception>
+        public static GatewayClient Of(ParseResult result) => new(new GatewayAddress(GatewayClient.ParseGateway(result.GetRequiredValue(SharedOptions.Gateway)), GatewayKey.Read(result)));
+
+        /// <summary>Reads <c>--gateway</c>.</summary>
+        /// <exception cref="CommandException">The text is not an http or https URL.</exception>
+        public static Uri ParseGateway(string text) =>
+            Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+                ? new Uri(url.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/")
+                : throw CommandException.Usage($"--gateway '{text}' must be a URL such as http://127.0.0.1:8080.");
+    }
+
+    extension(GatewayException failure)
+    {
+        /// <summary>The code of a command that ends with it.</summary>
+        public ExitCode ExitCode => failure is GatewayRefusedException ? ExitCode.Refused : ExitCode.GatewayUnreachable;
+
+        /// <summary>The line that a command ends with.</summary>
+        public string Line => failure is GatewayRefusedException
+            ? failure.Message
+            : $"--gateway {failure.Gateway}: {failure.Message} Start one with 'registry serve', or give the address of one that runs.";
+    }
+}

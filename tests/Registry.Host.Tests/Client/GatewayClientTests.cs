@@ -1,0 +1,103 @@
+using System.Net;
+using System.Text.Json;
+using Registry.Host.Tests.Api;
+using Registry.Host.Tests.EndToEnd;
+using Registry.Host.Tests.RealPrograms;
+using Registry.Messages;
+
+namespace Registry.Host.Tests.Client;
+
+/// <summary>The clients that come with the gateway: of programs, and of browsers.</summary>
+public sealed class GatewayClientTests
+{
+    private static readonly Dictionary<string, JsonElement> echo = new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") };
+
+    [Fact]
+    public async Task Every_call_is_carried_out()
+    {
+        await using var gateway = await RealGateway.StartAsync();
+        using var client = new GatewayClient(new(gateway.Url));
+
+        var tube = await client.CreateTubeAsync(new() { ConversationId = "c/1", Settings = echo, Owner = "o" });
+        await client.AssociateAsync(tube.TubeId, "further");
+        (await client.FindConversationAsync("c/1")).TubeId.ShouldBe(tube.TubeId);
+        (await client.ReadTubeAsync(tube.TubeId)).Conversations.Select(conversation => conversation.ConversationId).ShouldBe(["c/1", "further"]);
+        (await client.ListTubesAsync(owner: "o")).Items.ShouldHaveSingleItem().TubeId.ShouldBe(tube.TubeId);
+        (await client.CreateTokenAsync(tube.TubeId, TimeSpan.FromMinutes(1))).TubeId.ShouldBe(tube.TubeId);
+        await client.AddCandidatesAsync(tube.TubeId, [""]);
+        (await client.ChangeLimitsAsync(new() { MaxTubes = 7 })).MaxTubes.ShouldBe(7);
+        (await client.ReadNodesAsync()).Items.ShouldHaveSingleItem().Capacity!.Tubes.ShouldBe(1);
+        (await client.ReadMetricsAsync()).ShouldContain("# TYPE");
+        (await client.CallAsync<CapacityBody>(HttpMethod.Get, "v1/capacity")).Tubes.ShouldBe(1);
+        await client.CloseConversationAsync("further");
+        await client.CloseTubeAsync(tube.TubeId, nameof(CloseReason.Client));
+        await Eventually.BecomesAsync(0, () => gateway.TubeActors, "tubes");
+        var signals = new List<SignalBody>();
+        await foreach (var signal in client.ReadSignalsAsync(tube.TubeId, after: 1))
+            signals.Add(signal);
+        signals.Select(signal => signal.Sequence).ShouldBe(Enumerable.Range(2, signals.Count).Select(number => (long)number));
+        signals[^1].CloseReason!.Name.ShouldBe(nameof(CloseReason.Client));
+        (await client.DrainAsync(new())).IsDraining.ShouldBeTrue();
+        (await client.ResumeAsync()).IsDraining.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Events_go_on_where_they_stood_when_the_stream_broke()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        using var client = new GatewayClient(new(gateway.Url));
+        using var stop = new CancellationTokenSource();
+        gateway.Registry.Emit(new TubeListed(new(new("t1"), "n", TubeState.Ready)));
+        gateway.Registry.Emit(new TubesListed("p1", "n"));
+        gateway.Registry.Emit(new TubeSignalled("p2", new ConnectionStateChanged(new("t1"), 2, default, TubeState.Ready)));
+        gateway.Registry.EndChanges();
+
+        var received = new List<GatewayEvent>();
+        var reading = Task.Run(async () =>
+        {
+            await foreach (var change in client.ReadEventsAsync(cancellationToken: stop.Token))
+                received.Add(change);
+        });
+
+        await Eventually.BecomesAsync("p2", () => gateway.Registry.AskedFrom, "where the client went on");
+        await stop.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(reading.WaitAsync(Eventually.Patience));
+        received.Select(change => (change.Position, change.Tube?.TubeId, change.Listed?.Node, change.Signal?.State)).ShouldBe([(null, "t1", null, null), ("p1", null, "n", null), ("p2", null, null, "ready")]);
+    }
+
+    [Fact]
+    public async Task A_refusal_says_what_when_and_where()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Registry.Reply = new Refused(RefusalCode.Overloaded, "Full.") { RetryAfter = TimeSpan.FromMilliseconds(2100), Limit = 3 };
+        using var client = new GatewayClient(new(gateway.Url, "key"));
+
+        var refused = await Should.ThrowAsync<GatewayRefusedException>(client.CreateTubeAsync(new() { ConversationId = "c", Settings = echo }));
+        (refused.Code, refused.Retryable, refused.RetryAfter, refused.Problem.Status, refused.Problem.Limit).ShouldBe(("overloaded", true, TimeSpan.FromMilliseconds(2100), 429, 3));
+        (await Should.ThrowAsync<GatewayRefusedException>(client.CreateTubeAsync(new() { Settings = echo }))).Problem.Field.ShouldBe("conversationId");
+        new GatewayAddress(gateway.Url, "secret").ToString().ShouldNotContain("secret");
+    }
+
+    [Fact]
+    public async Task What_does_not_answer_or_is_no_gateway_is_unreachable()
+    {
+        using var nobody = new GatewayClient(new(new($"http://{Programs.FreeEndPoint()}")));
+        (await Should.ThrowAsync<GatewayUnreachableException>(nobody.ReadCapacityAsync())).Message.ShouldContain("No gateway answers");
+        using var other = new GatewayClient(new(new("http://localhost")), new Other());
+        (await Should.ThrowAsync<GatewayUnreachableException>(other.ReadCapacityAsync())).Message.ShouldContain("not a tube gateway");
+    }
+
+    [ProgramFact("node", NodePackage = "@roamhq/wrtc")]
+    public async Task The_module_connects_follows_and_closes_tubes()
+    {
+        await using var gateway = await RealGateway.StartAsync();
+        await Programs.RunAsync(Programs.Start("node", Path.Combine(Programs.SourceFolder, "Client", "client.mjs"), gateway.Url.ToString(), Programs.NodePackages));
+        await Eventually.BecomesAsync(0, () => gateway.TubeActors, "tubes");
+    }
+
+    private sealed class Other : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Task.FromResult(new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent("<html>") });
+    }
+}
