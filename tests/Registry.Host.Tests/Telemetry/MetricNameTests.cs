@@ -114,7 +114,7 @@ public sealed class BusyNode : IAsyncLifetime
     public async Task InitializeAsync()
     {
         using var folder = new TemporaryFolder();
-        await using var gateway = await RealGateway.WithAsync($"registry.cluster {{ enabled = on, port = 0 }}, registry.audit.file.path = \"{folder.File("audit")}\"");
+        await using var gateway = await RealGateway.WithAsync($"registry.cluster {{ enabled = on, port = 0 }}\nregistry.audit.file.path = \"{folder.File("audit")}\"");
         await Eventually.BecomesAsync(true, () => gateway.Http.GetAsync("/readyz").GetAwaiter().GetResult().IsSuccessStatusCode, "readiness");
         await using (var peer = new EchoPeer())
         {
