@@ -46,10 +46,10 @@ public sealed class TopTests
         board.Take(new([Tube("a", 5000), Tube("b", 0)]), TimeSpan.FromSeconds(2));
         Row(board, "a").BytesPerSecond.ShouldBe(2000);
 
-        board.Take("connection_state_changed", """{"tubeId":"a","sequence":1,"time":"2026-01-01T00:00:00Z","kind":"connection_state_changed","state":"closing"}""");
-        board.Take("tube", JsonSerializer.Serialize(Tube("c", 0), ApiJson.Options));
-        board.Take("tube_closed", """{"tubeId":"b","sequence":9,"time":"2026-01-01T00:00:00Z","kind":"tube_closed"}""");
-        board.Take("tubes_listed", """{"node":"node-1"}""");
+        board.Take(new GatewayEvent("1") { Signal = new("a", 1, DateTimeOffset.UnixEpoch, "connection_state_changed") { State = "closing" } });
+        board.Take(new GatewayEvent("2") { Tube = Tube("c", 0) });
+        board.Take(new GatewayEvent("3") { Signal = new("b", 9, DateTimeOffset.UnixEpoch, "tube_closed") });
+        board.Take(new GatewayEvent("4") { Listed = new("node-1") });
 
         board.Rows.Select(row => row.Tube.TubeId).Order().ShouldBe(["a", "c"]);
         Row(board, "a").Tube.State.ShouldBe("closing");
