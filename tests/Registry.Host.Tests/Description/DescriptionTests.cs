@@ -7,6 +7,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Registry.Host.Api;
+using Registry.Host.Cli;
 using Registry.Host.Serving;
 using Registry.Host.Tests.Api;
 using Registry.Host.Tests.EndToEnd;
@@ -81,7 +82,7 @@ public sealed class DescriptionTests
         await using var peer = await InProcessRegistry.StartAsync(new() { PeerConnections = new() { SocketPerConnection = true } });
         using var http = transcript.Client(gateway.Url);
         await File.WriteAllTextAsync(documentFile, await TwiceAsync(http, "/openapi/v1.json"));
-        foreach (var path in new[] { "/healthz", "/readyz", "/metrics", "/v1/capacity", "/v1/nodes", "/v1/tubes", "/v1/audit", "/v1/node/audit" })
+        foreach (var path in new[] { "/healthz", "/readyz", "/metrics", "/v1/capacity", "/v1/nodes", "/v1/caller", "/v1/tubes", "/v1/audit", "/v1/node/audit" })
             await AskAsync(http, "GET", path);
         await AskAsync(http, "PUT", "/v1/capacity/limits", """{"maxTubesPerOwner":5}""");
         await using var events = await OpenEvents.OfAsync(http);
@@ -92,6 +93,7 @@ public sealed class DescriptionTests
         await AskAsync(http, "POST", "/v1/tubes", """{"conversationId":"a","settings":{"conversationType":"echo"}}""");
         await ConnectAsync(http, gateway, peer, tube);
         await TwiceAsync(http, $"/v1/tubes/{tube}");
+        await AskAsync(http, "GET", $"/v1/tubes/{tube}/statistics");
         await AskAsync(http, "GET", "/v1/tubes?owner=o&limit=1&state=ready&filter=a");
         await AskAsync(http, "POST", $"/v1/tubes/{tube}/tokens", """{"lifetimeMs":1000}""");
         await AskAsync(http, "POST", $"/v1/tubes/{tube}/candidates", """{"candidates":[""]}""");
@@ -107,6 +109,9 @@ public sealed class DescriptionTests
         await AskAsync(http, "POST", "/v1/tubes", Create);
         await AskAsync(http, "GET", "/readyz");
         await AskAsync(http, "DELETE", "/v1/node/drain");
+        await AskAsync(http, "POST", $"/v1/nodes/{gateway.Registry.Node}/drain", """{"deadlineMs":60000}""");
+        await AskAsync(http, "DELETE", $"/v1/nodes/{gateway.Registry.Node}/drain");
+        await AskAsync(http, "POST", "/v1/node/reload");
     }
 
     /// <summary>Connects a peer, and restarts ICE from either side.</summary>
@@ -138,6 +143,7 @@ public sealed class DescriptionTests
                 RefusalCode.IceRestartLimit => ("POST", "/v1/tubes/t/ice-restart", null),
                 RefusalCode.InvalidCandidate => ("POST", "/v1/tubes/t/candidates", """{"candidates":["x"]}"""),
                 RefusalCode.ConversationNotFound => ("DELETE", "/v1/conversations/c", null),
+                RefusalCode.NodeNotFound => ("DELETE", "/v1/nodes/n/drain", null),
                 _ => ("POST", "/v1/tubes", Create),
             };
             (await AskAsync(http, method, path, body)).GetProperty("code").GetString().ShouldBe(code.Text);
@@ -173,9 +179,15 @@ public sealed class DescriptionTests
         transcript.Add("POST", "/v1/tubes", status, "application/problem+json", body);
     }
 
-    /// <summary>Too many requests, too many streams, and a node that waits for its cluster.</summary>
+    /// <summary>Too many requests, too many streams, a wrong file, and a node that waits for its cluster.</summary>
     private async Task ExceedAsync()
     {
+        await using (var gateway = await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), ReadAgain = () => throw CommandException.Usage("gateway.conf, line 3: registry.warp is not a setting.") }))
+        {
+            using var http = transcript.Client(gateway.Url);
+            (await AskAsync(http, "POST", "/v1/node/reload")).GetProperty("code").GetString().ShouldBe("invalid_configuration");
+        }
+
         await using (var gateway = await ScriptedGateway.StartAsync(security: "registry.http.limits { requests-per-second = 1, burst = 1 }"))
         {
             using var http = transcript.Client(gateway.Url);
