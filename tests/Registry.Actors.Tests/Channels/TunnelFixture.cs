@@ -13,6 +13,7 @@ namespace Registry.Actors.Tests.Channels;
 /// <summary>A listening and a dialling end over an in-memory channel, with real TCP on both outsides.</summary>
 internal sealed class TunnelFixture : IAsyncDisposable
 {
+    private const int QuickLooks = 200;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly Task<ChannelEnd>? nearRun;
@@ -22,7 +23,7 @@ internal sealed class TunnelFixture : IAsyncDisposable
     {
         var settings = RegistrySettings.From(ConfigurationFactory.ParseString(hocon)) with { Listen = ListenScope.Loopback };
         var trail = new AuditTrail(audit, "here", time ?? TimeProvider.System);
-        Services = new(settings, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges) 
+        Services = new(settings, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges)
         {
             DialDenied = denied =>
             {
@@ -93,10 +94,14 @@ internal sealed class TunnelFixture : IAsyncDisposable
     public static async Task UntilAsync(Func<bool> condition)
     {
         using var patience = new CancellationTokenSource(Patience);
-        while (!condition())
+        for (var looks = 0; !condition(); looks++)
         {
             patience.Token.ThrowIfCancellationRequested();
-            await Task.Yield();
+            // What takes longer than a few turns of the pool needs the processor itself.
+            if (looks < QuickLooks)
+                await Task.Yield();
+            else
+                await Task.Delay(1);
         }
     }
 

@@ -162,7 +162,7 @@ public sealed class KillTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
             {
-                await Task.Yield(); // The gateway was killed meanwhile, or the test ends.
+                await Task.Delay(Pause); // The gateway was killed meanwhile, or the test ends.
             }
         }
     }
