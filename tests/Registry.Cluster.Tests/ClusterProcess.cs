@@ -52,7 +52,10 @@ public sealed class ClusterProcess : IAsyncDisposable
     /// <summary>Starts a gateway in a cluster and returns when it serves HTTP; it may still be joining.</summary>
     public static Task<ClusterProcess> StartAsync(params IEnumerable<string> arguments) => ServeAsync(["--cluster", "127.0.0.1:0", .. arguments]);
 
-    /// <summary>The same on a network of the test's own.</summary>
+    /// <summary>Starts a gateway in a cluster that may end it before it serves: only its end can be waited for.</summary>
+    public static ClusterProcess Launch(params IEnumerable<string> arguments) => Start("dotnet", [.. Serve, "--cluster", "127.0.0.1:0", .. arguments], new());
+
+    /// <summary>The same as <see cref="StartAsync(IEnumerable{string})"/> on a network of the test's own.</summary>
     /// <param name="place">Where it runs.</param>
     /// <param name="arguments">Further options.</param>
     public static Task<ClusterProcess> StartAsync(NetworkPlace place, params IEnumerable<string> arguments) =>

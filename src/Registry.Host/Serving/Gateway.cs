@@ -52,7 +52,7 @@ internal sealed class Gateway : IAsyncDisposable
     /// <param name="options">What to serve.</param>
     /// <param name="configure">Replaces services, for tests.</param>
     /// <param name="cancellationToken">Gives up starting.</param>
-    /// <exception cref="CommandException">An address or port cannot be bound.</exception>
+    /// <exception cref="CommandException">An address or port cannot be bound, or the gateway lost its cluster meanwhile.</exception>
     public static async Task<Gateway> StartAsync(GatewayOptions options, Action<IServiceCollection>? configure = null, CancellationToken cancellationToken = default)
     {
         var application = Build(options, configure);
@@ -87,9 +87,13 @@ internal sealed class Gateway : IAsyncDisposable
             await application.DisposeAsync();
             throw new CommandException(ExitCode.AddressUnavailable, $"--http {(options.IsHttps ? "https" : "http")}://{options.Http} cannot be bound: {e.InnerException.Message}. Another program listens there; stop it or choose another port, for example --http http://127.0.0.1:0.");
         }
-        catch (Exception)
+        catch (Exception e)
         {
+            // The cluster may end a node before it serves; whatever of the start that stops is not the reason.
+            var loss = e is OperationCanceledException ? ClusterMembership.Of(application.Services.GetRequiredService<ActorSystem>())?.Loss : null;
             await application.DisposeAsync();
+            if (loss is not null)
+                throw new CommandException(ExitCode.ClusterLost, loss);
             throw;
         }
     }

@@ -1,4 +1,10 @@
+using System.Net;
+using System.Net.Sockets;
+using Akka.Actor;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Registry.Host.Cli;
+using Registry.Host.Serving;
 
 namespace Registry.Cluster.Tests.Membership;
 
@@ -13,8 +19,8 @@ public sealed class TlsTests
         var seed = cluster.Nodes[0];
 
         string[] joining = ["--seed", seed.Name, "--set", "akka.cluster.shutdown-after-unsuccessful-join-seed-nodes=3s"];
-        await using var stranger = await ClusterProcess.StartAsync([.. joining, .. theirs.Issue("stranger")]);
-        await using var plain = await ClusterProcess.StartAsync(joining);
+        await using var stranger = ClusterProcess.Launch([.. joining, .. theirs.Issue("stranger")]);
+        await using var plain = ClusterProcess.Launch(joining);
 
         foreach (var refused in new[] { stranger, plain })
         {
@@ -25,6 +31,22 @@ public sealed class TlsTests
         stranger.Errors.ShouldContain("its certificate is not of an authority in registry.cluster.tls.ca-file");
         foreach (var node in cluster.Nodes)
             await node.ReadyAsync();
+    }
+
+    [Fact]
+    public async Task A_node_that_its_cluster_ends_before_it_serves_says_so_too()
+    {
+        using var authority = new Authority("ours");
+        using var seed = new TcpListener(IPAddress.Loopback, 0);
+        seed.Start();
+        var hangingUp = HangUpAsync(seed);
+        var options = ServeCommand.Read(CommandLine.Create().Parse(
+            ["serve", "--http", "http://127.0.0.1:0", "--log-level", "none", "--cluster", "127.0.0.1:0", "--seed", $"{seed.LocalEndpoint}", .. authority.Issue("node")]));
+        var ended = await Should.ThrowAsync<CommandException>(() => Gateway.StartAsync(options, services => services.AddHostedService<StartThatTakesUntilTheEnd>()));
+        ended.ExitCode.ShouldBe(ExitCode.ClusterLost);
+        ended.Message.ShouldContain("registry.cluster.tls");
+        seed.Stop();
+        await Should.ThrowAsync<SocketException>(hangingUp);
     }
 
     [Theory]
@@ -56,5 +78,18 @@ public sealed class TlsTests
             ["serve", "--cluster", "127.0.0.1:0", .. ours.Issue("node"), "--set", $"registry.cluster.tls.ca-file={theirs.File}"], new StringWriter(), error);
         code.ShouldBe((int)ExitCode.Usage);
         error.ToString().ShouldStartWith("registry: registry.cluster.tls.certificate-file ");
+    }
+
+    private static async Task HangUpAsync(TcpListener listener)
+    {
+        while (true)
+            (await listener.AcceptSocketAsync()).Dispose();
+    }
+
+    private sealed class StartThatTakesUntilTheEnd(ActorSystem system) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => system.WhenTerminated.WaitAsync(cancellationToken);
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }
