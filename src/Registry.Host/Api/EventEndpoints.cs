@@ -17,6 +17,11 @@ internal static class EventEndpoints
 {
     private const string LastEventId = "Last-Event-ID";
 
+    // Shorter than anyone who watches can tell.
+    private static readonly TimeSpan PauseBetweenEvents = TimeSpan.FromMilliseconds(20);
+
+    private static readonly SignalTexts Texts = new();
+
     public static void MapEvents(this IEndpointRouteBuilder v1)
     {
         v1.MapGet("/tubes/{tubeId}/signals", OpenSignalsAsync).ForFollowers().Streaming().Described(Operations.ReadSignals);
@@ -29,19 +34,19 @@ internal static class EventEndpoints
             return problem;
         return await registry.FindTubeAsync(id, request.HttpContext.RequestAborted) is Refused refused
             ? Problem.Of(refused)
-            : new EventStream(registry.Signals(id, sequence).Select(signal => new ServerSentEvent(Invariant(signal.Sequence), signal.Kind, SignalBody.Of(signal))));
+            : new EventStream(registry.Signals(id, sequence).Select(signal => new ServerSentEvent(Invariant(signal.Sequence), Texts.Of(signal))));
     }
 
     // A position of a run that is over gets the list again, which is never wrong.
     private static EventStream OpenEvents(string? after, HttpRequest request, CallerRegistry registry) =>
-        new(registry.WatchAsync(ReadPosition(request, after).Text).Select(Translate));
+        new(registry.WatchAsync(ReadPosition(request, after).Text).Select(Translate), PauseBetweenEvents);
 
     // A client that is cut off within the list needs all of it again, so what is listed has no id.
     private static ServerSentEvent Translate(RegistryEvent change) => change switch
     {
-        TubeListed listed => new(null, "tube", TubeBody.Of(listed.Tube)),
-        TubeSignalled signalled => new(change.Position, signalled.Signal.Kind, SignalBody.Of(signalled.Signal)),
-        TubesListed listed => new(change.Position, "tubes_listed", new TubesListedBody(listed.Node)),
+        TubeListed listed => new(null, ServerSentEvent.TextOf("tube", TubeBody.Of(listed.Tube))),
+        TubeSignalled signalled => new(change.Position, Texts.Of(signalled.Signal)),
+        TubesListed listed => new(change.Position, ServerSentEvent.TextOf("tubes_listed", new TubesListedBody(listed.Node))),
         _ => throw new InvalidOperationException($"{change.GetType().Name} has no form as an event."),
     };
 

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using System.Text;
 using System.Text.Json;
 
@@ -5,13 +7,20 @@ namespace Registry.Host.Api;
 
 /// <summary>One server-sent event.</summary>
 /// <param name="Id">What a client gives back as <c>Last-Event-ID</c> to go on after it; null when one cannot go on from here.</param>
-/// <param name="Kind">The event's type.</param>
-/// <param name="Data">Written as JSON.</param>
-internal readonly record struct ServerSentEvent(string? Id, string Kind, object Data);
+/// <param name="Text">Its type and its data: what <see cref="TextOf"/> makes.</param>
+internal readonly record struct ServerSentEvent(string? Id, ReadOnlyMemory<byte> Text)
+{
+    /// <summary>An event without its id, as it is sent.</summary>
+    /// <param name="kind">The event's type.</param>
+    /// <param name="data">Written as JSON.</param>
+    public static ReadOnlyMemory<byte> TextOf(string kind, object data) =>
+        Encoding.UTF8.GetBytes($"event: {kind}\ndata: {JsonSerializer.Serialize(data, ApiJson.Options)}\n\n");
+}
 
 /// <summary>Server-sent events (WHATWG HTML §9.2) as a result. Ends with its source, with the client, or with the gateway.</summary>
 /// <param name="events">What is sent; must end with the token of its enumerator.</param>
-internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events) : IResult
+/// <param name="pause">Least time between two writes. What happens in between goes out with the second one: of many events to many clients, each is a write otherwise.</param>
+internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events, TimeSpan pause = default) : IResult
 {
     public const string MediaType = "text/event-stream";
 
@@ -62,11 +71,13 @@ internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events) : IR
                 }
                 else if (await next)
                 {
-                    Encoding.UTF8.GetBytes(Format(enumerator.Current), response.BodyWriter);
+                    Write(response.BodyWriter, enumerator.Current);
                     next = enumerator.MoveNextAsync().AsTask();
                     // What is there already goes with it.
                     if (!next.IsCompleted || response.BodyWriter.UnflushedBytes > MostAtOnce)
                         await response.BodyWriter.FlushAsync(stop.Token);
+                    if (!next.IsCompleted && pause > TimeSpan.Zero)
+                        await Task.Delay(pause, stop.Token);
                 }
                 else
                 {
@@ -88,6 +99,10 @@ internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events) : IR
         await response.BodyWriter.FlushAsync(cancellationToken);
     }
 
-    private static string Format(ServerSentEvent sent) =>
-        $"{(sent.Id is null ? "" : $"id: {sent.Id}\n")}event: {sent.Kind}\ndata: {JsonSerializer.Serialize(sent.Data, ApiJson.Options)}\n\n";
+    private static void Write(PipeWriter writer, ServerSentEvent sent)
+    {
+        if (sent.Id is not null)
+            Encoding.UTF8.GetBytes($"id: {sent.Id}\n", writer);
+        writer.Write(sent.Text.Span);
+    }
 }
