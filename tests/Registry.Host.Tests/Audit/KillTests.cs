@@ -129,8 +129,9 @@ public sealed class KillTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
         try
         {
             var line = await gateway.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
-            line.ShouldNotBeNull(await Task.WhenAny(errors, Task.Delay(TimeSpan.FromSeconds(5))) == errors ? await errors : "");
-            url = new(line!.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1]);
+            if (line is null)
+                throw new InvalidOperationException($"The gateway ended: {await errors.WaitAsync(Eventually.Patience)}");
+            url = new(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1]);
             _ = gateway.StandardOutput.ReadToEndAsync();
             return gateway;
         }
