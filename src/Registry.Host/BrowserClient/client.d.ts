@@ -217,7 +217,7 @@ export class RegistryClient {
   /** What happens to all tubes, across interruptions; ends with its signal only. */
   events(options?: StreamOptions): AsyncGenerator<GatewayEvent, void, void>;
   /** A tube to the gateway with one conversation, once its channel is open. */
-  connect(settings: Settings, options?: TubeOptions): Promise<Tube>;
+  connect(settings: Settings, options?: TubeOptions): Promise<Tube & { readonly id: string }>;
   /** Any other call; its answer, or null for none. */
   call<T = unknown>(method: string, path: string, body?: unknown, options?: RequestInit): Promise<T>;
   /** Any other stream of events. */
