@@ -1,6 +1,7 @@
 using System.Globalization;
 using Serilog.Events;
 using Serilog.Formatting.Display;
+using Serilog.Parsing;
 
 namespace Registry.Host.Serving;
 
@@ -10,7 +11,7 @@ internal static class LogRecord
     private const string RegistryPath = "/user/tube-registry/";
 
     // Texts without the quotes that Serilog would put around them.
-    private static readonly MessageTemplateTextFormatter Message = new("{Message:lj}", CultureInfo.InvariantCulture);
+    private static readonly MessageTemplateTextFormatter Message = new("{Message:l}", CultureInfo.InvariantCulture);
 
     /// <summary>What Akka adds to each record for itself, and what is written under names of our own.</summary>
     private static readonly HashSet<string> Known =
@@ -24,7 +25,7 @@ internal static class LogRecord
     public static string MessageOf(LogEvent record)
     {
         var text = new StringWriter(CultureInfo.InvariantCulture);
-        Message.Format(record, text);
+        Message.Format(WithArgumentsInOrder(record), text);
         return text.ToString();
     }
 
@@ -42,8 +43,18 @@ internal static class LogRecord
 
     public static string? Trace(LogEvent record) => Text(record, "Akka.TraceId") ?? record.TraceId?.ToHexString();
 
-    /// <summary>The rest of what it says.</summary>
-    public static IEnumerable<KeyValuePair<string, LogEventPropertyValue>> Fields(LogEvent record) => record.Properties.Where(p => !Known.Contains(p.Key));
+    /// <summary>The rest of what it says under names; what only has a number stands in the text.</summary>
+    public static IEnumerable<KeyValuePair<string, LogEventPropertyValue>> Fields(LogEvent record) => record.Properties.Where(p => !Known.Contains(p.Key) && !char.IsAsciiDigit(p.Key[0]));
+
+    // Akka names its arguments, in their order, after the holes of the template in theirs: of "{1} before {0}" the two are exchanged.
+    private static LogEvent WithArgumentsInOrder(LogEvent record)
+    {
+        string[] holes = [.. record.MessageTemplate.Tokens.OfType<PropertyToken>().Select(hole => hole.PropertyName).Distinct()];
+        if (!record.Properties.ContainsKey("ActorPath") || !Array.TrueForAll(holes, hole => char.IsAsciiDigit(hole[0])))
+            return record;
+        var arguments = holes.Select((hole, index) => new LogEventProperty(index.ToString(CultureInfo.InvariantCulture), record.Properties[hole]));
+        return new(record.Timestamp, record.Level, record.Exception, record.MessageTemplate, arguments);
+    }
 
     private static string? Text(LogEvent record, string property) => record.Properties.GetValueOrDefault(property) is ScalarValue { Value: { } value } ? value.ToString() : null;
 }

@@ -1,10 +1,14 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Akka.Actor;
 using Akka.Configuration;
+using Akka.Event;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Registry.Host.Telemetry;
 using Registry.Host.Tests.EndToEnd;
+using LogLevel = Microsoft.Extensions.Logging.LogLevel;
 
 namespace Registry.Host.Tests.Telemetry;
 
@@ -33,6 +37,17 @@ public sealed class LogTests
             records.ShouldAllBe(r => Text(r, "source")!.Length > 1);
             records.First(r => Text(r, "message")!.StartsWith("Registry of node", StringComparison.Ordinal)).GetProperty("fields").GetProperty("MaxTubes").GetInt32().ShouldBe(10000);
         }
+    }
+
+    [Fact]
+    public async Task What_Akka_says_by_numbers_stands_where_its_numbers_say()
+    {
+        var log = new RecordedLog();
+        await using var gateway = await RealGateway.WithAsync("", log);
+
+        gateway.Services.GetRequiredService<ActorSystem>().Log.Warning("{2}: {0} before {1}, {0} again", "first", LogLevel.Debug, 3);
+
+        (await log.UntilAsync(text => text.Contains("again", StringComparison.Ordinal))).ShouldContain(line => line.EndsWith("3: first before Debug, first again", StringComparison.Ordinal));
     }
 
     [Fact]
