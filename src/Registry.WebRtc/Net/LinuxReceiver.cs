@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.ComponentModel;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -63,12 +64,17 @@ internal sealed unsafe class LinuxReceiver
             // Fails only when a signal interrupts it.
             var count = Libc.epoll_wait(epoll, events, MaxEvents, Timeout.Infinite);
             for (var i = 0; i < count; i++)
-            {
-                // By number, not by descriptor: a closed descriptor's number may be a new socket's by now.
-                if (transports.TryGetValue(Libc.EpollEvent.ReadData(events, i), out var transport))
-                    transport.Receive(buffers);
-            }
+                Receive(Libc.EpollEvent.ReadData(events, i));
         }
+    }
+
+    // By number, not by descriptor: a closed descriptor's number may be a new socket's by now. Not inlined: while it waits, the thread must not hold the last
+    // socket's transport, whose connection may be over.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Receive(long id)
+    {
+        if (transports.TryGetValue(id, out var transport))
+            transport.Receive(buffers);
     }
 }
 

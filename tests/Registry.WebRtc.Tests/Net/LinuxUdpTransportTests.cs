@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
@@ -157,6 +158,28 @@ public sealed class LinuxUdpTransportTests
         while ((await bystander.TakeAsync()).Datagram is not [1])
         {
         }
+    }
+
+    [Fact]
+    public async Task The_one_that_got_the_last_datagram_is_let_go_when_it_is_closed()
+    {
+        var closed = await CloseAfterADatagramAsync();
+        var deadline = Stopwatch.StartNew();
+        while (closed.IsAlive && deadline.Elapsed < Patience)
+        {
+            GC.Collect();
+            await Task.Delay(10);
+        }
+        closed.IsAlive.ShouldBeFalse();
+    }
+
+    private static async Task<WeakReference> CloseAfterADatagramAsync()
+    {
+        using var sender = new End("127.0.0.1", offload: true);
+        using var receiver = new End("127.0.0.1", offload: true);
+        sender.Transport.Send(new byte[] { 1 }, receiver.Address);
+        await receiver.TakeAsync();
+        return new(receiver);
     }
 
     private static byte[] Datagram(int seed, int length)
