@@ -17,7 +17,8 @@ public sealed class EndingSpecs(ITestOutputHelper output, RecordingAudit audit) 
     [Theory]
     [InlineData("call", CloseReason.AIClosed, CloseReason.AIClosed, "tube_closed")]
     [InlineData("peer", CloseReason.Client, CloseReason.Client, "normal")]
-    [InlineData("peer without a word", CloseReason.Normal, CloseReason.Normal, "tube_closed")]
+    // The channel may be found closed before the connection is.
+    [InlineData("peer without a word", CloseReason.Normal, CloseReason.Normal, "tube_closed|normal")]
     [InlineData("target lost", CloseReason.UpstreamClosed, CloseReason.UpstreamClosed, "error: the target is gone")]
     [InlineData("deadline", CloseReason.ConnectionLost, CloseReason.ConnectionLost, "tube_closed")]
     [InlineData("ICE failure", CloseReason.ConnectionLost, CloseReason.ConnectionLost, "tube_closed")]
@@ -74,7 +75,7 @@ public sealed class EndingSpecs(ITestOutputHelper output, RecordingAudit audit) 
         var signals = await CollectAsync(watched);
         var channel = signals.OfType<ChannelClosed>().Single();
         channel.Reason.ShouldBe(ofChannel);
-        channel.Outcome.ShouldStartWith(outcome);
+        outcome.Split('|').ShouldContain(start => channel.Outcome.StartsWith(start, StringComparison.Ordinal), channel.Outcome);
         signals.OfType<TubeClosed>().Single().Reason.ShouldBe(ofTube);
         signals[^1].ShouldBeOfType<TubeClosed>().Text.ShouldNotBeEmpty();
         Registry.Directory.TryGetClosed(created.TubeId, out var closed).ShouldBeTrue();
