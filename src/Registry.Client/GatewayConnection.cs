@@ -1,4 +1,5 @@
 using System.Net.Http.Json;
+using System.Security.Authentication;
 using System.Text.Json;
 
 namespace Registry.Client;
@@ -101,7 +102,7 @@ internal sealed class GatewayConnection : IDisposable
         }
         catch (HttpRequestException e)
         {
-            throw Unreachable(e.InnerException?.Message ?? e.Message, e);
+            throw Failed(e.InnerException?.Message ?? e.Message, e);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -124,7 +125,25 @@ internal sealed class GatewayConnection : IDisposable
         }
     }
 
+    private GatewayUnreachableException Failed(string why, HttpRequestException cause) => cause switch
+    {
+        { InnerException: AuthenticationException { InnerException: null } } when why.Contains("certificate", StringComparison.Ordinal) =>
+            new(Gateway, $"Something answers at {Gateway}, but its certificate is not trusted ({why[(why.LastIndexOf(": ", StringComparison.Ordinal) + 1)..].Trim()}).{CertificateAdvice(why)}", cause) { IsAnswered = true },
+        { HttpRequestError: HttpRequestError.SecureConnectionError } =>
+            new(Gateway, $"What answers at {Gateway} makes no TLS connection: {why.TrimEnd('.')}. Does it speak http? Then it is http://{Gateway.Authority}/.", cause) { IsAnswered = true },
+        { HttpRequestError: HttpRequestError.ResponseEnded } when Gateway.Scheme == Uri.UriSchemeHttp =>
+            new(Gateway, $"What answers at {Gateway} ended the connection without an answer. Does it speak https? Then it is https://{Gateway.Authority}/.", cause) { IsAnswered = true },
+        _ => Unreachable(why.TrimEnd('.'), cause),
+    };
+
+    // The names are those of SslPolicyErrors and X509ChainStatusFlags.
+    private string CertificateAdvice(string why) =>
+        (why.Contains("NameMismatch", StringComparison.Ordinal) ? $" It is not for the name {Gateway.Host}." : "")
+        + (why.Contains("UntrustedRoot", StringComparison.Ordinal) || why.Contains("PartialChain", StringComparison.Ordinal) || why.Contains("ChainErrors", StringComparison.Ordinal)
+            ? " If it is your own authority's, set SSL_CERT_FILE=ca.pem, a file with the authority's certificate."
+            : "");
+
     private GatewayUnreachableException Unreachable(string why, Exception cause) => new(Gateway, $"No gateway answers at {Gateway}: {why}.", cause);
 
-    private GatewayUnreachableException NotAGateway(string detail = "") => new(Gateway, $"What answers at {Gateway} is not a tube gateway{detail}. Check the address.");
+    private GatewayUnreachableException NotAGateway(string detail = "") => new(Gateway, $"What answers at {Gateway} is not a tube gateway{detail}. Check the address.") { IsAnswered = true };
 }

@@ -13,12 +13,15 @@ public abstract class GatewayException(Uri gateway, string message, Exception? i
     public abstract bool Retryable { get; }
 }
 
-/// <summary>No gateway answered: nobody listens there, the answer took too long, or what answers is something else.</summary>
+/// <summary>No gateway answered: nobody listens there, the answer took too long, or what answers is something else, or not to be trusted.</summary>
 /// <param name="gateway">The gateway's address.</param>
 /// <param name="message">What is wrong, for people.</param>
 /// <param name="inner">What caused it.</param>
 public sealed class GatewayUnreachableException(Uri gateway, string message, Exception? inner = null) : GatewayException(gateway, message, inner)
 {
+    /// <summary>Whether something answers there; the message says what is wrong with it.</summary>
+    public bool IsAnswered { get; init; }
+
     /// <inheritdoc/>
     public override bool Retryable => true;
 }

@@ -25,8 +25,11 @@ internal static class GatewayClients
         public ExitCode ExitCode => failure is GatewayRefusedException ? ExitCode.Refused : ExitCode.GatewayUnreachable;
 
         /// <summary>The line that a command ends with.</summary>
-        public string Line => failure is GatewayRefusedException
-            ? failure.Message
-            : $"--gateway {failure.Gateway}: {failure.Message} Start one with 'registry serve', or give the address of one that runs.";
+        public string Line => failure switch
+        {
+            GatewayRefusedException => failure.Message,
+            GatewayUnreachableException { IsAnswered: true } => $"--gateway {failure.Gateway}: {failure.Message}",
+            _ => $"--gateway {failure.Gateway}: {failure.Message} Start one with 'registry serve', or give the address of one that runs.",
+        };
     }
 }

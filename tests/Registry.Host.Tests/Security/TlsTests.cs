@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging;
 using Registry.Host.Cli;
 using Registry.Host.Security;
 using Registry.Host.Serving;
+using Registry.Host.Tests.Cli;
 using Registry.Host.Tests.RealPrograms;
 
 namespace Registry.Host.Tests.Security;
@@ -26,6 +27,14 @@ public sealed class TlsTests
             Security = SecuritySettings.From(ConfigurationFactory.ParseString($"registry.http.tls {{ certificate = \"{folder.File("certificate")}\", key = \"{folder.File("key")}\" }}")),
         });
         gateway.Url.Scheme.ShouldBe("https");
+        var (code, _, error) = await Commands.RunAsync("capacity", "--gateway", gateway.Url.ToString());
+        code.ShouldBe((int)ExitCode.GatewayUnreachable, error);
+        error.ShouldContain("its certificate is not trusted (");
+        error.ShouldContain("It is not for the name 127.0.0.1. If it is your own authority's, set SSL_CERT_FILE=ca.pem");
+        error.ShouldNotContain("registry serve");
+        (code, _, error) = await Commands.RunAsync("capacity", "--gateway", $"http://{gateway.Url.Authority}");
+        code.ShouldBe((int)ExitCode.GatewayUnreachable, error);
+        error.ShouldContain($"Does it speak https? Then it is https://{gateway.Url.Authority}/.");
         (await ShownAsync(gateway.Url)).ShouldBe(first);
         await File.WriteAllTextAsync(folder.File("certificate"), "nonsense");
         (await Should.ThrowAsync<CommandException>(() => gateway.Reload.ReloadAsync())).Message.ShouldContain("registry.http.tls");
