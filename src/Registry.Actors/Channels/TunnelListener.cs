@@ -21,6 +21,7 @@ public sealed class TunnelListener : IDisposable
 
     private readonly Socket socket;
     private readonly TimeProvider time;
+    private readonly Action<IPEndPoint, string>? givenUp;
     private readonly CancellationTokenSource stop = new();
     private readonly Lock gate = new();
     private readonly List<Waiting> waiting = [];
@@ -29,10 +30,12 @@ public sealed class TunnelListener : IDisposable
     /// <summary>Binds and listens.</summary>
     /// <param name="endPoint">Address and port; port 0 for any free one.</param>
     /// <param name="time">The clock; null for the system's.</param>
+    /// <param name="givenUp">Told <see cref="EndPoint"/> and the reason, for people, of each client that is reset because no tunnel served it; on any thread.</param>
     /// <exception cref="SocketException">The address is in use or not available.</exception>
-    public TunnelListener(IPEndPoint endPoint, TimeProvider? time = null)
+    public TunnelListener(IPEndPoint endPoint, TimeProvider? time = null, Action<IPEndPoint, string>? givenUp = null)
     {
         this.time = time ?? TimeProvider.System;
+        this.givenUp = givenUp;
         socket = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
@@ -123,18 +126,30 @@ public sealed class TunnelListener : IDisposable
         {
             if (server?.TryServe(client) == true)
                 return;
-            if (stop.IsCancellationRequested || waiting.Count == MaxWaiting)
-                Reset(client);
-            else
+            if (!stop.IsCancellationRequested && waiting.Count < MaxWaiting)
+            {
                 waiting.Add(new(this, client));
+                return;
+            }
+
+            Reset(client);
+            if (stop.IsCancellationRequested)
+                return;
         }
+
+        givenUp?.Invoke(EndPoint, $"{MaxWaiting} wait for a tube already");
     }
 
     private void Expire(Waiting client)
     {
         lock (gate)
-            if (waiting.Remove(client))
-                client.Reset();
+        {
+            if (!waiting.Remove(client))
+                return;
+            client.Reset();
+        }
+
+        givenUp?.Invoke(EndPoint, $"no tube for {MaxWait.TotalSeconds} s");
     }
 
     private sealed class Waiting : IDisposable

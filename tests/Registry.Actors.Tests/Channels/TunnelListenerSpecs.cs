@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -16,8 +17,9 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
     private readonly TunnelListener listener;
     private readonly List<IConversation> conversations = [];
     private readonly List<Task> runs = [];
+    private readonly ConcurrentQueue<string> givenUp = [];
 
-    public TunnelListenerSpecs() => listener = new(new(IPAddress.Loopback, 0), time);
+    public TunnelListenerSpecs() => listener = new(new(IPAddress.Loopback, 0), time, (endPoint, why) => givenUp.Enqueue($"{endPoint} {why}"));
 
     public async ValueTask DisposeAsync()
     {
@@ -136,6 +138,8 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
         });
         await cut;
         time.GetUtcNow().ShouldBeGreaterThanOrEqualTo(time.Start + TunnelListener.MaxWait);
+        await TunnelFixture.UntilAsync(() => !givenUp.IsEmpty);
+        givenUp.ShouldBe([$"{listener.EndPoint} no tube for 30 s"]);
     }
 
     [Fact]
