@@ -70,7 +70,7 @@ internal static class ForwardCommand
         var ports = parse();
         var gateways = ReadGateways(result);
         var console = result.InvocationConfiguration;
-        await RunAsync(ports, gateways, new Report(console.Output, console.Error, result.GetValue(SharedOptions.Json)), cancellationToken);
+        await RunAsync(ports, gateways, new Report(result.CommandResult.Command.Name, console.Output, console.Error, result.GetValue(SharedOptions.Json)), cancellationToken);
         return ExitCode.Ok;
     });
 
@@ -85,7 +85,7 @@ internal static class ForwardCommand
         var specification = ForwardSpecification.ParseStdio(target);
         var gateways = ReadGateways(result);
         // Standard output is the connection's.
-        var report = new Report(TextWriter.Null, result.InvocationConfiguration.Error, json: false);
+        var report = new Report(result.CommandResult.Command.Name, TextWriter.Null, result.InvocationConfiguration.Error, json: false);
         await using var input = Console.OpenStandardInput();
         await using var output = Console.OpenStandardOutput();
         // What ssh ends its ProxyCommand with; the tube should not have to be missed by the gateway.
@@ -108,18 +108,22 @@ internal static class ForwardCommand
     });
 
     /// <summary>Carries one connection to its target's end of file. The input's end is told to the target, which may still answer.</summary>
-    /// <exception cref="CommandException">The tube could not be made, or the connection broke.</exception>
+    /// <exception cref="CommandException">The tube could not be made, the target was not reached, or the connection broke.</exception>
     public static async Task RunStdioAsync(ForwardSpecification target, IReadOnlyList<GatewayAddress> gateways, Stream input, Stream output, IForwardReport report, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var listener = Listen(target);
+        using var listener = Listen(target, report);
+        var refusal = new TaskCompletionSource<string>();
         using var client = new Socket(listener.EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await client.ConnectAsync(listener.EndPoint, cancellationToken); // It waits there until the tube is ready.
-        var serving = ServeAsync([target], [listener], gateways, report, stop.Token);
+        var serving = ServeAsync([target], [listener], gateways, report, why => refusal.TrySetResult(why), stop.Token);
         var carrying = CarryAsync(client, target, input, output, stop.Token);
         var first = await Task.WhenAny(serving, carrying);
         await stop.CancelAsync();
         await serving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // The cut that came with it says less.
+        if (refusal.Task.IsCompleted)
+            throw new CommandException(ExitCode.Failed, await refusal.Task);
         await first;
     }
 
@@ -160,8 +164,8 @@ internal static class ForwardCommand
         try
         {
             foreach (var port in ports.Where(port => !port.IsAtGateway))
-                listeners.Add(Listen(port));
-            await ServeAsync(ports, listeners, gateways, report, cancellationToken);
+                listeners.Add(Listen(port, report));
+            await ServeAsync(ports, listeners, gateways, report, report.Warn, cancellationToken);
         }
         finally
         {
@@ -170,7 +174,7 @@ internal static class ForwardCommand
         }
     }
 
-    private static async Task ServeAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, CancellationToken cancellationToken)
+    private static async Task ServeAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, Action<string> refused, CancellationToken cancellationToken)
     {
         await using var registry = await InProcessRegistry.StartAsync(new()
         {
@@ -179,9 +183,16 @@ internal static class ForwardCommand
             PeerConnections = new() { SocketPerConnection = true, ConnectsOverTcp = true },
             Listeners = listeners,
             AllowTargets = [.. ports.Where(port => port.IsAtGateway).Select(port => port.Target)],
-            ConnectionRefused = (reason, text) => report.Warn($"{string.Join(", ", ports.Select(p => p.Target))}: {text} ({reason.Name})"),
+            ConnectionRefused = (reason, text) => refused($"{WhatIsMeant(ports, text)}{text} ({reason.Name})"),
         }, cancellationToken);
         await RunAsync(ports, listeners, registry, gateways, report, cancellationToken);
+    }
+
+    // A name's addresses do not tell the name, and a SOCKS5 client's target is in the text only.
+    private static string WhatIsMeant(IReadOnlyList<ForwardedPort> ports, string text)
+    {
+        var targets = ports.Where(port => port is not SocksSpecification).Select(port => port.Target).ToArray();
+        return targets.Length == 0 || targets.Any(target => text.Contains(target, StringComparison.Ordinal)) ? "" : $"{string.Join(", ", targets)}: ";
     }
 
     // One port's failure for good ends all: a command that serves half of what it was asked for would go unnoticed.
@@ -206,11 +217,12 @@ internal static class ForwardCommand
         }
     }
 
-    private static TunnelListener Listen(ForwardedPort port)
+    private static TunnelListener Listen(ForwardedPort port, IForwardReport report)
     {
+        var givenUp = new GivenUpConnections(report.Warn, TimeProvider.System);
         try
         {
-            return new(port.Listen);
+            return new(port.Listen, givenUp: (listen, why) => givenUp.Add(port.NameOf(listen), why));
         }
         catch (SocketException e)
         {
@@ -218,7 +230,7 @@ internal static class ForwardCommand
         }
     }
 
-    private sealed class Report(TextWriter output, TextWriter error, bool json) : IForwardReport
+    private sealed class Report(string verb, TextWriter output, TextWriter error, bool json) : IForwardReport
     {
         public void Forwarding(ForwardReady ready)
         {
@@ -229,13 +241,9 @@ internal static class ForwardCommand
             output.Flush();
         }
 
-        public void Lost(string why) => Say($"tube lost: {why} Reconnecting.");
-
-        public void Warn(string what) => Say(what);
-
-        private void Say(string what)
+        public void Warn(string what)
         {
-            error.WriteLine($"forward: {what}");
+            error.WriteLine($"{verb}: {what}");
             error.Flush();
         }
     }

@@ -18,6 +18,11 @@ internal sealed record ForwardSpecification(IPEndPoint Listen, string TargetHost
 
     public override string Option => "-L";
 
+    /// <summary>Whether only this process connects there, once.</summary>
+    public bool IsStdio { get; private init; }
+
+    public override string NameOf(IPEndPoint listen) => IsStdio ? Target : base.NameOf(listen);
+
     public override ConversationSettings LocalSettings(IPEndPoint listen) => TunnelSettings.Listen(listen);
 
     public override Dictionary<string, JsonElement> GatewaySettings(IPEndPoint listen) => new()
@@ -57,7 +62,7 @@ internal sealed record ForwardSpecification(IPEndPoint Listen, string TargetHost
     public static ForwardSpecification ParseStdio(string text) =>
         Split(text) is [var host, var port] && Uri.CheckHostName(host) != UriHostNameType.Unknown
         && ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
-            ? new(new(IPAddress.Loopback, 0), host, number)
+            ? new(new(IPAddress.Loopback, 0), host, number) { IsStdio = true }
             : throw CommandException.Usage($"--stdio '{text}' must be host:port, such as build.internal:22 or [::1]:22.");
 
     private static IPAddress ReadBind(string bind, string given) =>

@@ -18,26 +18,24 @@ internal sealed class ForwardTube : IAsyncDisposable
     private readonly IReadOnlyList<GatewayClient> gateways; // the one that made it first
     private readonly TubeCreated local;
     private readonly TubeCreatedBody remote;
-    private readonly IForwardReport report;
+    private readonly Action<string> warn;
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource draining = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task<ForwardEnd>[] following;
 
-    private ForwardTube(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, TubeCreated local, TubeCreatedBody remote, IForwardReport report)
+    private ForwardTube(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, TubeCreated local, TubeCreatedBody remote, Action<string> warn)
     {
         this.registry = registry;
         this.gateways = gateways;
         this.local = local;
         this.remote = remote;
-        this.report = report;
+        this.warn = warn;
         following = [FollowLocalAsync(stop.Token), FollowRemoteAsync(stop.Token)];
         Ended = Task.WhenAny(following).Unwrap();
     }
 
-    public TubeId TubeId => local.TubeId;
-
-    /// <summary>The gateway's half.</summary>
+    /// <summary>The gateway's half, whose id is the tube's for people: the one in this process is known to nobody else.</summary>
     public TubeCreatedBody Remote => remote;
 
     /// <summary>The gateway that was asked.</summary>
@@ -57,18 +55,18 @@ internal sealed class ForwardTube : IAsyncDisposable
     /// <param name="gateways">The gateway that is asked first; then others that may know of the tube, for its signals.</param>
     /// <param name="target">What to reach.</param>
     /// <param name="listen">Where its clients connect.</param>
-    /// <param name="report">Told what does not go as it should.</param>
+    /// <param name="warn">Told what does not go as it should.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="CommandException">It could not be made or cannot carry traffic.</exception>
     /// <exception cref="GatewayException">The gateway does not answer or refuses.</exception>
-    public static async Task<ForwardTube> OpenAsync(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardedPort target, IPEndPoint listen, IForwardReport report, CancellationToken cancellationToken)
+    public static async Task<ForwardTube> OpenAsync(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardedPort target, IPEndPoint listen, Action<string> warn, CancellationToken cancellationToken)
     {
         var local = await CreateLocalAsync(registry, target.LocalSettings(listen), cancellationToken);
         ForwardTube? tube = null;
         try
         {
             var remote = await CreateRemoteAsync(gateways[0], local, target.GatewaySettings(listen), cancellationToken);
-            tube = new(registry, gateways, local, remote, report);
+            tube = new(registry, gateways, local, remote, warn);
             if (remote.Answer is not { } answer)
                 throw new CommandException(ExitCode.Failed, $"The gateway {tube.Gateway} sent no answer.");
             if (await registry.SetRemoteDescriptionAsync(new(local.TubeId, DescriptionType.Answer, answer), cancellationToken) is Refused refused)
@@ -82,18 +80,19 @@ internal sealed class ForwardTube : IAsyncDisposable
             if (tube is not null)
                 await tube.DisposeAsync();
             else
-                await CloseLocalAsync(registry, local.TubeId, report);
+                await CloseLocalAsync(registry, local.TubeId, warn);
             throw;
         }
     }
 
     public async ValueTask DisposeAsync()
     {
+        var hasEnded = Ended.IsCompleted;
         await stop.CancelAsync();
         foreach (var task in following)
             await ((Task)task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await CloseRemoteAsync();
-        await CloseLocalAsync(registry, local.TubeId, report);
+        await CloseRemoteAsync(hasEnded);
+        await CloseLocalAsync(registry, local.TubeId, warn);
         stop.Dispose();
     }
 
@@ -137,7 +136,7 @@ internal sealed class ForwardTube : IAsyncDisposable
                     return new($"{closed.Text} ({closed.Reason.Name})", InOrder: false);
             }
         }
-        throw Gone(local.TubeId);
+        throw new CommandException(ExitCode.Failed, $"The tube {remote.TubeId} is gone.");
     }
 
     // One that comes when the tube carries traffic already can only make its path better.
@@ -149,7 +148,7 @@ internal sealed class ForwardTube : IAsyncDisposable
         }
         catch (GatewayException e) when (ready.Task.IsCompleted)
         {
-            report.Warn($"A candidate did not reach the gateway: {e.Message}");
+            warn($"A candidate did not reach the gateway: {e.Message}");
         }
         catch (GatewayRefusedException e) when (e.Code == TubeNotFound)
         {
@@ -164,11 +163,11 @@ internal sealed class ForwardTube : IAsyncDisposable
         {
             var answer = await Maker.SendOfferAsync(remote.TubeId, offer, cancellationToken);
             if (await registry.SetRemoteDescriptionAsync(new(local.TubeId, DescriptionType.Answer, answer.Sdp), cancellationToken) is Refused refused)
-                report.Warn($"The gateway's answer to the restart of the path does not fit: {refused.Message}");
+                warn($"The gateway's answer to the restart of the path does not fit: {refused.Message}");
         }
         catch (GatewayException e)
         {
-            report.Warn($"The gateway could not be told to restart the path: {e.Message}");
+            warn($"The gateway could not be told to restart the path: {e.Message}");
         }
     }
 
@@ -201,21 +200,29 @@ internal sealed class ForwardTube : IAsyncDisposable
             await Maker.SendAnswerAsync(remote.TubeId, answer.Sdp, cancellationToken);
     }
 
-    private async Task CloseRemoteAsync()
+    private async Task CloseRemoteAsync(bool hasEnded)
     {
         using var limit = new CancellationTokenSource(Farewell);
         try
         {
             await Maker.CloseTubeAsync(remote.TubeId, nameof(CloseReason.Client), limit.Token);
         }
+        catch (GatewayRefusedException e) when (e.Code == TubeNotFound)
+        {
+            // It has ended there too.
+        }
+        catch (GatewayUnreachableException) when (hasEnded)
+        {
+            // A gateway that is gone has no tube to close. Whoever makes the next tube says that it does not answer.
+        }
         catch (Exception e) when (e is GatewayException or OperationCanceledException)
         {
-            // A gateway that is gone has no tube to close; one that is not notices the closed peer by itself.
-            report.Warn($"The gateway could not be told to close the tube {remote.TubeId}: {e.Message}");
+            // It notices the closed peer by itself.
+            warn($"The gateway could not be told to close the tube {remote.TubeId}: {e.Message}");
         }
     }
 
-    private static async Task CloseLocalAsync(ITubeRegistry registry, TubeId tube, IForwardReport report)
+    private static async Task CloseLocalAsync(ITubeRegistry registry, TubeId tube, Action<string> warn)
     {
         try
         {
@@ -223,11 +230,9 @@ internal sealed class ForwardTube : IAsyncDisposable
         }
         catch (TimeoutException e)
         {
-            report.Warn($"The tube {tube} did not close in time: {e.Message}");
+            warn($"This process's half of a tube did not close in time: {e.Message}");
         }
     }
-
-    private static CommandException Gone(TubeId tube) => new(ExitCode.Failed, $"The tube {tube} is gone.");
 }
 
 /// <summary>How a tube of a forward ended.</summary>

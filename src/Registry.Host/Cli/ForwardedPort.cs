@@ -14,6 +14,10 @@ internal abstract record ForwardedPort(IPEndPoint Listen)
     /// <summary>What they reach, for people.</summary>
     public abstract string Target { get; }
 
+    /// <summary>What this port is called where several may be meant.</summary>
+    /// <param name="listen">Where clients connect.</param>
+    public virtual string NameOf(IPEndPoint listen) => listen.ToString();
+
     /// <summary>Whether the port is the gateway's, and this process dials.</summary>
     public virtual bool IsAtGateway => false;
 

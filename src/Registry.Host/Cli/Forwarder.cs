@@ -19,7 +19,12 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(15);
 
+    // A gateway that tells a new reason each time must not fill the memory.
+    private const int MostFailures = 64;
+
     private readonly List<Task> leaving = [];
+    private readonly HashSet<string> failures = new(StringComparer.Ordinal); // that were said since the last tube was ready
+    private Task? staying; // on a tube that should be left and for which there is no other yet
     private TimeSpan retry = FirstRetry;
     private bool established;
     private int preferred;
@@ -55,13 +60,17 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     /// <summary>Makes a tube and carries traffic over it until it ends or should be left.</summary>
     private async Task CarryAsync(CancellationToken cancellationToken)
     {
+        var isLoss = false;
         try
         {
             var tube = await OpenAsync(cancellationToken);
-            (established, retry) = (true, FirstRetry);
+            isLoss = true;
+            (established, retry, staying) = (true, FirstRetry, null);
+            lock (failures)
+                failures.Clear();
             if (tube.Remote.LocalListenAddress is { } bound)
                 listen = IPEndPoint.Parse(bound); // with its port, which the next tube should have too
-            report.Forwarding(new(listen.ToString(), specification.Target, tube.TubeId.ToString(), tube.Remote.TubeId, tube.Path, tube.Gateway.GetLeftPart(UriPartial.Authority), tube.Remote.Node)
+            report.Forwarding(new(listen.ToString(), specification.Target, tube.Remote.TubeId, tube.Path, tube.Gateway.GetLeftPart(UriPartial.Authority), tube.Remote.Node)
             {
                 IsAtGateway = specification.IsAtGateway,
             });
@@ -69,21 +78,41 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             await Task.WhenAny(tube.Ended, tube.Draining, Task.Delay(Timeout.Infinite, cancellationToken));
             if (tube.Draining.IsCompleted && !tube.Ended.IsCompleted)
             {
-                report.Warn($"node {tube.Remote.Node} goes out of service. Moving.");
+                Say($"node {tube.Remote.Node} goes out of service. Moving.");
                 leaving.RemoveAll(task => task.IsCompleted);
-                leaving.Add(LeaveAsync(tube, cancellationToken));
+                leaving.Add(staying = LeaveAsync(tube, cancellationToken));
                 return;
             }
 
             await using (tube)
-                report.Lost((await tube.Ended.WaitAsync(cancellationToken)).Text);
+                Say($"tube lost: {(await tube.Ended.WaitAsync(cancellationToken)).Text} Reconnecting.");
         }
         catch (Exception e) when (IsOfTheTube(e) && established && !IsForGood(e))
         {
             if (IsPortTaken(e))
                 listen = specification.Listen; // Where any port will do, another one does.
-            report.Lost(e.Message);
+            SayOnce(staying is { IsCompleted: false } ? WhyStaying(e) : isLoss ? $"tube lost: {e.Message} Reconnecting." : $"no tube yet: {e.Message} Trying again.");
         }
+    }
+
+    private string WhyStaying(Exception e) => gateways.Count == 1 && e is GatewayRefusedException refused && refused.Code == RefusalCode.Draining.Text
+        ? "no other gateway to move to; staying until it stops."
+        : $"cannot move yet: {e.Message}";
+
+    private void Say(string what) => report.Warn($"{specification.NameOf(listen)}: {what}");
+
+    // What goes wrong again and again while it is tried again and again. Tubes say it on any thread.
+    private void SayOnce(string what)
+    {
+        lock (failures)
+        {
+            if (failures.Count == MostFailures)
+                failures.Clear();
+            if (!failures.Add(what))
+                return;
+        }
+
+        Say(what);
     }
 
     /// <summary>A ready tube through the first gateway that can make one.</summary>
@@ -94,14 +123,14 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         {
             try
             {
-                var tube = await ForwardTube.OpenAsync(registry, [gateways[number], .. gateways.Where(other => other != gateways[number])], specification, listen, report, cancellationToken);
+                var tube = await ForwardTube.OpenAsync(registry, [gateways[number], .. gateways.Where(other => other != gateways[number])], specification, listen, SayOnce, cancellationToken);
                 preferred = number;
                 return tube;
             }
             catch (Exception e) when (IsOfTheTube(e) && !IsForGood(e))
             {
                 if (failure is not null)
-                    report.Warn(failure.Message);
+                    SayOnce(failure.Message);
                 failure = e;
             }
         }
@@ -124,7 +153,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             try
             {
                 if (await tube.Ended.WaitAsync(cancellationToken) is { InOrder: false } cut)
-                    report.Warn($"the tube {tube.TubeId} ended before it was left: {cut.Text}");
+                    Say($"the tube {tube.Remote.TubeId} ended before it was left: {cut.Text}");
             }
             catch (Exception e) when (IsOfTheTube(e) || e is OperationCanceledException)
             {
@@ -134,8 +163,8 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     }
 }
 
-/// <summary>A forward that can carry traffic.</summary>
-internal sealed record ForwardReady(string Listen, string Target, string TubeId, string GatewayTubeId, string Path, string Gateway, string Node)
+/// <summary>A forward that can carry traffic; the tube's id is the gateway's.</summary>
+internal sealed record ForwardReady(string Listen, string Target, string TubeId, string Path, string Gateway, string Node)
 {
     /// <summary>Whether clients connect at the gateway's node and not here.</summary>
     public bool IsAtGateway { get; init; }
@@ -147,9 +176,6 @@ internal interface IForwardReport
     /// <summary>It can carry traffic, the first time or again.</summary>
     void Forwarding(ForwardReady ready);
 
-    /// <summary>The tube was lost; another one is being made.</summary>
-    void Lost(string why);
-
-    /// <summary>Something is not as it should be and the forward goes on.</summary>
+    /// <summary>Something is not as it should be and the forward goes on, also when its tube was lost and another one is being made.</summary>
     void Warn(string what);
 }

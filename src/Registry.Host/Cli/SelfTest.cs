@@ -187,8 +187,6 @@ internal static class SelfTest
 
         public void Forwarding(ForwardReady forwarding) => ready.TrySetResult(forwarding);
 
-        public void Lost(string why) => Console.Error.WriteLine($"selftest: tube lost: {why}");
-
         public void Warn(string what) => Console.Error.WriteLine($"selftest: {what}");
     }
 }

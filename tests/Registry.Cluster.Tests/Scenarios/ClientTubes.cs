@@ -85,10 +85,8 @@ internal sealed class ClientTube : IForwardReport
     void IForwardReport.Forwarding(ForwardReady forwarding)
     {
         if (!ready.TrySetResult(forwarding))
-            complaints.Enqueue($"{forwarding.GatewayTubeId} replaced {Ready.GatewayTubeId}");
+            complaints.Enqueue($"{forwarding.TubeId} replaced {Ready.TubeId}");
     }
-
-    void IForwardReport.Lost(string why) => complaints.Enqueue(why);
 
     void IForwardReport.Warn(string what) => complaints.Enqueue(what);
 }

@@ -53,7 +53,7 @@ public sealed class JoiningTests(SharedCluster shared, ITestOutputHelper log)
     /// <returns>The tubes in the order of their ids.</returns>
     private async Task<List<ListedTube>> FindEverywhereAsync(IReadOnlyList<ClusterProcess> nodes, ClientTubes clients)
     {
-        var ids = clients.Tubes.Select(t => t.Ready.GatewayTubeId).Order(StringComparer.Ordinal).ToArray();
+        var ids = clients.Tubes.Select(t => t.Ready.TubeId).Order(StringComparer.Ordinal).ToArray();
         var tubes = new List<ListedTube>();
         List<TimeSpan> byTube = [], byConversation = [];
         foreach (var node in nodes)

@@ -19,7 +19,7 @@ public sealed class AuditedGatewayTests
         {
             await using (var forward = await gateway.ForwardAsync(server.EndPoint))
             {
-                tube = forward.Last.GatewayTubeId;
+                tube = forward.Last.TubeId;
                 using var http = new HttpClient { BaseAddress = new($"http://{forward.Listen}") };
                 (await http.GetByteArrayAsync(new Uri("/100000", UriKind.Relative))).Length.ShouldBe(100_000);
             }

@@ -32,7 +32,7 @@ public sealed class DrainTests
         await Eventually.BecomesAsync(0, () => first.TubeActors, "tubes of the draining gateway");
         await visits.CancelAsync();
         (await visiting).ShouldBeGreaterThan(0);
-        var (_, old) = await first.SendAsync(HttpMethod.Get, $"/v1/tubes/{before.GatewayTubeId}");
+        var (_, old) = await first.SendAsync(HttpMethod.Get, $"/v1/tubes/{before.TubeId}");
         old.GetProperty("closeReason").GetProperty("name").GetString().ShouldBeOneOf("Client", "Normal");
 
         await forward.DisposeAsync();
@@ -49,15 +49,16 @@ public sealed class DrainTests
         var before = forward.Last;
 
         await gateway.SendAsync(HttpMethod.Post, "/v1/node/drain");
-        (await forward.NextLineAsync()).ShouldContain("out of service");
-        (await forward.NextLineAsync()).ShouldContain("draining"); // the first try to have another
+        (await forward.NextLineAsync()).ShouldMatch($"{forward.Listen}: node .* goes out of service");
+        (await forward.NextLineAsync()).ShouldBe($"{forward.Listen}: no other gateway to move to; staying until it stops."); // after the first try to have another
         await VisitOnceAsync(forward.Listen);
-        gateway.Registry.Directory.List().Single().TubeId.ToString().ShouldBe(before.GatewayTubeId);
+        gateway.Registry.Directory.List().Single().TubeId.ToString().ShouldBe(before.TubeId);
         (await gateway.SendAsync(HttpMethod.Delete, "/v1/node/drain")).Status.ShouldBe(HttpStatusCode.OK);
 
-        (await forward.NextReadyAsync()).GatewayTubeId.ShouldNotBe(before.GatewayTubeId);
+        (await forward.NextReadyAsync()).TubeId.ShouldNotBe(before.TubeId);
+        forward.Lines.Count.ShouldBe(2);
         await VisitOnceAsync(forward.Listen);
-        await Eventually.BecomesAsync(forward.Last.GatewayTubeId, () => string.Join(' ', gateway.Registry.Directory.List().Select(tube => tube.TubeId)), "tubes");
+        await Eventually.BecomesAsync(forward.Last.TubeId, () => string.Join(' ', gateway.Registry.Directory.List().Select(tube => tube.TubeId)), "tubes");
     }
 
     [Fact]
@@ -97,7 +98,7 @@ public sealed class DrainTests
         await using var gateway = await RealGateway.StartAsync(server.EndPoint.ToString());
         await using var forward = await gateway.ForwardAsync(server.EndPoint);
 
-        await gateway.CloseTubeAsync(forward.Last.GatewayTubeId);
+        await gateway.CloseTubeAsync(forward.Last.TubeId);
         await forward.NextLineAsync(); // it was lost
         var visit = VisitOnceAsync(forward.Listen);
 

@@ -23,13 +23,13 @@ public sealed class RemoteForwardTests
         first.IsAtGateway.ShouldBeTrue();
 
         await Programs.RunAsync(Programs.Start("curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--output", folder.File("download"), $"http://{first.Listen}/{length}"));
-        await gateway.CloseTubeAsync(first.GatewayTubeId);
+        await gateway.CloseTubeAsync(first.TubeId);
         var second = await forward.NextReadyAsync();
 
         await using var file = File.OpenRead(folder.File("download"));
         (await SHA256.HashDataAsync(file)).ShouldBe(ByteServer.HashOf(length));
         second.Listen.ShouldBe(first.Listen);
-        second.GatewayTubeId.ShouldNotBe(first.GatewayTubeId);
+        second.TubeId.ShouldNotBe(first.TubeId);
         await VisitAsync(second.Listen);
     }
 

@@ -38,7 +38,7 @@ public sealed class RuleReloadTests
             await Eventually.BecomesAsync(0, () => server.Open, "connections at the target");
             await AttemptAsync(forward);
             (await forward.NextLineAsync()).ShouldContain($"No rule allows {server.EndPoint}");
-            (await LineAsync(gateway, "Audit: dial")).ShouldContain($"to {server.EndPoint} denied, no_rule; tube {forward.Last.GatewayTubeId}, conversation forward-");
+            (await LineAsync(gateway, "Audit: dial")).ShouldContain($"to {server.EndPoint} denied, no_rule; tube {forward.Last.TubeId}, conversation forward-");
         }
         finally
         {

@@ -47,11 +47,7 @@ internal sealed class RunningForward : IForwardReport, IAsyncDisposable
     /// <summary>Everything it said.</summary>
     public ConcurrentQueue<string> Lines { get; } = [];
 
-    public void Lost(string why) => Say(why);
-
-    public void Warn(string what) => Say(what);
-
-    private void Say(string line)
+    public void Warn(string line)
     {
         Lines.Enqueue(line);
         lines.Writer.TryWrite(line);

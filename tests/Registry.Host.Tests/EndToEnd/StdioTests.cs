@@ -36,8 +36,9 @@ public sealed class StdioTests
         var failure = await Should.ThrowAsync<CommandException>(() =>
             ForwardCommand.RunStdioAsync(Specify(new(IPAddress.Loopback, 9)), [new(gateway.Url)], Stream.Null, Stream.Null, report, CancellationToken.None).WaitAsync(Eventually.Patience));
 
-        failure.Message.ShouldContain("127.0.0.1:9");
-        report.Said.ShouldContain(line => line.Contains("No rule allows 127.0.0.1:9", StringComparison.Ordinal));
+        // The one line that there is.
+        failure.Message.ShouldStartWith("No rule allows 127.0.0.1:9");
+        report.Said.ShouldBeEmpty();
     }
 
     // As an HTTP/1.0 server or a filter does: reads to the end of file, and answers then.
@@ -57,8 +58,6 @@ public sealed class StdioTests
         public System.Collections.Concurrent.ConcurrentQueue<string> Said { get; } = new();
 
         public void Forwarding(ForwardReady ready) { }
-
-        public void Lost(string why) => Said.Enqueue(why);
 
         public void Warn(string what) => Said.Enqueue(what);
     }
