@@ -42,7 +42,9 @@ public sealed class TopTests
     public void Events_change_it_at_once_and_lists_bring_rates()
     {
         var board = new TubeBoard();
+        board.Take(new GatewayEvent("0") { Tube = Tube("a", 1) });
         board.Take(new([Tube("a", 1000), Tube("b", 0)]), TimeSpan.Zero);
+        Row(board, "a").BytesPerSecond.ShouldBeNull();
         board.Take(new([Tube("a", 5000), Tube("b", 0)]), TimeSpan.FromSeconds(2));
         Row(board, "a").BytesPerSecond.ShouldBe(2000);
 
@@ -55,6 +57,8 @@ public sealed class TopTests
         Row(board, "a").Tube.State.ShouldBe("closing");
         Row(board, "a").BytesPerSecond.ShouldBe(2000);
         // Those of a node that did not answer stay, the others are gone.
+        board.Take(new([Tube("c", 70), Tube("d", 0, "node-2")]), TimeSpan.FromSeconds(2.5));
+        Row(board, "c").BytesPerSecond.ShouldBeNull(); // what it carried before is no rate
         board.Take(new([Tube("d", 0, "node-2")]), TimeSpan.FromSeconds(3));
         board.Take(new([Tube("e", 0)]) { IncompleteNodes = ["node-2"] }, TimeSpan.FromSeconds(4));
         board.Rows.Select(row => row.Tube.TubeId).Order().ShouldBe(["d", "e"]);
@@ -82,7 +86,7 @@ public sealed class TopTests
         lines.Length.ShouldBe(10);
         lines.ShouldAllBe(line => line.Length <= 40);
         lines[2].ShouldStartWith("TUBE");
-        lines[9].ShouldStartWith("a-rather-long-id-of-a-tube-6  ");
+        lines[9].ShouldStartWith("a-rather  ready");
         view.ToText("title", int.MaxValue, int.MaxValue, isTerminal: false).Split(Environment.NewLine).Length.ShouldBe(53);
     }
 

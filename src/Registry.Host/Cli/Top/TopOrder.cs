@@ -5,7 +5,7 @@ internal sealed record TopOrder(string Name, char Key, bool LargestFirst, Compar
 {
     public static readonly IReadOnlyList<TopOrder> All =
     [
-        new("rate", 'r', true, (a, b) => a.BytesPerSecond.CompareTo(b.BytesPerSecond)),
+        new("rate", 'r', true, (a, b) => Nullable.Compare(a.BytesPerSecond, b.BytesPerSecond)),
         new("bytes", 'b', true, (a, b) => a.Bytes.CompareTo(b.Bytes)),
         new("age", 'a', true, (a, b) => b.Tube.CreatedAt.CompareTo(a.Tube.CreatedAt)),
         new("state", 's', false, (a, b) => string.CompareOrdinal(a.Tube.State, b.Tube.State)),

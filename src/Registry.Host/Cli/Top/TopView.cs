@@ -17,7 +17,7 @@ internal sealed record TopView(DateTimeOffset At, IReadOnlyList<NodeBody> Nodes,
             Total = Rows.Count,
             ByState = ByState.ToDictionary(group => group.State, group => group.Count),
             Nodes,
-            Tubes = Rows.Select(row => new { row.Tube.TubeId, row.Tube.Node, row.Tube.State, row.Tube.Owner, row.Tube.SelectedPair, row.Tube.CreatedAt, row.Bytes, BytesPerSecond = Math.Round(row.BytesPerSecond), row.Tube.Traffic?.RoundTripMs, row.Tube.Conversations }),
+            Tubes = Rows.Select(row => new { row.Tube.TubeId, row.Tube.Node, row.Tube.State, row.Tube.Owner, row.Tube.SelectedPair, row.Tube.CreatedAt, row.Bytes, BytesPerSecond = row.BytesPerSecond is { } rate ? Math.Round(rate) : (double?)null, row.Tube.Traffic?.RoundTripMs, row.Tube.Conversations }),
         },
         ApiJson.Options);
 
@@ -30,14 +30,22 @@ internal sealed record TopView(DateTimeOffset At, IReadOnlyList<NodeBody> Nodes,
     {
         var draining = Nodes.Count(node => node.State == "draining");
         var summary = $"{Amounts.Count(Rows.Count, "tube")}: {(Rows.Count == 0 ? "none" : string.Join(", ", ByState.Select(group => $"{group.Count} {group.State}")))}   "
-            + $"{Amounts.Count(Nodes.Count, "node")}{(draining > 0 ? $", {draining} draining" : "")}   {Amounts.Bytes(Rows.Sum(row => row.BytesPerSecond))}/s";
-        var table = Tables.Of("TUBE", "STATE", "RATE", "BYTES", "RTT", "AGE", "PATH", "OWNER", "NODE", "CONVERSATIONS");
-        foreach (var row in Rows.Take(Math.Max(1, height - 3)))
-            table.With(row.Tube.TubeId, row.Tube.State, $"{Amounts.Bytes(row.BytesPerSecond)}/s", Amounts.Bytes(row.Bytes), row.Tube.Traffic?.RoundTripMs is { } ms ? $"{ms:0.0} ms" : null,
-                Amounts.Age(At - row.Tube.CreatedAt), row.Tube.SelectedPair, row.Tube.Owner, row.Tube.Node, string.Join(", ", row.Tube.Conversations.Select(conversation => conversation.Target ?? conversation.Type)));
-        var lines = Tables.Lines(table);
+            + $"{Amounts.Count(Nodes.Count, "node")}{(draining > 0 ? $", {draining} draining" : "")}   {Amounts.Bytes(Rows.Sum(row => row.BytesPerSecond) ?? 0)}/s";
+        var lines = Lines(height, idLength: int.MaxValue);
+        // The rest of an id says nothing; what is at the end of the line does.
+        if (lines.Any(line => line.Length > width))
+            lines = Lines(height, TubeName.LeastLength);
         var head = isTerminal ? Tables.Bold(Fit(lines[0], width)) : lines[0];
         return string.Join(Environment.NewLine, [Fit(title, width), Fit(summary, width), head, .. lines.Skip(1).Select(line => Fit(line, width))]);
+    }
+
+    private string[] Lines(int height, int idLength)
+    {
+        var table = Tables.Of("TUBE", "STATE", "RATE", "BYTES", "RTT", "AGE", "PATH", "OWNER", "NODE", "CONVERSATIONS");
+        foreach (var row in Rows.Take(Math.Max(1, height - 3)))
+            table.With(row.Tube.TubeId.Length <= idLength ? row.Tube.TubeId : row.Tube.TubeId[..idLength], row.Tube.State, row.BytesPerSecond is { } rate ? $"{Amounts.Bytes(rate)}/s" : null, Amounts.Bytes(row.Bytes), row.Tube.Traffic?.RoundTripMs is { } ms ? $"{ms:0.0} ms" : null,
+                Amounts.Age(At - row.Tube.CreatedAt), row.Tube.SelectedPair, row.Tube.Owner, row.Tube.Node, string.Join(", ", row.Tube.Conversations.Select(conversation => conversation.Target ?? conversation.Type)));
+        return Tables.Lines(table);
     }
 
     private IEnumerable<(string State, int Count)> ByState =>

@@ -2,8 +2,8 @@ namespace Registry.Host.Cli.Top;
 
 /// <summary>A tube and how it changes.</summary>
 /// <param name="Tube">What is known of it.</param>
-/// <param name="BytesPerSecond">User bytes of both directions between the last two lists.</param>
-internal sealed record TubeRow(TubeBody Tube, double BytesPerSecond)
+/// <param name="BytesPerSecond">User bytes of both directions between the last two lists; null until there are two.</param>
+internal sealed record TubeRow(TubeBody Tube, double? BytesPerSecond)
 {
     /// <summary>User bytes of both directions.</summary>
     public long Bytes => Tube.Traffic is { } traffic ? traffic.BytesSent + traffic.BytesReceived : 0;
@@ -43,9 +43,9 @@ internal sealed class TubeBoard
                 rows.Remove(gone.Tube.TubeId);
             foreach (var tube in list.Items)
             {
-                var row = new TubeRow(tube, 0);
-                var moved = rows.TryGetValue(tube.TubeId, out var before) && seconds > 0 ? (row.Bytes - before.Bytes) / seconds : 0;
-                rows[tube.TubeId] = row with { BytesPerSecond = Math.Max(0, moved) };
+                var row = new TubeRow(tube, null);
+                var isSecond = seconds > 0 && rows.TryGetValue(tube.TubeId, out var before) && before.Tube.Traffic is not null;
+                rows[tube.TubeId] = isSecond ? row with { BytesPerSecond = Math.Max(0, (row.Bytes - rows[tube.TubeId].Bytes) / seconds) } : row;
             }
 
             listedAt = now;
@@ -59,8 +59,9 @@ internal sealed class TubeBoard
     {
         lock (gate)
         {
+            // Counters are those of the lists: rates need the time between two.
             if (change.Tube is { } tube)
-                rows[tube.TubeId] = rows.TryGetValue(tube.TubeId, out var known) ? known with { Tube = tube } : new(tube, 0);
+                rows[tube.TubeId] = rows.TryGetValue(tube.TubeId, out var known) ? known with { Tube = tube with { Traffic = known.Tube.Traffic } } : new(tube with { Traffic = null }, null);
             else if (change.Signal is { Kind: "tube_closed" } closed)
                 rows.Remove(closed.TubeId);
             else if (change.Signal is { Kind: "connection_state_changed", State: { } state } changed && rows.TryGetValue(changed.TubeId, out var row))
