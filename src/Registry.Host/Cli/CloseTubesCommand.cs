@@ -10,7 +10,7 @@ internal static class CloseTubesCommand
     // So many closes are under way at once: each waits for its peer, for 5 s at most.
     private const int AtOnce = 32;
 
-    private static readonly Argument<string[]> Ids = new("tube") { Description = "Ids of tubes.", Arity = ArgumentArity.ZeroOrMore };
+    private static readonly Argument<string[]> Ids = new("tube") { Description = "Ids of tubes, or 8 characters or more of their beginnings.", Arity = ArgumentArity.ZeroOrMore };
 
     private static readonly Option<bool> All = new("--all") { Description = "Every tube of every node. Asks first, or takes --yes." };
 
@@ -45,6 +45,9 @@ internal static class CloseTubesCommand
         var console = CommandConsole.Of(result);
         var tubes = result.GetValue(Ids) ?? [];
         var areNamed = tubes.Length > 0;
+        // All of them before the first is closed: one that is not clear closes nothing.
+        for (var i = 0; i < tubes.Length; i++)
+            tubes[i] = await TubeName.ResolveAsync(gateway, tubes[i], cancellationToken);
         if (!areNamed)
         {
             var list = await selection.ReadAsync(gateway, result, cancellationToken);

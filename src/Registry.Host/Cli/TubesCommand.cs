@@ -29,11 +29,11 @@ internal static class TubesCommand
 
     private static Command CreateShow()
     {
-        var id = new Argument<string>("tube") { Description = "The tube's id." };
+        var id = new Argument<string>("tube") { Description = "The tube's id, or 8 characters or more of its beginning." };
         var command = new Command("show", "Show one tube, also for a while after its end.") { id, SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json };
         command.SetAction((result, _) => RunAsync(result, async (gateway, console, cancellationToken) =>
         {
-            var tube = await gateway.ReadTubeAsync(result.GetRequiredValue(id), cancellationToken);
+            var tube = await gateway.ReadTubeAsync(await TubeName.ResolveAsync(gateway, result.GetRequiredValue(id), cancellationToken), cancellationToken);
             if (result.GetValue(SharedOptions.Json))
                 await console.Output.WriteLineAsync(JsonSerializer.Serialize(tube, ApiJson.Options));
             else
