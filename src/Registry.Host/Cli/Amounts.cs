@@ -14,6 +14,14 @@ internal static class Amounts
         _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.0} GB"),
     };
 
+    /// <summary>Milliseconds, as <c>0.15 ms</c>, <c>2.3 ms</c> or <c>127 ms</c>.</summary>
+    public static string Milliseconds(double milliseconds) => milliseconds switch
+    {
+        < 1 => string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0.00} ms"),
+        < 10 => string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0.0} ms"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0} ms"),
+    };
+
     /// <summary>A time, as <c>12s</c>, <c>3m04s</c>, <c>5h06m</c> or <c>7d08h</c>.</summary>
     public static string Age(TimeSpan age) => age switch
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Registry.Host.Api;
+using Spectre.Console;
 
 namespace Registry.Host.Cli;
 
@@ -49,16 +50,25 @@ internal static class CapacityCommand
     private static async Task WriteAsync(ParseResult result, CapacityBody capacity)
     {
         var console = CommandConsole.Of(result);
-        var figures = JsonSerializer.SerializeToElement(capacity, ApiJson.Options);
         if (result.GetValue(SharedOptions.Json))
-        {
-            await console.Output.WriteLineAsync(figures.GetRawText());
-            return;
-        }
-
-        var table = Tables.Of("FIGURE", "VALUE");
-        foreach (var figure in figures.EnumerateObject())
-            table.With(figure.Name, figure.Value.ToString());
-        await table.WriteAsync(console);
+            await console.Output.WriteLineAsync(JsonSerializer.Serialize(capacity, ApiJson.Options));
+        else
+            await TableOf(capacity).WriteAsync(console);
     }
+
+    private static Table TableOf(CapacityBody capacity) => Tables.Of("FIGURE", "VALUE")
+        .With("takes new tubes", capacity.CanAcceptMore ? "yes" : "no")
+        .With("goes out of service", capacity.IsDraining ? "yes" : "no")
+        .With("tubes", $"{capacity.Tubes} of {capacity.MaxTubes}")
+        .With("tubes of one owner", capacity.MaxTubesPerOwner == 0 ? "no limit" : $"at most {capacity.MaxTubesPerOwner}")
+        .With("creates in flight", $"{capacity.ActiveCreates} of {capacity.MaxConcurrentCreates} ({capacity.LoadPercentage} %)")
+        .With("creates that wait", $"{capacity.Waiting} of {capacity.MaxWaiting}")
+        .With("suggested delay", $"{capacity.SuggestedDelayMs} ms")
+        .With("mean time of a create", Amounts.Milliseconds(capacity.AvgCreateTimeMs))
+        .With("creates admitted", $"{capacity.TotalCreates}")
+        .With("creates that failed", $"{capacity.TotalFailures}")
+        .With("creates refused", $"{capacity.TotalRejected}")
+        .With("tubes ended by a deadline", $"{capacity.StaleTubesRemoved}")
+        .With("closes cut short", $"{capacity.CloseTimeouts}")
+        .With("faults in the records", $"{capacity.ReconcilerFindings}");
 }

@@ -35,12 +35,14 @@ internal static class SelfTestCommand
         return await SelfTest.RunAsync(mebibytes, progress.Report, cancellationToken);
     }
 
+    private static string Milliseconds(double microseconds) => Amounts.Milliseconds(microseconds / 1000);
+
     private static async Task WriteAsync(TextWriter output, SelfTestResult found)
     {
-        await output.WriteLineAsync($"time to ready   {found.ReadyMs} ms");
+        await output.WriteLineAsync($"time to ready   {Amounts.Milliseconds(found.ReadyMs)}");
         await output.WriteLineAsync($"path            {found.Path}");
         await output.WriteLineAsync($"echo            {found.Bytes >> 20} MiB in {found.Seconds} s, {found.MbPerSecond} MB/s each way, SHA-256 {(found.HashesEqual ? "equal" : "DIFFERENT")}");
-        await output.WriteLineAsync($"round trip      p50 {found.P50Us} µs, p99 {found.P99Us} µs (100 bytes over TCP), p99 {found.P99BusyUs} µs beside a bulk copy");
+        await output.WriteLineAsync($"round trip      p50 {Milliseconds(found.P50Us)}, p99 {Milliseconds(found.P99Us)} (100 bytes over TCP), p99 {Milliseconds(found.P99BusyUs)} beside a bulk copy");
         await output.WriteLineAsync($"left open       {(found.LeftOpen == 0 ? "nothing" : $"{found.LeftOpen} tubes and peer connections")}");
         await output.WriteLineAsync(found.Ok ? "The self-test passed." : "The self-test FAILED.");
     }
