@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Registry.Actors;
 using Registry.Host.Api;
 using Registry.Host.Security;
 using Registry.Host.Serving;
@@ -16,35 +17,38 @@ internal static class CheckConfigCommand
         command.SetAction((result, _) => CommandLine.RunAsync(result, async _ =>
         {
             var output = result.InvocationConfiguration.Output;
-            var faults = Check(result);
+            var (faults, remarks) = Check(result);
             if (result.GetValue(SharedOptions.Json))
             {
-                await output.WriteLineAsync(JsonSerializer.Serialize(new { Ok = faults.Count == 0, Faults = faults }, ApiJson.Options));
+                await output.WriteLineAsync(JsonSerializer.Serialize(new { Ok = faults.Count == 0, Faults = faults, Remarks = remarks }, ApiJson.Options));
                 return faults.Count == 0 ? ExitCode.Ok : ExitCode.Usage;
             }
 
             if (faults.Count > 0)
                 throw new SettingsException(faults);
             await output.WriteLineAsync("The configuration is good.");
+            foreach (var remark in remarks)
+                await output.WriteLineAsync(remark);
             return ExitCode.Ok;
         }));
         return command;
     }
 
-    private static IReadOnlyList<SettingFault> Check(ParseResult result)
+    private static (IReadOnlyList<SettingFault> Faults, IReadOnlyList<string> Remarks) Check(ParseResult result)
     {
         try
         {
-            CheckFiles(SecuritySettings.From(GatewayConfiguration.Read(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? [])));
-            return [];
+            var configuration = GatewayConfiguration.Read(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? []);
+            CheckFiles(SecuritySettings.From(configuration));
+            return ([], RegistrySettings.From(configuration).AllowTargets.Count == 0 ? [ServeCommand.NoRule] : []);
         }
         catch (SettingsException e)
         {
-            return e.Faults;
+            return (e.Faults, []);
         }
         catch (CommandException e)
         {
-            return [new("", e.Message)];
+            return ([new("", e.Message)], []);
         }
     }
 

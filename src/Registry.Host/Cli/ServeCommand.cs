@@ -22,6 +22,9 @@ internal static class ServeCommand
         DefaultValueFactory = _ => GatewayOptions.DefaultHttp,
     };
 
+    /// <summary>What a gateway without target rules says.</summary>
+    public const string NoRule = "No target is reachable: there is no rule. Add one with --allow host-or-cidr:port or registry.targets.allow.";
+
     private static readonly Option<ushort> UdpPort = new("--udp-port") { Description = "UDP port of all tubes; 0 = any free one.", HelpName = "N" };
 
     private static readonly Option<string[]> Allow = new("--allow")
@@ -50,9 +53,19 @@ internal static class ServeCommand
         HelpName = "HOST:PORT",
     };
 
-    private static readonly Option<string?> LogFormat = new("--log-format") { Description = "How the log is written: text, or json for one object a line.", HelpName = "FORMAT" };
+    private static readonly Option<string?> LogFormat = new("--log-format")
+    {
+        Description = "How the log is written: text, or json for one object a line.",
+        HelpName = "FORMAT",
+        CompletionSources = { LogSettings.FormatNames.Select(format => format.Text).ToArray() },
+    };
 
-    private static readonly Option<string?> LogLevel = new("--log-level") { Description = "The least level that is logged: trace, debug, information, warning, error, critical or none.", HelpName = "LEVEL" };
+    private static readonly Option<string?> LogLevel = new("--log-level")
+    {
+        Description = "The least level that is logged: trace, debug, information, warning, error, critical or none.",
+        HelpName = "LEVEL",
+        CompletionSources = { LogSettings.LevelNames.Select(level => level.Text).ToArray() },
+    };
 
     public static Command Create()
     {
@@ -175,7 +188,9 @@ internal static class ServeCommand
         if (options.WhyNotBeyondLoopback is { } why)
             await output.WriteLineAsync($"WARNING: other machines reach this gateway, and {why}. --insecure allows it.");
         await output.WriteLineAsync($"Dashboard: {url}");
-        await output.WriteLineAsync($"Client:    registry forward -L 15432:127.0.0.1:5432 --gateway {url.GetLeftPart(UriPartial.Authority)}");
+        await output.WriteLineAsync($"Client:    registry forward -L 15432:127.0.0.1:5432 --gateway {url.GetLeftPart(UriPartial.Authority)}{(options.Security.IsClosed ? " --key-file FILE" : "")}");
+        if (options.Registry.AllowTargets.Count == 0 && RegistrySettings.From(options.Registry.Configuration).AllowTargets.Count == 0)
+            await output.WriteLineAsync(NoRule);
         if (gateway.Membership is { IsOpen: true })
             await output.WriteLineAsync("WARNING: the cluster's port is open beyond this machine and has no TLS: whoever reaches it can take part. Set registry.cluster.tls, or use a network of the cluster's own.");
         if (gateway.Membership is { } membership)

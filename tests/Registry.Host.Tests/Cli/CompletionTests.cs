@@ -24,6 +24,8 @@ public sealed class CompletionTests
             ("registry bench cyc", "cycles"),
             ("registry completion ", "bash zsh fish pwsh"),
             ("registry serve --cl", "--cluster"),
+            ("registry serve --log-level war", "warning"),
+            ("registry --log-format js", "json"),
             ("registry --inse", "--insecure"),
             ("registry check-config --config ", ""),
         ];
