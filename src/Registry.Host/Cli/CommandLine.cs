@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Registry.Host.Cli.Completion;
 using Registry.Host.Cli.Diagnosis;
 using Registry.Host.Cli.Top;
+using Registry.Host.Serving.Settings;
 
 namespace Registry.Host.Cli;
 
@@ -44,11 +45,25 @@ internal static class CommandLine
         var result = Create().Parse(arguments);
         if (result.Errors.Count == 0)
             return await result.InvokeAsync(configuration);
-        foreach (var wrong in result.Errors)
-            await configuration.Error.WriteLineAsync($"registry: {wrong.Message}");
+        foreach (var line in Wrong(result))
+            await configuration.Error.WriteLineAsync($"registry: {line}");
         await configuration.Error.WriteLineAsync("registry: --help shows the verbs and their options.");
         return (int)ExitCode.Usage;
     }
+
+    private static IEnumerable<string> Wrong(ParseResult result)
+    {
+        var command = result.CommandResult.Command;
+        var verbs = command.Subcommands.Select(verb => verb.Name).ToArray();
+        var lines = command.Action is null && verbs.Length > 0
+            ? [$"{command.Name} takes one of {string.Join(", ", verbs)}."]
+            : result.Errors.Select(wrong => wrong.Message);
+        return result.UnmatchedTokens is [var word, ..] && Nearest(word, verbs) is { } nearest ? lines.Append($"'{word}' is no verb; the nearest is {nearest}.") : lines;
+    }
+
+    // A verb's first letters, or no more than half of it mistyped.
+    private static string? Nearest(string word, IReadOnlyList<string> verbs) =>
+        verbs.FirstOrDefault(verb => verb.StartsWith(word, StringComparison.OrdinalIgnoreCase)) ?? NearestKey.Of(word, verbs, most: (word.Length + 1) / 2);
 
     /// <summary>Runs a verb's work until it ends or the process is told to; the second time it is told ends it at once.</summary>
     public static async Task<int> RunAsync(ParseResult result, Func<CancellationToken, Task<ExitCode>> work)

@@ -12,6 +12,10 @@ public sealed class CommandLineTests
 {
     [Theory]
     [InlineData(new[] { "fly" }, "fly")]
+    [InlineData(new[] { "forwrad" }, "the nearest is forward")]
+    [InlineData(new[] { "tub" }, "the nearest is tubes")]
+    [InlineData(new[] { "tubes" }, "tubes takes one of ls, show, close.")]
+    [InlineData(new[] { "tubes", "lss" }, "the nearest is ls")]
     [InlineData(new[] { "serve", "--prot", "1" }, "--prot")]
     [InlineData(new[] { "serve", "--udp-port", "70000" }, "--udp-port")]
     [InlineData(new[] { "forward" }, "-L")]
@@ -187,8 +191,9 @@ public sealed class CommandLineTests
         var (_, capacity, _) = await RunAsync("capacity", "--json", "--gateway", gateway.Url.ToString());
         System.Text.Json.JsonDocument.Parse(capacity).RootElement.GetProperty("maxTubes").GetInt32().ShouldBe(10);
         var (_, lines, _) = await RunAsync("capacity", "--gateway", gateway.Url.ToString());
-        foreach (var figure in typeof(Registry.Messages.RegistryCapacity).GetProperties())
-            lines.ShouldContain(figure.Name, Case.Insensitive);
+        lines.ShouldMatch(@"tubes +\d+ of 10\b");
+        lines.ShouldNotMatch("[a-z][A-Z]|True|False"); // names and values of programs
+        lines.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(15);
     }
 
     [Fact]
@@ -197,12 +202,20 @@ public sealed class CommandLineTests
         await using var gateway = await ScriptedGateway.StartAsync();
         gateway.Registry.Tubes[new("t1")] = new(new("t1"), "n", Registry.Messages.TubeState.Ready) { Owner = "anna" };
         gateway.Registry.Tubes[new("t2")] = new(new("t2"), "n", Registry.Messages.TubeState.Ready);
+        foreach (var id in new[] { "0123456789", "012345678a" })
+            gateway.Registry.Tubes[new(id)] = new(new(id), "n", Registry.Messages.TubeState.Ready);
         var (_, list, _) = await RunAsync("tubes", "ls", "--gateway", gateway.Url.ToString());
         list.ShouldContain("OWNER");
         list.ShouldContain("anna");
         list.ShouldContain("t2");
         (await RunAsync("tubes", "ls", "--owner", "anna", "--gateway", gateway.Url.ToString())).Output.ShouldNotContain("t2");
         (await RunAsync("tubes", "show", "t1", "--gateway", gateway.Url.ToString())).Output.ShouldContain("ready");
+        (await RunAsync("tubes", "show", "012345678a", "--gateway", gateway.Url.ToString())).Code.ShouldBe(0);
+        var (code, _, error) = await RunAsync("tubes", "close", "012345678", "--gateway", gateway.Url.ToString());
+        code.ShouldBe((int)ExitCode.Usage, error);
+        error.ShouldContain("012345678a");
+        gateway.Registry.Tubes.Remove(new("0123456789"), out _);
+        (await RunAsync("tubes", "show", "01234567", "--gateway", gateway.Url.ToString())).Output.ShouldContain("012345678a");
         (await RunAsync("tubes", "close", "t1", "--reason", "Client", "--gateway", gateway.Url.ToString())).Code.ShouldBe(0);
         gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new Registry.Messages.CloseTube(new("t1"), Registry.Messages.CloseReason.Client));
     }
@@ -222,7 +235,10 @@ public sealed class CommandLineTests
     {
         var (code, output, _) = await RunAsync("check-config", "--set", "registry.admission.max-tubes=5", "--set", "registry.targets.allow=[\"10.0.0.0/8:22\"]");
         code.ShouldBe(0);
-        output.ShouldContain("good");
+        output.ShouldBe($"The configuration is good.{Environment.NewLine}");
+        (code, output, _) = await RunAsync("check-config");
+        code.ShouldBe(0);
+        output.ShouldContain("No target is reachable");
     }
 
     [Fact]

@@ -4,10 +4,13 @@ namespace Registry.Host.Serving.Settings;
 internal static class NearestKey
 {
     /// <summary>The known key that takes the fewest changes of single characters (Levenshtein distance), if those are few for its length.</summary>
-    public static string? Of(string key, IEnumerable<string> known)
+    /// <param name="key">The unknown key.</param>
+    /// <param name="known">Those there are.</param>
+    /// <param name="most">So many changes are few; null for half of its last part, or three.</param>
+    public static string? Of(string key, IEnumerable<string> known, int? most = null)
     {
         var (nearest, distance) = known.Select(candidate => (candidate, Distance(key, candidate))).DefaultIfEmpty((null!, int.MaxValue)).MinBy(pair => pair.Item2);
-        return distance <= Math.Max(3, LastPart(key).Length / 2) ? nearest : SameName(key, known);
+        return distance <= (most ?? Math.Max(3, LastPart(key).Length / 2)) ? nearest : SameName(key, known);
     }
 
     // The right name in the wrong section.
