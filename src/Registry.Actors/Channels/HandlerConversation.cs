@@ -7,7 +7,7 @@ namespace Registry.Actors.Channels;
 /// <summary>Gives a channel to code of the application. What that code throws or forgets ends this channel and nothing else.</summary>
 internal sealed class HandlerConversation(string name, IConversationHandler handler, ConversationOrigin origin, ChannelServices services, UserTraffic users) : IConversation
 {
-    /// <summary>What its data channel names as protocol: no frames, whoever opens it.</summary>
+    /// <summary>What its data channel names as protocol: the messages are the application's, without frames.</summary>
     public const string PlainMessages = "handler";
 
     private readonly CancellationTokenSource stop = new(Timeout.InfiniteTimeSpan, services.Time);

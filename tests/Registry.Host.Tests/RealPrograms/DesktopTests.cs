@@ -38,7 +38,7 @@ public sealed partial class DesktopTests
             await File.WriteAllTextAsync(folder.File("keys"), line);
             await using var gateway = await RealGateway.WithKeysAsync(folder.File("keys"), "127.0.0.1:*");
 
-            await Programs.RunAsync(Programs.Start("node", Script, gateway.Url.ToString(), vnc.ToString(), Programs.NodePackages, folder.File("screenshot.png"), Text, $"{X}", $"{Y}", "secret", key, $"{server.Id}"), Programs.ScriptPatience);
+            await Programs.RunAsync(Programs.Start("node", Script, gateway.Url.ToString(), vnc.ToString(), Programs.NodePackages, folder.File("screenshot.png"), Text, $"{X}", $"{Y}", "secret", key), Programs.ScriptPatience);
 
             await Eventually.BecomesAsync(2, () => File.ReadAllLines(received).Length, "lines that arrived");
             var lines = await File.ReadAllLinesAsync(received);
