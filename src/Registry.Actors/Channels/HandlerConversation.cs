@@ -7,6 +7,9 @@ namespace Registry.Actors.Channels;
 /// <summary>Gives a channel to code of the application. What that code throws or forgets ends this channel and nothing else.</summary>
 internal sealed class HandlerConversation(string name, IConversationHandler handler, ConversationOrigin origin, ChannelServices services, UserTraffic users) : IConversation
 {
+    /// <summary>What its data channel names as protocol: the messages are the application's, without frames.</summary>
+    public const string PlainMessages = "handler";
+
     private readonly CancellationTokenSource stop = new(Timeout.InfiniteTimeSpan, services.Time);
     private readonly Lock endLock = new();
     private IDataChannel? channel;
@@ -14,7 +17,7 @@ internal sealed class HandlerConversation(string name, IConversationHandler hand
 
     public IPEndPoint? ListenEndPoint => null;
 
-    public string Protocol => "";
+    public string Protocol => PlainMessages;
 
     public async Task<ChannelEnd> RunAsync(IDataChannel channel, bool openedByPeer)
     {
@@ -35,7 +38,9 @@ internal sealed class HandlerConversation(string name, IConversationHandler hand
         channel.StateChanged += Watch;
         Watch(channel.State);
         // Its code may block before it waits for anything; the tube must not.
-        var serving = Task.Run(() => handler.RunAsync(new(origin, channel, users), stop.Token));
+        var serving = openedByPeer && channel.Protocol == ControlMessage.Protocol
+            ? RefuseFramesAsync(channel)
+            : Task.Run(() => handler.RunAsync(new(origin, channel, users), stop.Token));
         try
         {
             // A handler that ignores its token holds nobody up.
@@ -71,6 +76,16 @@ internal sealed class HandlerConversation(string name, IConversationHandler hand
     {
         stop.Cancel();
         channel?.Close();
+    }
+
+    // A tunnel says nothing before it has a client, so that both would wait for ever. It is told in its own language.
+    private async Task RefuseFramesAsync(IDataChannel channel)
+    {
+        var text = $"This end is the handler {name}, which takes plain messages, and the other end speaks the frames of a tunnel, socks5 or guacd conversation. Give the other end raw or a data channel of its own.";
+        var frame = Frame.Encode(0, (ulong)services.Time.GetUtcNow().ToUnixTimeMilliseconds(), ControlMessage.EncodeClose(0, CloseReason.ConfigurationError, text));
+        if (frame.Length <= channel.MaxMessageSize)
+            await channel.SendAsync(frame, DataChannelMessageType.Binary, stop.Token);
+        End(CloseReason.ConfigurationError, text);
     }
 
     // What was sent before still goes to the peer.

@@ -106,10 +106,10 @@ internal sealed class TunnelConversation : IConversation
 
     public async Task<ChannelEnd> RunAsync(IDataChannel channel, bool openedByPeer)
     {
-        if (channel.MaxMessageSize < LeastMessageSize)
+        if (Unfit(channel, openedByPeer) is { } refusal)
         {
             channel.Close();
-            return new(CloseReason.ProtocolError, $"The peer takes messages of at most {channel.MaxMessageSize} bytes; a tunnel needs {LeastMessageSize}.");
+            return refusal;
         }
 
         using var frames = new FrameLink(channel, services.Time);
@@ -175,6 +175,15 @@ internal sealed class TunnelConversation : IConversation
         foreach (var (_, connection) in connections)
             connection.Dispose();
         channel?.Close();
+    }
+
+    private static ChannelEnd? Unfit(IDataChannel channel, bool openedByPeer)
+    {
+        if (openedByPeer && channel.Protocol == HandlerConversation.PlainMessages)
+            return new(CloseReason.ConfigurationError, "The other end is a handler, which takes plain messages, and this end speaks frames. Give this end raw, or the other end a tunnel.");
+        return channel.MaxMessageSize < LeastMessageSize
+            ? new(CloseReason.ProtocolError, $"The peer takes messages of at most {channel.MaxMessageSize} bytes; a tunnel needs {LeastMessageSize}.")
+            : null;
     }
 
     // A peer that knows tube.v2 says so before anything else. One that says something else, as the original does, gets the original's behaviour.

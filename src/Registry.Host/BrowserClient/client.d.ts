@@ -246,6 +246,8 @@ export class Tube {
   readonly id?: string;
   /** What the gateway refused, if that ended it. */
   readonly error?: Error;
+  /** Why the gateway ended its channel or it, if the gateway did. */
+  readonly closeReason?: CloseReason;
   /** Makes the tube; it can carry data once the channel is open. */
   open(): Promise<void>;
   /** Ends it on both sides; also while a page goes away. */

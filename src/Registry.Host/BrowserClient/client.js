@@ -138,7 +138,7 @@ export class Tube {
     this.channel.addEventListener('close', () => this.#ending());
     this.connection.addEventListener('connectionstatechange', () => {
       const state = this.connection.connectionState;
-      if (state === 'failed') this.#end('no way to the gateway; UDP may be blocked');
+      if (state === 'failed') this.#end(this.#told('no way to the gateway; UDP may be blocked'));
       else if (state === 'disconnected') this.#restart();
     });
     this.connection.addEventListener('icecandidate', event => this.#trickle(event.candidate ? event.candidate.candidate : ''));
@@ -149,6 +149,9 @@ export class Tube {
 
   /** What the gateway refused, if that ended it. */
   error;
+
+  /** Why the gateway ended its channel or it, if the gateway did. */
+  closeReason;
 
   /** Makes the tube; it can carry data once the channel is open. */
   async open() {
@@ -203,20 +206,21 @@ export class Tube {
       for await (const { type, data } of this.#client.signals(this.id, { signal: this.#stop.signal })) this.#hear(type, data);
     } catch (e) {
       this.#isGone = e.code === 'tube_not_found';
-      this.#end(this.#why ?? e.message);
+      this.#end(this.#told(e.message));
     }
   }
 
   #hear(type, { candidate, offer, outcome, closeReason, text }) {
+    this.closeReason ??= closeReason;
     if (type === 'ice_candidate') {
       this.connection.addIceCandidate(candidate ? { candidate, sdpMid: '0', sdpMLineIndex: 0 } : undefined).catch(e => console.warn(e));
     } else if (type === 'ice_restart_offer') {
       this.#answer(offer).catch(e => console.warn(e));
     } else if (type === 'channel_closed') {
-      this.#ending(outcome.startsWith('error: ') ? outcome.slice('error: '.length) : closeReason.name);
+      this.#ending(outcome === 'tube_closed' ? undefined : sentence(closeReason, outcome.startsWith('error: ') ? outcome.slice('error: '.length) : ''));
     } else if (type === 'tube_closed') {
       this.#isGone = true;
-      this.#end(this.#why ?? `${closeReason.name}. ${text}`);
+      this.#end(this.#why ?? sentence(closeReason, text));
     }
   }
 
@@ -244,7 +248,12 @@ export class Tube {
   #ending(why) {
     this.#why ??= why;
     if (this.#why && this.channel.readyState === 'closed') this.#end(this.#why);
-    else this.#deadline ??= setTimeout(() => this.#end(this.#why ?? 'the channel was closed'), patience);
+    else this.#deadline ??= setTimeout(() => this.#end(this.#told('the channel was closed')), patience);
+  }
+
+  // As far as the gateway said why.
+  #told(otherwise) {
+    return this.#why ?? (this.closeReason ? sentence(this.closeReason) : otherwise);
   }
 
   #end(why) {
@@ -268,6 +277,11 @@ function queryOf(query) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
   return given.length ? `?${new URLSearchParams(given)}` : '';
 }
+
+const sentences = { Normal: 'The other end closed it.', Client: 'The client closed it.', AdminClosed: 'An administrator closed it.' };
+
+/** Why a tube or channel ended, for people. */
+const sentence = ({ name }, text) => name === 'NodeStopped' ? 'The gateway was stopped.' : text || sentences[name] || `${name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase().replace(/^./, first => first.toUpperCase())}.`;
 
 const plain = description => description && { type: description.type, sdp: atob(description.sdp) };
 

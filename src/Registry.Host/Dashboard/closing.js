@@ -1,12 +1,13 @@
 // Ends a tube when its user means it.
 import { call } from './api.js';
 import { agreed, complain } from './confirm.js';
+import { carried } from './text.js';
 
 export async function closeTube(id, conversations) {
-  const carried = conversations.length === 0 ? 'It carries no conversation.'
-    : conversations.length === 1 ? `Its conversation ${conversations[0].conversationId} ends with it.`
+  const end = conversations.length === 0 ? 'It carries no conversation.'
+    : conversations.length === 1 ? `It carries ${carried(conversations[0])}, which ends with it.`
       : `Its ${conversations.length} conversations end with it.`;
-  if (!await agreed(`Close tube ${id}?`, carried, 'Close tube')) return;
+  if (!await agreed(`Close tube ${id}?`, end, 'Close tube')) return;
   try {
     await call('DELETE', `/v1/tubes/${encodeURIComponent(id)}?reason=AdminClosed`);
   } catch (e) {

@@ -1,5 +1,6 @@
 // A VNC server's screen: noVNC speaks to it over the data channel of a raw conversation.
 import { Tube } from './tube.js';
+import { expectGreeting } from './greeting.js';
 
 const viewer = '/novnc/1.7.0/core/rfb.js';
 const defaultPort = 5900; // RFC 6143 §4
@@ -28,6 +29,10 @@ async function connect(server, settings) {
   const mine = tube = new Tube(settings);
   const screen = rfb = new RFB($('screen'), mine.channel);
   let problem, isShown = true;
+  expectGreeting(mine, () => {
+    problem = `${server} does not speak VNC: it said nothing that a VNC server says.`;
+    mine.close();
+  });
   screen.scaleViewport = true;
   screen.addEventListener('connect', () => {
     $('credentials').hidden = true;
@@ -36,17 +41,17 @@ async function connect(server, settings) {
   screen.addEventListener('desktopname', event => say(`Connected to ${server}: ${event.detail.name}`)); // which every server has
   screen.addEventListener('credentialsrequired', event => ask(event.detail.types));
   screen.addEventListener('serververification', event => verify(server, event.detail.publickey));
-  screen.addEventListener('securityfailure', event => { problem = `the server let nobody in${event.detail.reason ? `: ${event.detail.reason}` : ''}`; });
+  screen.addEventListener('securityfailure', event => { problem = `${server} let nobody in${event.detail.reason ? `: ${event.detail.reason}` : '.'}`; });
   screen.addEventListener('disconnect', event => {
     isShown = false;
     if (isLeaving) mine.close();
     // What it gave up by itself; when the gateway closed the channel, the tube knows why.
-    else if (!event.detail.clean && mine.channel.readyState === 'closing') problem ??= 'it does not speak VNC, or in a way that noVNC does not know';
+    else if (!event.detail.clean && mine.channel.readyState === 'closing') problem ??= `${server} does not speak VNC, or in a way that noVNC does not know.`;
   });
   await mine.open();
   const why = await mine.ended;
   if (isShown) screen.disconnect();
-  return isLeaving ? 'Disconnected.' : `${server}: ${problem ?? why}`;
+  return isLeaving ? 'Disconnected.' : problem ?? (mine.closeReason?.name === 'Normal' ? 'The VNC server ended the session.' : why);
 }
 
 async function run(server) {

@@ -11,8 +11,8 @@ const margin = 6; // rows beyond the edges
 const $ = id => document.getElementById(id);
 const scroller = $('list');
 const body = $('tubes');
-const above = element('tr', { 'aria-hidden': 'true' }, element('td', { colSpan: 8 }));
-const below = element('tr', { 'aria-hidden': 'true' }, element('td', { colSpan: 8 }));
+const above = element('tr', { 'aria-hidden': 'true' }, element('td'));
+const below = element('tr', { 'aria-hidden': 'true' }, element('td'));
 const sorted = new SortedTubes();
 const rows = new Map(); // those in the page, by id
 const order = { by: 'createdAt', isDescending: true };
@@ -81,10 +81,10 @@ function place(visible, first) {
 function makeRow(tube) {
   const text = () => element('td');
   const state = badge();
-  const [names, owner, path, node, created] = [text(), text(), text(), text(), element('td', { className: 'number', title: dateTime(tube.createdAt) })];
+  const [names, owner, path, node, created] = [element('div'), text(), text(), text(), element('td', { className: 'number', title: dateTime(tube.createdAt) })];
   const link = element('a', { href: `#/tubes/${encodeURIComponent(tube.id)}`, className: 'id', title: tube.id }, tube.id);
   const close = mayCreate() ? [element('button', { type: 'button', className: 'quiet-button', 'aria-label': `Close tube ${tube.id}`, click: () => closeTube(tube.id, tube.conversations) }, 'Close')] : [];
-  const line = element('tr', {}, element('td', {}, link), element('td', {}, state), names, owner, path, node, created, element('td', { className: 'action' }, ...close));
+  const line = element('tr', {}, element('td', {}, link), element('td', {}, state), element('td', {}, names), owner, path, node, created, element('td', { className: 'action' }, ...close));
   line.dataset.id = tube.id;
   const update = () => {
     setState(state, tube.state);

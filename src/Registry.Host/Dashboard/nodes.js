@@ -1,7 +1,7 @@
 // The nodes with their load, and a switch that takes each out of service.
 import { call } from './api.js';
 import { arrange, badge, bar, element, fill, setState, write } from './dom.js';
-import { age, count, duration } from './text.js';
+import { age, count, counted, duration } from './text.js';
 import { nodes, readNodes, watchNodes } from './cluster.js';
 import { mayOperate } from './caller.js';
 import { agreed, complain } from './confirm.js';
@@ -46,7 +46,7 @@ async function toggle(name) {
   const node = nodes.find(one => one.node === name);
   const isDraining = node?.capacity?.isDraining === true;
   if (!isDraining && !await agreed(`Take ${name} out of service?`,
-    `It makes no new tubes, tells the clients of its ${count(node?.capacity?.tubes ?? 0)} tubes to move, and closes those that are left at its drain deadline.`, 'Drain')) return;
+    `It makes no new tubes, tells the clients of its ${counted(node?.capacity?.tubes ?? 0, 'tube')} to move, and closes those that are left at its drain deadline.`, 'Drain')) return;
   try {
     await call(isDraining ? 'DELETE' : 'POST', `/v1/nodes/${encodeURIComponent(name)}/drain`, isDraining ? undefined : {});
   } catch (e) {

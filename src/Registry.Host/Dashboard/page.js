@@ -41,7 +41,9 @@ async function tryIt() {
 
 function connected(problem) {
   $('live').dataset.state = problem ? 'lost' : 'live';
-  $('live').textContent = problem ? `No answer: ${problem.message}` : 'Live';
+  // Why a browser reached nothing it says in words of its own.
+  $('live').textContent = !problem ? 'Live' : problem.code === 'unreachable' && !problem.status ? 'The gateway does not answer.' : problem.message;
+  $('live').title = problem?.message ?? '';
 }
 
 async function begin() {

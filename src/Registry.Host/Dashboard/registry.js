@@ -1,5 +1,6 @@
 // The tubes of all nodes, kept up to date by the registry's events, and those that closed meanwhile.
 import { call, listen } from './api.js';
+import { carried } from './text.js';
 
 const beat = 250; // between two rounds of telling what changed, in ms
 const mostClosures = 500;
@@ -102,7 +103,7 @@ function learn(tube, body) {
   tube.node = body.node;
   tube.owner = body.owner ?? '';
   tube.conversations = body.conversations;
-  tube.names = body.conversations.map(c => `${c.conversationId} (${c.type})`).join(', ');
+  tube.names = body.conversations.map(carried).join(', ');
   tube.path = body.selectedPair ?? '';
   incomplete.delete(tube.id);
 }

@@ -18,6 +18,12 @@ export function bytes(number) {
   return `${at === 0 || Math.abs(number) >= 99.5 ? Math.round(number) : number.toFixed(1)} ${units[at]}`;
 }
 
+/** So many things, with their name in the right number. */
+export const counted = (number, name) => `${count(number)} ${name}${number === 1 ? '' : 's'}`;
+
+/** What a conversation carries, where it leads first: its name may be a machine's. */
+export const carried = ({ conversationId, type, target }) => (target ? `${type} to ${target} (${conversationId})` : `${conversationId} (${type})`);
+
 /** A duration in its two largest units. */
 export function duration(ms) {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;

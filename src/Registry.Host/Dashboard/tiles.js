@@ -1,6 +1,6 @@
 // The registry in six figures.
 import { element, write } from './dom.js';
-import { count, duration } from './text.js';
+import { count, counted, duration } from './text.js';
 import { tubes, watch } from './registry.js';
 import { growth, nodes, total, watchNodes } from './cluster.js';
 
@@ -9,7 +9,7 @@ const stale = () => total('reconcilerFindings') + nodes.reduce((sum, node) => su
 
 // The figure, what stands below it, and whether it is bad.
 const tiles = [
-  ['Ready', () => inState('ready'), () => `of ${count(tubes.size)} tubes`],
+  ['Ready', () => inState('ready'), () => `of ${counted(tubes.size, 'tube')}`],
   ['Creating', () => total('activeCreates'), () => (total('avgCreateTimeMs') ? `${duration(meanCreate())} each` : 'no create yet')],
   ['Waiting', () => total('waiting'), () => 'for admission', value => value > 0 && 'warn'],
   ['Refused', () => total('totalRejected'), () => recent('totalRejected'), () => growth('totalRejected') > 0 && 'warn'],

@@ -126,12 +126,13 @@ function showQueues(queues) {
 function showChannels(conversations, channels) {
   const body = $('channels');
   arrange(body, conversations.map((conversation, at) => {
-    const row = body.children[at] ?? element('tr', {}, ...Array.from({ length: 8 }, (_, cell) => element('td', { className: cell === 3 || cell >= 5 ? 'number' : '' })));
+    const row = body.children[at] ?? element('tr', {}, ...Array.from({ length: 9 }, (_, cell) => element('td', { className: cell === 4 || cell >= 6 ? 'number' : '' })));
     const live = channels.find(one => one.conversationId === conversation.conversationId);
     const messages = live?.messages;
     [
       conversation.conversationId,
       conversation.type,
+      conversation.target ?? '–',
       live?.state ?? (conversation.isOpen ? 'open' : 'not open'),
       live ? count(live.connections) : '–',
       live?.protocol || 'none',

@@ -119,11 +119,36 @@ public sealed class HandlerSpecs
         refusal.Message.ShouldContain("\"other\"");
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_tunnel_at_the_other_end_is_refused_in_words_by_the_end_that_did_not_open_the_channel(bool isOpenedByTunnel)
+    {
+        var services = new ChannelServices(RegistrySettings.From(Config.Empty), TargetPolicy.Parse([]), TimeProvider.System, new());
+        new ConversationFactory(services).TryOpen(TunnelSettings.Dial("127.0.0.1", 9), TunnelFixture.Origin, new(services.Time), new(FlowLimits.From(services.Settings)), out var tunnel, out _).ShouldBeTrue();
+        using var ending = tunnel;
+        var wasCalled = false;
+        using var served = new Served((conversation, token) =>
+        {
+            wasCalled = true;
+            return conversation.ReceiveAsync(token).AsTask();
+        }, other: tunnel, isOpenedByOther: isOpenedByTunnel);
+
+        var tunnelEnd = await served.Other!.WaitAsync(Patience);
+
+        (tunnelEnd.Reason, tunnelEnd.ByPeer).ShouldBe((CloseReason.ConfigurationError, isOpenedByTunnel));
+        tunnelEnd.Text.ShouldContain("handler");
+        var end = await served.EndAsync();
+        if (isOpenedByTunnel)
+            end.ShouldBe(tunnelEnd with { ByPeer = false });
+        wasCalled.ShouldBe(!isOpenedByTunnel);
+    }
+
     private sealed class Served : IConversationHandler, IDisposable
     {
         private readonly Func<HandledConversation, CancellationToken, Task> run;
 
-        public Served(Func<HandledConversation, CancellationToken, Task> run, TimeProvider? time = null)
+        public Served(Func<HandledConversation, CancellationToken, Task> run, TimeProvider? time = null, IConversation? other = null, bool isOpenedByOther = true)
         {
             this.run = run;
             var services = new ChannelServices(RegistrySettings.From(Config.Empty), TargetPolicy.Parse([]), time ?? TimeProvider.System, new())
@@ -134,8 +159,9 @@ public sealed class HandlerSpecs
             Users = new(services.Time);
             new ConversationFactory(services).TryOpen(new HandlerSettings("test"), TunnelFixture.Origin, Users, new(FlowLimits.From(services.Settings)), out var conversation, out _).ShouldBeTrue();
             Conversation = conversation;
-            (Peer, var own) = ScriptedDataChannel.Pair();
-            Run = conversation.RunAsync(own, openedByPeer: true);
+            (Peer, var own) = ScriptedDataChannel.Pair(protocol: isOpenedByOther ? other?.Protocol ?? "" : conversation.Protocol);
+            Run = conversation.RunAsync(own, openedByPeer: isOpenedByOther);
+            Other = other?.RunAsync(Peer, openedByPeer: !isOpenedByOther);
         }
 
         public List<string> Failures { get; } = [];
@@ -143,6 +169,7 @@ public sealed class HandlerSpecs
         public IConversation Conversation { get; }
         public ScriptedDataChannel Peer { get; }
         public Task<ChannelEnd> Run { get; }
+        public Task<ChannelEnd>? Other { get; }
 
         public Task<ChannelEnd> EndAsync() => Run.WaitAsync(Patience);
 

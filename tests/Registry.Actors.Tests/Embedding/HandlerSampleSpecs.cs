@@ -25,11 +25,38 @@ public sealed class HandlerSampleSpecs
     }
 
     [Fact]
+    public async Task A_tunnel_that_offers_to_a_handler_hears_over_the_real_stack_that_they_do_not_fit()
+    {
+        await using var near = new StackNode("near");
+        await using var far = new StackNode("far", configure: options => options.Handlers["shouter"] = new Shouter());
+        var conversation = new ConversationId("lines");
+        var offerer = (await near.Registry.CreateAsync(new(conversation, TunnelSettings.Listen(new(System.Net.IPAddress.Loopback, 0))) { TrickleIce = false })).ShouldBeOfType<TubeCreated>();
+        var answerer = (await far.Registry.CreateAsync(new(conversation, new HandlerSettings("shouter")) { TrickleIce = false, Offer = offerer.Offer })).ShouldBeOfType<TubeCreated>();
+        (await near.Registry.SetRemoteDescriptionAsync(new(offerer.TubeId, DescriptionType.Answer, answerer.Answer!))).ShouldBeOfType<Done>();
+
+        foreach (var (node, tube) in new[] { (near, offerer.TubeId), (far, answerer.TubeId) })
+        {
+            var closed = await ChannelEndAsync(node, tube);
+            closed.Reason.ShouldBe(CloseReason.ConfigurationError);
+            closed.Outcome.ShouldStartWith("error: This end is the handler shouter");
+        }
+    }
+
+    [Fact]
     public void The_readme_shows_the_sample()
     {
         var folder = Path.GetDirectoryName(HereIs())!;
         var sample = File.ReadAllText(Path.Combine(folder, "HandlerSample.cs")).Split("// README")[1];
         File.ReadAllText(Path.Combine(folder, "..", "..", "..", "README.md")).ShouldContain("```csharp" + sample + "```");
+    }
+
+    private static async Task<ChannelClosed> ChannelEndAsync(StackNode node, TubeId tube)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        await foreach (var signal in node.Registry.Signals(tube, 0, patience.Token)!)
+            if (signal is ChannelClosed closed)
+                return closed;
+        throw new InvalidOperationException($"{node.Registry.Node}'s tube ended without its channel.");
     }
 
     private static string HereIs([CallerFilePath] string path = "") => path;

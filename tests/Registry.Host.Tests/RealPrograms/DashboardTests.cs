@@ -38,7 +38,7 @@ public sealed class DashboardTests(ITestOutputHelper log)
         var carrying = gateway.Registry.Directory.List().ShouldHaveSingleItem().TubeId.ToString();
         var hostile = await gateway.CreateTubeAsync(HostileName, owner: "<b>nobody</b>");
 
-        var minor = await RunAsync("dashboard.mjs", gateway.Url, Pictures, operatorKey, viewerKey, carrying, hostile, HostileName);
+        var minor = await RunAsync("dashboard.mjs", gateway.Url, Pictures, operatorKey, viewerKey, carrying, server.EndPoint.ToString(), hostile, HostileName);
 
         log.WriteLine(minor);
         gateway.Registry.Directory.TryGet(new TubeId(hostile), out _).ShouldBeFalse();
@@ -92,7 +92,7 @@ public sealed class DashboardTests(ITestOutputHelper log)
     private static TubeSnapshot Tube(int number) => new(TubeId.NewId(), "test-node", TubeState.Ready)
     {
         Owner = $"team-{number % 37}",
-        Conversations = [new(new($"conversation-{number}"), "tunnel", true)],
+        Conversations = [new(new($"conversation-{number}"), "tunnel", true) { Target = $"10.0.{number / 250}.{number % 250}:5432" }],
         History = [new(TubeState.New, DateTimeOffset.UtcNow.AddSeconds(-number)), new(TubeState.Ready, DateTimeOffset.UtcNow.AddSeconds(-number + 1))],
         SelectedPair = "host/srflx",
     };

@@ -36,7 +36,7 @@ public sealed partial class DesktopTests
             await Programs.WaitForLineAsync(server, "Listening for VNC connections");
             var (key, line) = ApiKeys.Create("browser", [Roles.Creator], "somebody");
             await File.WriteAllTextAsync(folder.File("keys"), line);
-            await using var gateway = await RealGateway.WithKeysAsync(folder.File("keys"), vnc.ToString());
+            await using var gateway = await RealGateway.WithKeysAsync(folder.File("keys"), "127.0.0.1:*");
 
             await Programs.RunAsync(Programs.Start("node", Script, gateway.Url.ToString(), vnc.ToString(), Programs.NodePackages, folder.File("screenshot.png"), Text, $"{X}", $"{Y}", "secret", key), Programs.ScriptPatience);
 

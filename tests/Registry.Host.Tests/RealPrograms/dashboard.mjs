@@ -1,8 +1,8 @@
 // Uses every view of the gateway's page in Chromium, as an operator and as a viewer, in light and dark, with the keyboard, and looks for what is not accessible.
-// node dashboard.mjs PAGE PACKAGES FOLDER OPERATOR VIEWER CARRYING HOSTILE NAME: where pictures go or an empty text, two keys, a tube with a connection, another and the name of its conversation.
+// node dashboard.mjs PAGE PACKAGES FOLDER OPERATOR VIEWER CARRYING TARGET HOSTILE NAME: where pictures go or an empty text, two keys, a tube with a connection and its target, another and the name of its conversation.
 import { drive, signIn } from './browser.mjs';
 
-const [url, packages, folder, operator, viewer, carrying, hostile, name] = process.argv.slice(2);
+const [url, packages, folder, operator, viewer, carrying, target, hostile, name] = process.argv.slice(2);
 
 await drive(packages, url, async (page, { wrong, axe }) => {
   const text = selector => page.locator(selector).innerText();
@@ -36,6 +36,8 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await shows(`${row(hostile)} td`, 'onerror');
   expect((await text(`${row(hostile)} td:nth-child(3)`)).includes(name), `the list says ${await text(row(hostile))}`);
   expect(await page.locator('main img').count() === 0, 'a name became an element');
+  const leads = `${row(carrying)} td:nth-child(3) div`;
+  expect((await text(leads)).startsWith(`tunnel to ${target} (`) && await page.getAttribute(leads, 'title') === await text(leads), `the list says ${await text(leads)} of a tunnel to ${target}`);
   await shows('.tile', '^Ready1');
   await shows('#nodes tr', 'up');
   await shows('#live', 'Live');
@@ -43,7 +45,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
 
   // With the keyboard alone: filter, sort, go from tube to tube and open one.
   await page.keyboard.press('/');
-  await page.keyboard.type(carrying.slice(0, 13));
+  await page.keyboard.type(`tunnel ${target}`);
   await shows('#count', '^1 of 2$');
   expect(await page.locator(row(hostile)).count() === 0, 'the filter left the other tube');
   await page.keyboard.press('Control+a');
@@ -67,8 +69,9 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await shows('#path div:nth-child(2)', ' ms$');
   await shows('#association div:nth-child(1)', ' ms$');
   await shows('#queues div', '^To the peer.* of ');
-  await shows('#channels td:nth-child(4)', '^1$');
-  await shows('#channels td:nth-child(5)', 'tube.v2');
+  await shows('#channels td:nth-child(3)', `^${target}$`);
+  await shows('#channels td:nth-child(5)', '^1$');
+  await shows('#channels td:nth-child(6)', 'tube.v2');
   await shows('#signals tr', 'Channel opened');
   await page.waitForFunction(() => document.querySelector('#rate polyline.sent').getAttribute('points').includes(' '));
   await look('tube');
@@ -84,6 +87,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.click('#confirm-yes');
   await page.waitForSelector(row(hostile), { state: 'detached' });
   await shows('#reasons li', '^Admin closed1$');
+  await shows('.tile', 'of 1 tube$');
   await page.click('#last-closures a');
   await shows('#tube-reason', 'Admin closed');
   await shows('#timeline li:last-child', '^closed');
@@ -107,6 +111,17 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.click('nav a[href="#/"]');
   await shows('#last-closures a', own);
 
+  // Ends are told in sentences.
+  await page.click('nav a[href="#/try"]');
+  await shows('#state', 'ready');
+  await page.evaluate(async key => fetch(`/v1/tubes/${document.querySelector('#tube').textContent}?reason=NodeStopped`, { method: 'DELETE', headers: { Authorization: `Bearer ${key}` } }), operator);
+  await shows('#state-detail', '^The gateway was stopped\\.$');
+  await page.route('**/v1/nodes', route => route.abort());
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange'))); // asks at once
+  await shows('#live', '^The gateway does not answer\\.$');
+  await page.unroute('**/v1/nodes');
+  await page.click('nav a[href="#/"]');
+
   // The switch of colours stays, and a narrow window needs no scrolling sideways.
   await page.emulateMedia({ colorScheme: 'light' });
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
@@ -116,8 +131,13 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   expect(light !== dark, 'the switch changes nothing');
   await page.reload();
   expect(await ground() === dark, 'the choice of colours was forgotten');
-  await page.setViewportSize({ width: 400, height: 900 });
+  await page.setViewportSize({ width: 420, height: 900 });
   expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'a narrow window scrolls sideways');
+  await page.waitForSelector(row(carrying));
+  for (const part of ['a', '.state', 'td:nth-child(3) div', 'button']) {
+    const { x, width } = await page.locator(`${row(carrying)} ${part}`).boundingBox();
+    expect(width > 20 && x >= 0 && x + width <= 420, `in a narrow window the list's ${part} is from ${x} to ${x + width}`);
+  }
   if (folder) await page.screenshot({ path: `${folder}/narrow.png`, fullPage: true });
   await page.setViewportSize({ width: 1280, height: 1000 });
 

@@ -1,5 +1,7 @@
 // Opens the gateway's page in Chromium, connects its desktop panel to a VNC server, types, clicks and looks at the picture.
 // node desktop.mjs PAGE SERVER PACKAGES SCREENSHOT TEXT X Y PASSWORD KEY: what went wrong is on stderr and the exit code.
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { drive, signIn } from './browser.mjs';
 
 const [url, server, packages, screenshot, text, x, y, password, key] = process.argv.slice(2);
@@ -15,7 +17,8 @@ await drive(packages, url, async (page, { wrong }) => {
   await page.click('#connect');
   await page.waitForFunction(() => document.querySelector('#desktop-state').textContent.includes('No rule allows 10.1.2.3:5900'));
 
-  page.on('console', message => { if (message.type() === 'error') wrong.push(message.text()); });
+  const hear = message => { if (message.type() === 'error') wrong.push(message.text()); };
+  page.on('console', hear);
   await page.fill('#server', server);
   await page.click('#connect');
   await page.fill('#password', password);
@@ -42,5 +45,24 @@ await drive(packages, url, async (page, { wrong }) => {
   await page.locator('main').screenshot({ path: screenshot });
   await page.click('#disconnect');
   await page.waitForFunction(() => document.querySelector('#desktop-state').textContent === 'Disconnected.');
+
+  // What is no VNC server, what has said nothing for ten seconds, and one that ends.
+  page.off('console', hear); // noVNC complains of such servers
+  await page.clock.install();
+  const speaksNot = address => `${address} does not speak VNC: it said nothing that a VNC server says.`;
+  for (const [greeting, patience, wanted] of [['220 mail\r\n', 0, speaksNot], ['', 10_000, speaksNot], ['RFB 003.008\n', 0, () => 'The VNC server ended the session.']]) {
+    const other = createServer(socket => socket.on('error', () => {}).on('data', () => socket.end()).write(greeting)).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const address = `127.0.0.1:${other.address().port}`;
+    await page.fill('#server', address);
+    await page.click('#connect');
+    while (await page.isHidden('#connect')) {
+      await page.clock.fastForward(patience);
+      await page.waitForTimeout(20);
+    }
+    other.close();
+    const said = await page.textContent('#desktop-state');
+    if (said !== wanted(address)) wrong.push(`of ${address} it says: ${said}`);
+  }
   await page.goto('about:blank'); // A page that goes away closes its tubes.
 });
