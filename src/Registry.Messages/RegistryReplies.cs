@@ -116,6 +116,8 @@ public enum RefusalCode
     AuditUnavailable,
     /// <summary>No node of the cluster has this name.</summary>
     NodeNotFound,
+    /// <summary>The WebRTC stack that the node runs on cannot do it; another node's, or the managed one, may.</summary>
+    NotSupported,
 }
 
 /// <summary>The command was refused. This is a value, not an exception: it is part of the protocol.</summary>
@@ -173,6 +175,7 @@ public static class RefusalCodeText
             RefusalCode.IceRestartLimit => "ice_restart_limit",
             RefusalCode.AuditUnavailable => "audit_unavailable",
             RefusalCode.NodeNotFound => "node_not_found",
+            RefusalCode.NotSupported => "not_supported",
             _ => throw new ArgumentOutOfRangeException(nameof(code), code, "Not a refusal code."),
         };
     }

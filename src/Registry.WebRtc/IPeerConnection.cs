@@ -63,6 +63,7 @@ public interface IPeerConnection : IAsyncDisposable
     /// <param name="options">Order, reliability and protocol; null for ordered and reliable.</param>
     /// <exception cref="ArgumentException">The label or protocol is too long, or both reliability limits are set.</exception>
     /// <exception cref="InvalidOperationException">The connection is closed, or no stream id is left or the one asked for is taken.</exception>
+    /// <exception cref="NotSupportedException">The channel would be unordered or partially reliable and the stack lacks <see cref="PeerConnectionCapabilities.PartialReliability"/>.</exception>
     IDataChannel CreateDataChannel(string label, DataChannelOptions? options = null);
 
     /// <summary>
@@ -70,6 +71,7 @@ public interface IPeerConnection : IAsyncDisposable
     /// the present path as long as it works. Without effect before the first description.
     /// </summary>
     /// <exception cref="InvalidOperationException">The connection is closed.</exception>
+    /// <exception cref="NotSupportedException">The stack lacks <see cref="PeerConnectionCapabilities.IceRestart"/>.</exception>
     void RestartIce();
 
     /// <summary>Creates an offer for <c>m=application</c> without applying it.</summary>

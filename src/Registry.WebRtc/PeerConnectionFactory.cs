@@ -62,6 +62,9 @@ public sealed class PeerConnectionFactory : IPeerConnectionFactory
     internal static PeerConnectionFactory Create(PeerConnectionFactoryOptions options, IDatagramTransport transport) => new(options, transport);
 
     /// <inheritdoc/>
+    public PeerConnectionCapabilities Capabilities => PeerConnectionCapabilities.All;
+
+    /// <inheritdoc/>
     public int OpenConnections => connections.Count;
 
     /// <summary>The UDP port all connections share, or null when each has its own.</summary>

@@ -110,6 +110,11 @@ internal sealed partial class TubeActor
         return node.Directory.Claim(conversation, entry) is var holder && holder == entry ? null : Exists(conversation, holder.TubeId);
     }
 
+    /// <summary>What to answer when the WebRTC stack cannot do something; null when it can.</summary>
+    private Refused? Lack(PeerConnectionCapabilities needed, string what) => node.Connections.Capabilities.HasFlag(needed)
+        ? null
+        : new(RefusalCode.NotSupported, $"The WebRTC stack of this node cannot {what}. The managed stack can (registry.webrtc.stack = managed).") { TubeId = id };
+
     internal static Refused NotFound(ConversationId conversation) => new(RefusalCode.ConversationNotFound, $"No tube carries conversation {conversation}.");
 
     internal static Refused Exists(ConversationId conversation, TubeId holder) =>
@@ -121,6 +126,12 @@ internal sealed partial class TubeActor
         if (command.Offer is not null)
         {
             Answer(create, new Refused(RefusalCode.InvalidRequest, $"Tube {id} is live; a further channel needs no offer. Leave offer out.") { Key = "offer", TubeId = id });
+            return;
+        }
+
+        if (Lack(PeerConnectionCapabilities.ChannelClose, "close one channel of a connection, so that a tube carries one conversation only; make a tube for this one") is { } lacking)
+        {
+            Answer(create, lacking);
             return;
         }
 

@@ -23,6 +23,8 @@ internal sealed partial class TubeActor
 
     private TimeSpan? RestartWait => restarts.WaitAt(Age, isPending: connection!.SignalingState == SignalingState.HaveLocalOffer);
 
+    private Refused? LackOfRestarts => Lack(PeerConnectionCapabilities.IceRestart, "restart ICE; make a new tube instead");
+
     /// <param name="asker">Who asked for it; null when the tube itself sees the need.</param>
     private void Restart(IActorRef? asker)
     {
@@ -43,6 +45,8 @@ internal sealed partial class TubeActor
 
     private Refused? RefuseRestart()
     {
+        if (LackOfRestarts is { } lacking)
+            return lacking;
         if (!CanRestart)
             return new(RefusalCode.TubeNotReady, $"Tube {id} is {state.Text}: ICE can be restarted once it was connected.") { TubeId = id };
         return RestartWait switch
@@ -85,7 +89,7 @@ internal sealed partial class TubeActor
             Timers.StartSingleTimer(RestartTimer, RestartDue.Instance, AddressesSettle);
     }
 
-    private bool IsRestartWanted => IsFirstOfferer && first.Command.TrickleIce && CanRestart && (addressesChanged || state == TubeState.Disconnected);
+    private bool IsRestartWanted => LackOfRestarts is null && IsFirstOfferer && first.Command.TrickleIce && CanRestart && (addressesChanged || state == TubeState.Disconnected);
 
     private void AnswerRestart(string offer)
     {
@@ -94,6 +98,8 @@ internal sealed partial class TubeActor
                 ? "This tube made the offer; it takes an answer, and an offer that restarts ICE once it was connected."
                 : $"This tube is {state.Text}; it takes an offer that restarts ICE once it was connected.")
             { Key = "type" });
+        else if (LackOfRestarts is { } lacking)
+            Sender.Tell(lacking);
         else if (IsFirstOfferer && connection!.SignalingState == SignalingState.HaveLocalOffer)
             Sender.Tell(new Refused(RefusalCode.InvalidSdp, "The tube restarts ICE itself: answer its offer, which its signal ice_restart_offer carries.") { Key = "type" });
         else

@@ -51,6 +51,7 @@ internal sealed record Problem : ProblemBody, IResult
         RefusalCode.ConversationExists or RefusalCode.TubeNotReady or RefusalCode.TubeClosing or RefusalCode.ListenFailed or RefusalCode.CreateCancelled => StatusCodes.Status409Conflict,
         RefusalCode.Overloaded or RefusalCode.OwnerLimit or RefusalCode.ChannelLimit or RefusalCode.IceRestartLimit => StatusCodes.Status429TooManyRequests,
         RefusalCode.RelayUnavailable or RefusalCode.Draining or RefusalCode.NodeUnreachable or RefusalCode.AuditUnavailable => StatusCodes.Status503ServiceUnavailable,
+        RefusalCode.NotSupported => StatusCodes.Status501NotImplemented,
         RefusalCode.CreateTimeout => StatusCodes.Status504GatewayTimeout,
         _ => StatusCodes.Status500InternalServerError,
     };

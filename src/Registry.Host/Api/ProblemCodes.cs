@@ -88,6 +88,7 @@ internal static class ProblemCodes
         RefusalCode.NodeUnreachable => "A node that must be asked does not answer; the cluster decides shortly whether it is gone.",
         RefusalCode.AuditUnavailable => "The audit cannot be written, and its mode is strict: nothing begins that would not be recorded.",
         RefusalCode.IceRestartLimit => "ICE was restarted too often or too recently.",
+        RefusalCode.NotSupported => "The WebRTC stack that the node runs on cannot do it.",
         _ => throw new ArgumentOutOfRangeException(nameof(code), code, "Not a refusal code."),
     };
 }

@@ -14,6 +14,8 @@ internal sealed class ScriptedPeerConnectionFactory : IPeerConnectionFactory
     /// <summary>Whether two ends connect as soon as the answer is known.</summary>
     public bool AutoConnect { get; set; } = true;
 
+    public PeerConnectionCapabilities Capabilities { get; set; } = PeerConnectionCapabilities.All;
+
     /// <summary>Whether data channels open once their ends are connected.</summary>
     public bool OpenChannels { get; set; } = true;
 

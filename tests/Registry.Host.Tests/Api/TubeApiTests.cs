@@ -136,6 +136,7 @@ public sealed class TubeApiTests : IAsyncLifetime
         { RefusalCode.ChannelLimit, 429, true },
         { RefusalCode.IceRestartLimit, 429, true },
         { RefusalCode.CreateFailed, 500, false },
+        { RefusalCode.NotSupported, 501, false },
         { RefusalCode.InternalError, 500, false },
         { RefusalCode.Draining, 503, true },
         { RefusalCode.NodeUnreachable, 503, true },

@@ -140,7 +140,7 @@ public sealed class DescriptionTests
             gateway.Registry.Reply = new Refused(code, "Because.") { Key = "key", TubeId = new TubeId("t"), RetryAfter = TimeSpan.FromMilliseconds(1500), ActiveCreates = 3, Limit = 3 };
             var (method, path, body) = code switch
             {
-                RefusalCode.IceRestartLimit => ("POST", "/v1/tubes/t/ice-restart", null),
+                RefusalCode.IceRestartLimit or RefusalCode.NotSupported => ("POST", "/v1/tubes/t/ice-restart", null),
                 RefusalCode.InvalidCandidate => ("POST", "/v1/tubes/t/candidates", """{"candidates":["x"]}"""),
                 RefusalCode.ConversationNotFound => ("DELETE", "/v1/conversations/c", null),
                 RefusalCode.NodeNotFound => ("DELETE", "/v1/nodes/n/drain", null),

@@ -61,7 +61,7 @@ public sealed class GoldenSpecs
         Numbers<RefusalCode>(c => RegistryCodec.Encode(new Refused(c, ""))).ShouldBe(
             "InvalidSettings=1 InvalidRequest=2 ConversationExists=3 ConversationNotFound=4 TubeNotFound=5 TubeNotReady=6 TubeClosing=7 Overloaded=8 "
             + "OwnerLimit=9 ChannelLimit=10 RelayUnavailable=11 InvalidSdp=12 InvalidCandidate=13 ListenFailed=14 CreateTimeout=15 CreateCancelled=16 CreateFailed=17 "
-            + "Draining=18 InternalError=19 NodeUnreachable=20 IceRestartLimit=21 AuditUnavailable=22 NodeNotFound=23");
+            + "Draining=18 InternalError=19 NodeUnreachable=20 IceRestartLimit=21 AuditUnavailable=22 NodeNotFound=23 NotSupported=24");
         Numbers<NodeState>(s => RegistryCodec.Encode(new NodesRead([new("", "", s)]))).ShouldBe("Joining=1 Up=2 Draining=3 Leaving=4 Unreachable=5");
     }
 

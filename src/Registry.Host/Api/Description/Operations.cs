@@ -52,7 +52,7 @@ internal static class Operations
         [
             Code(RefusalCode.InvalidSettings), Code(RefusalCode.InvalidSdp), Code(RefusalCode.ConversationExists), Code(RefusalCode.TubeNotFound), Code(RefusalCode.TubeNotReady), Code(RefusalCode.TubeClosing),
             Code(RefusalCode.ListenFailed), Code(RefusalCode.CreateCancelled), Code(RefusalCode.Overloaded), Code(RefusalCode.OwnerLimit), Code(RefusalCode.ChannelLimit), Code(RefusalCode.CreateFailed),
-            Code(RefusalCode.RelayUnavailable), Code(RefusalCode.Draining), Code(RefusalCode.NodeUnreachable), Code(RefusalCode.AuditUnavailable), Code(RefusalCode.CreateTimeout), ProblemCodes.Timeout,
+            Code(RefusalCode.RelayUnavailable), Code(RefusalCode.Draining), Code(RefusalCode.NodeUnreachable), Code(RefusalCode.AuditUnavailable), Code(RefusalCode.NotSupported), Code(RefusalCode.CreateTimeout), ProblemCodes.Timeout,
         ],
     };
 
@@ -99,7 +99,7 @@ internal static class Operations
         Body = typeof(RemoteDescriptionBody),
         BodyExample = Examples.Answer,
         Answers = [new(200, "The gateway's answer to the offer.", typeof(DescriptionBody), Examples.Offer with { Type = "answer" }), done with { Text = "The answer was taken." }],
-        Codes = [.. ofSignalling, Code(RefusalCode.InvalidSdp), Code(RefusalCode.IceRestartLimit)],
+        Codes = [.. ofSignalling, Code(RefusalCode.InvalidSdp), Code(RefusalCode.IceRestartLimit), Code(RefusalCode.NotSupported)],
         Arguments = [tubeId],
     };
 
@@ -116,7 +116,7 @@ internal static class Operations
     {
         Remarks = "The offer for the peer is the answer, and the signal `ice_restart_offer`; the peer's answer goes to `remote-description`.",
         Answers = [new(200, "The offer.", typeof(DescriptionBody), Examples.Offer)],
-        Codes = [.. ofSignalling, Code(RefusalCode.IceRestartLimit), Code(RefusalCode.RelayUnavailable)],
+        Codes = [.. ofSignalling, Code(RefusalCode.IceRestartLimit), Code(RefusalCode.NotSupported), Code(RefusalCode.RelayUnavailable)],
         Arguments = [tubeId],
     };
 
