@@ -7,11 +7,14 @@ internal sealed class ConnectionPair : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private readonly PeerConnectionFactory offeringFactory;
-    private readonly PeerConnectionFactory answeringFactory;
+    private readonly IPeerConnectionFactory offeringFactory;
+    private readonly IPeerConnectionFactory answeringFactory;
     private readonly TaskCompletionSource<IDataChannel> received = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private ConnectionPair(PeerConnectionFactory offeringFactory, PeerConnectionFactory answeringFactory, PeerConnectionConfiguration? configuration)
+    /// <param name="offeringFactory">Makes the end that offers; the pair disposes it.</param>
+    /// <param name="answeringFactory">Makes the end that answers; the pair disposes it.</param>
+    /// <param name="configuration">Of both ends.</param>
+    public ConnectionPair(IPeerConnectionFactory offeringFactory, IPeerConnectionFactory answeringFactory, PeerConnectionConfiguration? configuration = null)
     {
         this.offeringFactory = offeringFactory;
         this.answeringFactory = answeringFactory;
@@ -28,13 +31,11 @@ internal sealed class ConnectionPair : IAsyncDisposable
     public static ConnectionPair Create(PeerConnectionConfiguration? configuration = null) =>
         new(CreateFactory(), CreateFactory(), configuration);
 
+    /// <summary>A factory that stays on loopback.</summary>
     public static PeerConnectionFactory CreateFactory(bool socketPerConnection = false) =>
-        PeerConnectionFactory.Create(new()
-        {
-            BindAddress = IPAddress.Loopback,
-            HostAddresses = [IPAddress.Loopback],
-            SocketPerConnection = socketPerConnection,
-        });
+        PeerConnectionFactory.Create(LoopbackOptions with { SocketPerConnection = socketPerConnection });
+
+    public static PeerConnectionFactoryOptions LoopbackOptions => new() { BindAddress = IPAddress.Loopback, HostAddresses = [IPAddress.Loopback] };
 
     /// <summary>Connects the two ends and returns the two ends of one channel, open.</summary>
     public async Task<(IDataChannel Offering, IDataChannel Answering)> ConnectAsync(DataChannelOptions? options = null, bool trickle = true)
@@ -60,6 +61,14 @@ internal sealed class ConnectionPair : IAsyncDisposable
         var answer = await answerer.CreateAnswerAsync();
         await answerer.SetLocalDescriptionAsync(answer);
         await offerer.SetRemoteDescriptionAsync(trickle ? answer : answerer.LocalDescription!);
+    }
+
+    /// <summary>Waits until something is so.</summary>
+    public static async Task UntilAsync(Func<bool> condition)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (!condition())
+            await Task.Delay(5, patience.Token);
     }
 
     public async ValueTask DisposeAsync()

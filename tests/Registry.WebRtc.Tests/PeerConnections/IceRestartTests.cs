@@ -174,11 +174,4 @@ public sealed class IceRestartTests : IAsyncLifetime
         }
         return numbers;
     }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using var patience = new CancellationTokenSource(Patience);
-        while (!condition())
-            await Task.Delay(5, patience.Token);
-    }
 }
