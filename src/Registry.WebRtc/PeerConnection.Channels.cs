@@ -1,4 +1,3 @@
-using System.Text;
 using Registry.WebRtc.DataChannels;
 using Registry.WebRtc.Dtls;
 using Registry.WebRtc.Sctp;
@@ -25,7 +24,7 @@ internal sealed partial class PeerConnection : IDataChannelOwner
     {
         ArgumentNullException.ThrowIfNull(label);
         options ??= DataChannelOptions.Default;
-        Validate(label, options);
+        DataChannelOptions.Validate(label, options);
         var channel = new DataChannel(this, label, options);
         lock (gate)
         {
@@ -105,20 +104,6 @@ internal sealed partial class PeerConnection : IDataChannelOwner
             }
         }
         Schedule();
-    }
-
-    private static void Validate(string label, DataChannelOptions options)
-    {
-        if (Encoding.UTF8.GetByteCount(label) > ushort.MaxValue)
-            throw new ArgumentException("The label has more than 65,535 bytes of UTF-8 (RFC 8832 §5.1).", nameof(label));
-        if (Encoding.UTF8.GetByteCount(options.Protocol) > ushort.MaxValue)
-            throw new ArgumentException("The protocol has more than 65,535 bytes of UTF-8 (RFC 8832 §5.1).", nameof(options));
-        if (options is { MaxRetransmits: not null, MaxPacketLifeTime: not null })
-            throw new ArgumentException("Set either MaxRetransmits or MaxPacketLifeTime, not both.", nameof(options));
-        if (options.Negotiated != options.Id.HasValue)
-            throw new ArgumentException("A negotiated channel, and only that, needs an Id.", nameof(options));
-        if (options.Id == ushort.MaxValue)
-            throw new ArgumentException("Id must be 0 to 65,534.", nameof(options));
     }
 
     private int FirstReceiveWindow => Math.Min(configuration.ReceiveBufferSize, InitialReceiveWindow);

@@ -36,20 +36,7 @@ internal sealed partial class PeerConnection
 
     public SessionDescription? LocalDescription
     {
-        get
-        {
-            lock (gate)
-            {
-                if (local is null)
-                    return null;
-                var complete = local with
-                {
-                    Candidates = ice.LocalCandidates,
-                    EndOfCandidates = gatheringState == IceGatheringState.Complete,
-                };
-                return new(complete.Type, complete.ToString());
-            }
-        }
+        get { lock (gate) return local?.With(ice.LocalCandidates, gatheringState); }
     }
 
     public ValueTask<SessionDescription> CreateOfferAsync(CancellationToken cancellationToken = default)

@@ -60,6 +60,14 @@ public sealed record PeerConnectionFactoryOptions
     /// </summary>
     public TimeSpan CertificateLifetime { get; init; } = TimeSpan.FromDays(1);
 
+    /// <summary>The option that asks for what a stack cannot do, as people call it; null when there is none.</summary>
+    /// <param name="capabilities">What the stack can do.</param>
+    public string? Lacking(PeerConnectionCapabilities capabilities) =>
+        UdpPort != 0 && !capabilities.HasFlag(PeerConnectionCapabilities.SharedUdpPort) ? "UDP port that all connections share"
+        : TcpPort is not null && !capabilities.HasFlag(PeerConnectionCapabilities.TcpCandidates) ? "TCP candidates"
+        : RelayAuthorities is not null && !capabilities.HasFlag(PeerConnectionCapabilities.RelayAuthorities) ? "authorities of one's own for the certificates of relays"
+        : null;
+
     /// <summary>The clock and the timers.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

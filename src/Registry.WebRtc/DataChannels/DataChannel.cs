@@ -23,7 +23,7 @@ internal interface IDataChannelOwner
 internal sealed class DataChannel : IDataChannel, IValueTaskSource<DataChannelMessage?>
 {
     private readonly IDataChannelOwner owner;
-    private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ChannelLife life;
     private readonly Lock receiveGate = new();
     private readonly Queue<DataChannelMessage> received = new();
     private ManualResetValueTaskSourceCore<DataChannelMessage?> receiver;
@@ -32,11 +32,11 @@ internal sealed class DataChannel : IDataChannel, IValueTaskSource<DataChannelMe
     private bool receiverWaits;
     private bool ended;
     private MessageCounts counts;
-    private volatile int state = (int)DataChannelState.Connecting;
 
     public DataChannel(IDataChannelOwner owner, string label, DataChannelOptions options)
     {
         this.owner = owner;
+        life = new(label);
         Label = label;
         Options = options;
         Id = options.Negotiated ? options.Id : null;
@@ -46,22 +46,22 @@ internal sealed class DataChannel : IDataChannel, IValueTaskSource<DataChannelMe
     public string Protocol => Options.Protocol;
     public DataChannelOptions Options { get; }
     public ushort? Id { get; set; }
-    public DataChannelState State => (DataChannelState)state;
+    public DataChannelState State => life.State;
     public event Action<DataChannelState>? StateChanged;
     public long BufferedAmount => owner.BufferedAmount(this);
     public int MaxMessageSize => owner.RemoteMaxMessageSize;
 
     /// <summary>Whether it was open at some time.</summary>
-    public bool HasOpened => opened.Task.IsCompletedSuccessfully;
+    public bool HasOpened => life.HasOpened;
 
     /// <summary>The next channel in the list of those whose receiver must be woken once the lock is free.</summary>
     public DataChannel? NextToWake { get; set; }
 
-    public Task WaitForOpenAsync(CancellationToken cancellationToken = default) => opened.Task.WaitAsync(cancellationToken);
+    public Task WaitForOpenAsync(CancellationToken cancellationToken = default) => life.WaitForOpenAsync(cancellationToken);
 
     public bool TrySend(ReadOnlySpan<byte> message, DataChannelMessageType type = DataChannelMessageType.Binary)
     {
-        ThrowIfNotSendable(message.Length);
+        this.ThrowIfNotSendable(message.Length);
         return owner.TrySend(this, message, type);
     }
 
@@ -95,44 +95,16 @@ internal sealed class DataChannel : IDataChannel, IValueTaskSource<DataChannelMe
     public void Close() => owner.Close(this);
 
     /// <summary>Moves to a later state; returns false if the channel is there or beyond already.</summary>
-    public bool Advance(DataChannelState next)
-    {
-        if (next <= State)
-            return false;
-        state = (int)next;
-        if (next == DataChannelState.Open)
-            opened.TrySetResult();
-        else if (opened.TrySetException(new DataChannelClosedException($"The data channel '{Label}' closed before it opened.")))
-            _ = opened.Task.Exception; // Nobody has to wait for the opening.
-        return true;
-    }
+    public bool Advance(DataChannelState next) => life.Advance(next);
 
     /// <summary>Counts a message taken for sending; under the peer connection's lock.</summary>
-    public void CountSent(int length)
-    {
-        counts.Sent++;
-        counts.BytesSent += length;
-    }
+    public void CountSent(int length) => counts.CountSent(length);
 
     /// <summary>Counts a message received; under the peer connection's lock.</summary>
-    public void CountReceived(int length)
-    {
-        counts.Received++;
-        counts.BytesReceived += length;
-    }
+    public void CountReceived(int length) => counts.CountReceived(length);
 
     /// <summary>What the channel tells about itself. Any thread.</summary>
-    public DataChannelStatistics GetStatistics() => new()
-    {
-        Label = Label,
-        Protocol = Protocol,
-        DataChannelIdentifier = Id,
-        State = State,
-        MessagesSent = Volatile.Read(ref counts.Sent),
-        BytesSent = Volatile.Read(ref counts.BytesSent),
-        MessagesReceived = Volatile.Read(ref counts.Received),
-        BytesReceived = Volatile.Read(ref counts.BytesReceived),
-    };
+    public DataChannelStatistics GetStatistics() => counts.ToStatistics(this);
 
     public void RaiseStateChanged(DataChannelState reached) => StateChanged?.Invoke(reached);
 
@@ -207,18 +179,5 @@ internal sealed class DataChannel : IDataChannel, IValueTaskSource<DataChannelMe
         do
             await owner.WaitForSendSpace().WaitAsync(cancellationToken).ConfigureAwait(false);
         while (!TrySend(message.Span, type));
-    }
-
-    private void ThrowIfNotSendable(int length)
-    {
-        switch (State)
-        {
-            case DataChannelState.Connecting:
-                throw new InvalidOperationException($"The data channel '{Label}' is not open yet; await WaitForOpenAsync first.");
-            case DataChannelState.Closing or DataChannelState.Closed:
-                throw new DataChannelClosedException($"The data channel '{Label}' is closed.");
-        }
-        if (length > MaxMessageSize)
-            throw new ArgumentException($"The message has {length} bytes, the peer accepts at most {MaxMessageSize} (a=max-message-size).", nameof(length));
     }
 }

@@ -133,6 +133,13 @@ internal sealed record SdpDescription
         return description is not null;
     }
 
+    /// <summary>The description with what has been gathered by now.</summary>
+    public SessionDescription With(IReadOnlyList<IceCandidate> candidates, IceGatheringState gathering)
+    {
+        var complete = this with { Candidates = candidates, EndOfCandidates = gathering == IceGatheringState.Complete };
+        return new(complete.Type, complete.ToString());
+    }
+
     /// <summary>The text with CRLF line ends.</summary>
     public override string ToString() => SdpWriter.Write(this);
 
