@@ -97,6 +97,8 @@ public sealed record RegistrySettings
     public TimeSpan IceBreakerReset { get; private init; }
     /// <summary>How long new tubes are given one certificate.</summary>
     public TimeSpan CertificateLifetime { get; private init; }
+    /// <summary>Which WebRTC stack the gateway program runs on.</summary>
+    public WebRtcStackKind WebRtcStack { get; private init; }
     /// <summary>TCP port at which peers may connect; null for none.</summary>
     public int? TcpPort { get; private init; }
     /// <summary>TCP connections of one channel.</summary>
@@ -188,6 +190,7 @@ public sealed record RegistrySettings
             IceBreakerFailures = reader.Integer("ice.breaker-failures", 1),
             IceBreakerReset = reader.Duration("ice.breaker-reset"),
             CertificateLifetime = reader.Duration("webrtc.certificate-lifetime"),
+            WebRtcStack = reader.Choice("webrtc.stack", ("managed", WebRtcStackKind.Managed), ("sipsorcery", WebRtcStackKind.SipSorcery)),
             TcpPort = reader.IntegerOrOff("webrtc.tcp-port", 0, ushort.MaxValue),
             MaxConnections = reader.Integer("channels.max-connections", 1),
             DialTimeout = reader.Duration("channels.dial-timeout"),

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using Registry.Actors;
 using Registry.Host.Serving;
+using Registry.Host.Serving.Stacks;
 using Registry.WebRtc;
 
 namespace Registry.Host.Cli;
@@ -34,8 +35,9 @@ internal static class GatewayPorts
     private static IEnumerable<PortNeed> Peers(GatewayOptions options, RegistrySettings settings)
     {
         var port = options.Registry.PeerConnections.UdpPort;
-        yield return new("udp", Text(port), "both", "peers",
-            "all tubes (--udp-port); without it they fail unless TCP or a relay carries them" + (port == 0 ? ". Any free port is taken: give --udp-port to have one to open" : ""));
+        yield return new("udp", Text(port), "both", "peers", !WebRtcStacks.HasUdpPort(settings)
+            ? $"a port for each tube ({WebRtcStacks.Key}); without it they fail unless a relay carries them"
+            : "all tubes (--udp-port); without it they fail unless TCP or a relay carries them" + (port == 0 ? ". Any free port is taken: give --udp-port to have one to open" : ""));
         if (settings.TcpPort is { } tcp)
             yield return new("tcp", Text(tcp), "in", "peers whose network stops UDP", "registry.webrtc.tcp-port");
         if (settings.IceResolveLocalNames && settings.IceTransportPolicy == IceTransportPolicy.All)

@@ -8,6 +8,7 @@ using Registry.Host.Limits;
 using Registry.Host.Security;
 using Registry.Host.Serving;
 using Registry.Host.Serving.Settings;
+using Registry.Host.Serving.Stacks;
 using Registry.Host.Telemetry;
 
 namespace Registry.Host.Cli;
@@ -117,6 +118,8 @@ internal static class ServeCommand
             },
         };
         CheckRules(options.Registry.AllowTargets);
+        if (options.Registry.PeerConnections.UdpPort != 0 && !WebRtcStacks.HasUdpPort(RegistrySettings.From(configuration)))
+            throw CommandException.Usage($"--udp-port is for a WebRTC stack whose tubes share one port, and that of {WebRtcStacks.Key} does not: leave the option out, or set {WebRtcStacks.Key} = managed.");
         if (isHttps && options.Security.Certificate is null)
             throw CommandException.Usage($"--http https://{http} needs a certificate: set registry.http.tls.certificate and registry.http.tls.key.");
         if (!result.GetValue(Insecure) && options.WhyNotBeyondLoopback is { } why)

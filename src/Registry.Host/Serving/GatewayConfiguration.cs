@@ -6,6 +6,7 @@ using Registry.Host.Cli;
 using Registry.Host.Limits;
 using Registry.Host.Security;
 using Registry.Host.Serving.Settings;
+using Registry.Host.Serving.Stacks;
 using Registry.Host.Telemetry;
 
 namespace Registry.Host.Serving;
@@ -68,7 +69,7 @@ internal static class GatewayConfiguration
     // The first of each section that is wrong: what follows may be so because of it.
     private static IEnumerable<SettingFault> Wrong(Config config, IReadOnlyList<SettingSource> sources)
     {
-        Action<Config>[] sections = [part => RegistrySettings.From(part).ApplyTo(new()), part => TubeRegistryClusterOptions.From(part), part => SecuritySettings.From(part), part => AuditSettings.From(part), part => RequestLimits.From(part), part => TelemetrySettings.From(part)];
+        Action<Config>[] sections = [part => CheckRegistry(RegistrySettings.From(part)), part => TubeRegistryClusterOptions.From(part), part => SecuritySettings.From(part), part => AuditSettings.From(part), part => RequestLimits.From(part), part => TelemetrySettings.From(part)];
         foreach (var read in sections)
         {
             SettingFault? fault = null;
@@ -84,6 +85,12 @@ internal static class GatewayConfiguration
             if (fault is not null)
                 yield return fault;
         }
+    }
+
+    private static void CheckRegistry(RegistrySettings settings)
+    {
+        settings.ApplyTo(new());
+        WebRtcStacks.Check(settings);
     }
 
     private static SettingFault Locate(ConfigurationException wrong, Config config, IReadOnlyList<SettingSource> sources)

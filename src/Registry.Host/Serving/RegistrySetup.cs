@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Registry.Actors;
 using Registry.Actors.Audit;
 using Registry.Actors.Channels;
+using Registry.Host.Serving.Stacks;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -62,7 +63,7 @@ internal sealed record RegistrySetup
         services.Replace(ServiceDescriptor.Singleton<IHostLifetime, CommandLifetime>());
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IPeerConnectionFactory>(provider =>
-            PeerConnectionFactory.Create(RegistrySettings.From(Configuration).ApplyTo(PeerConnections) with { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() }));
+            WebRtcStacks.Create(RegistrySettings.From(Configuration), PeerConnections with { LoggerFactory = provider.GetRequiredService<ILoggerFactory>() }));
         services.AddTubeRegistry();
         services.AddAkka("registry", (akka, provider) =>
         {

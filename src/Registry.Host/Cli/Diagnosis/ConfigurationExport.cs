@@ -12,7 +12,7 @@ internal static partial class ConfigurationExport
     {
         "registry.telemetry.log.level", "registry.telemetry.log.levels", "registry.telemetry.log.format", "registry.audit.mode", "registry.audit.file.path", "registry.audit.database.path", "registry.http.hosts", "registry.http.tls.certificate", "registry.http.tls.key", "registry.auth.keys", "registry.auth.token-keys",
         "registry.auth.jwt.issuer", "registry.auth.jwt.audience", "registry.auth.jwt.keys", "registry.auth.jwt.owner-claim", "registry.auth.jwt.roles-claim",
-        "registry.webrtc.congestion-control", "registry.ice.servers", "registry.ice.transport-policy", "registry.ice.relay-ca-file", "registry.ice.include-networks", "registry.ice.exclude-networks",
+        "registry.webrtc.stack", "registry.webrtc.congestion-control", "registry.ice.servers", "registry.ice.transport-policy", "registry.ice.relay-ca-file", "registry.ice.include-networks", "registry.ice.exclude-networks",
         "registry.channels.listen", "registry.guacd.address", "registry.targets.allow",
         "registry.cluster.hostname", "registry.cluster.public-hostname", "registry.cluster.seed-nodes", "registry.cluster.discovery.method", "registry.cluster.discovery.service-name",
         "registry.cluster.tls.certificate-file", "registry.cluster.tls.key-file", "registry.cluster.tls.ca-file",
