@@ -72,6 +72,14 @@ internal sealed class TunnelFixture : IAsyncDisposable
         return socket;
     }
 
+    /// <summary>A client that is reset, which may be before its connect has returned.</summary>
+    public static async Task ShouldResetAsync(Task<Socket> connecting) =>
+        (await Should.ThrowAsync<SocketException>(async () =>
+        {
+            using var client = await connecting;
+            await ReadToEndAsync(client);
+        })).SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
+
     public static async Task<byte[]> ReadToEndAsync(Socket socket)
     {
         // Not a NetworkStream: that refuses a socket whose own half is closed.

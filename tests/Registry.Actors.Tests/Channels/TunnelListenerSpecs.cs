@@ -130,7 +130,7 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
     {
         using var client = await ConnectAsync();
         // The wait begins when the listener has accepted, which a test cannot see.
-        var cut = ShouldResetAsync(Task.FromResult(client));
+        var cut = TunnelFixture.ShouldResetAsync(Task.FromResult(client));
         await TunnelFixture.UntilAsync(() =>
         {
             time.Advance(TimeSpan.FromSeconds(1));
@@ -149,7 +149,7 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
         var clients = new List<Socket>();
         for (var i = 0; i < TunnelListener.MaxWaiting; i++)
             clients.Add(await ConnectAsync());
-        await ShouldResetAsync(ConnectAsync());
+        await TunnelFixture.ShouldResetAsync(ConnectAsync());
 
         _ = Serve(server.EndPoint);
 
@@ -200,12 +200,4 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
         await client.SendAsync("?"u8.ToArray());
         return System.Text.Encoding.ASCII.GetString(await TunnelFixture.ReadAsync(client, 3));
     }
-
-    // The reset may already come while connecting.
-    private static async Task ShouldResetAsync(Task<Socket> connecting) =>
-        (await Should.ThrowAsync<SocketException>(async () =>
-        {
-            using var client = await connecting;
-            await TunnelFixture.ReadToEndAsync(client);
-        })).SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
 }
