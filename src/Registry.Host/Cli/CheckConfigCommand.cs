@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Akka.Configuration;
 using Registry.Actors;
 using Registry.Host.Api;
 using Registry.Host.Security;
@@ -38,13 +39,9 @@ internal static class CheckConfigCommand
     {
         try
         {
-            var configuration = GatewayConfiguration.Read(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? []);
-            CheckFiles(SecuritySettings.From(configuration));
-            return ([], RegistrySettings.From(configuration).AllowTargets.Count == 0 ? [ServeCommand.NoRule] : []);
-        }
-        catch (SettingsException e)
-        {
-            return (e.Faults, []);
+            var (config, faults) = GatewayConfiguration.Inspect(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? []);
+            faults = [.. faults, .. FileFaults(config)];
+            return (faults, faults.Count == 0 && RegistrySettings.From(config).AllowTargets.Count == 0 ? [ServeCommand.NoRule] : []);
         }
         catch (CommandException e)
         {
@@ -52,13 +49,37 @@ internal static class CheckConfigCommand
         }
     }
 
-    private static void CheckFiles(SecuritySettings security)
+    // Also where keys are wrong, so that one run tells everything; a section that is wrong itself names no files.
+    private static IEnumerable<SettingFault> FileFaults(Config config)
     {
-        if (security.ApiKeysFile is { } keys)
-            _ = new ApiKeys(keys);
-        if (security.Jwt?.KeysFile is { } jwtKeys)
-            _ = new JwtKeys(jwtKeys);
-        if (security is { Certificate: { } certificate, CertificateKey: { } key })
-            _ = new ServerCertificate(certificate, key);
+        SecuritySettings security;
+        try
+        {
+            security = SecuritySettings.From(config);
+        }
+        catch (ConfigurationException)
+        {
+            yield break;
+        }
+
+        if (security.ApiKeysFile is { } keys && FaultOf("registry.auth.keys", () => new ApiKeys(keys)) is { } wrongKeys)
+            yield return wrongKeys;
+        if (security.Jwt?.KeysFile is { } jwtKeys && FaultOf("registry.auth.jwt.keys", () => new JwtKeys(jwtKeys)) is { } wrongJwtKeys)
+            yield return wrongJwtKeys;
+        if (security is { Certificate: { } certificate, CertificateKey: { } key } && FaultOf("registry.http.tls", () => new ServerCertificate(certificate, key)) is { } wrongCertificate)
+            yield return wrongCertificate;
+    }
+
+    private static SettingFault? FaultOf(string setting, Func<object> read)
+    {
+        try
+        {
+            read();
+            return null;
+        }
+        catch (CommandException e)
+        {
+            return new(setting, e.Message);
+        }
     }
 }

@@ -21,7 +21,7 @@ internal static class TubesCommand
             if (result.GetValue(SharedOptions.Json))
                 await console.Output.WriteLineAsync(JsonSerializer.Serialize(tubes.Items, ApiJson.Options));
             else
-                await TableOf(tubes.Items).WriteAsync(console);
+                await TableOf(tubes.Items, DateTimeOffset.UtcNow).WriteAsync(console);
             await WarnOfIncompleteAsync(console, tubes.IncompleteNodes);
         }));
         return command;
@@ -57,11 +57,11 @@ internal static class TubesCommand
             return ExitCode.Ok;
         });
 
-    private static Table TableOf(IReadOnlyList<TubeBody> tubes)
+    private static Table TableOf(IReadOnlyList<TubeBody> tubes, DateTimeOffset now)
     {
-        var table = Tables.Of("TUBE", "NODE", "STATE", "PATH", "CREATED", "OWNER", "CONVERSATIONS");
+        var table = Tables.Of("TUBE", "NODE", "STATE", "PATH", "AGE", "OWNER", "CONVERSATIONS");
         foreach (var tube in tubes)
-            table.With(tube.TubeId, tube.Node, tube.State, tube.SelectedPair, $"{tube.CreatedAt:yyyy-MM-ddTHH:mm:ssZ}", tube.Owner, string.Join(", ", tube.Conversations.Select(Describe)));
+            table.With(tube.TubeId, tube.Node, tube.State, tube.SelectedPair, Amounts.Age(now - tube.CreatedAt), tube.Owner, string.Join(", ", tube.Conversations.Select(Describe)));
         return table;
     }
 

@@ -24,6 +24,14 @@ internal static class GatewayConfiguration
     /// <exception cref="CommandException">A file or setting is missing, malformed, unknown or out of range; the message names file, line and key.</exception>
     public static Config Read(string? file, IReadOnlyList<string> assignments, Config? options = null)
     {
+        var (config, faults) = Inspect(file, assignments, options);
+        return faults.Count == 0 ? config : throw new SettingsException(faults);
+    }
+
+    /// <summary>The configuration, and all that is wrong with it.</summary>
+    /// <exception cref="CommandException">A file cannot be read or is not HOCON.</exception>
+    public static (Config Config, IReadOnlyList<SettingFault> Faults) Inspect(string? file, IReadOnlyList<string> assignments, Config? options = null)
+    {
         // The directory of the program, not the working directory: the gateway is started from anywhere.
         var sources = Files.Select(name => Path.Combine(AppContext.BaseDirectory, "hocon", name)).Where(File.Exists).Select(SettingSource.File).ToList();
         if (file is not null)
@@ -31,8 +39,7 @@ internal static class GatewayConfiguration
         sources.AddRange(assignments.Select(SettingSource.Assignment));
         sources.Add(SettingSource.Options(options ?? Config.Empty));
         var config = sources.Aggregate(Config.Empty, (earlier, source) => source.Config.WithFallback(earlier));
-        SettingFault[] faults = [.. sources.SelectMany(Unknown), .. Wrong(config, sources)];
-        return faults.Length == 0 ? config : throw new SettingsException(faults);
+        return (config, [.. sources.SelectMany(Unknown), .. Wrong(config, sources)]);
     }
 
     /// <summary>The text of a value, or the texts of a list.</summary>

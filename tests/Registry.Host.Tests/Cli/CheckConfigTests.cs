@@ -84,6 +84,25 @@ public sealed class CheckConfigTests : IDisposable
     }
 
     [Fact]
+    public async Task Wrong_settings_and_wrong_files_are_told_in_one_run()
+    {
+        await File.WriteAllTextAsync(ConfigFile, """
+            registry.admission.max-tubs = 5
+            registry.auth.keys = /no/keys
+            registry.auth.jwt { issuer = a, audience = b, keys = /no/jwks }
+            registry.http.tls { certificate = /no/cert, key = /no/key }
+            """);
+
+        var (_, _, error) = await RunAsync("check-config", "--config", ConfigFile);
+
+        error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(4, error);
+        error.ShouldContain("registry.admission.max-tubs is not a setting");
+        error.ShouldContain("registry.auth.keys: /no/keys");
+        error.ShouldContain("registry.auth.jwt.keys: /no/jwks");
+        error.ShouldContain("registry.http.tls: /no/cert");
+    }
+
+    [Fact]
     public async Task For_programs_it_prints_what_was_found()
     {
         await File.WriteAllTextAsync(ConfigFile, "registry.admission.max-tubs = 5\nregistry.telemetry.log.level = loud");
