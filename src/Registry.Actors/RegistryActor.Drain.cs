@@ -58,7 +58,8 @@ public sealed partial class RegistryActor
     private void BeginDrain(TimeSpan time, int untilAtMost)
     {
         var deadline = node.Time.GetUtcNow() + time;
-        log.Info("Draining {Tubes} tubes until {Deadline:O} or until at most {UntilAtMost} are left", tubes.Count, deadline, untilAtMost);
+        if (tubes.Count > 0)
+            log.Info("Draining {Tubes} tubes until {Deadline:yyyy-MM-ddTHH:mm:ssZ} or until at most {UntilAtMost} are left", tubes.Count, deadline, untilAtMost);
         if (draining is null)
             foreach (var tube in tubes.Values)
                 tube.Actor.Tell(new AnnounceDrain(deadline));
@@ -84,7 +85,8 @@ public sealed partial class RegistryActor
     {
         draining!.IsClosing = true;
         Timers.Cancel(DrainExpired.Instance);
-        log.Info("Drained; closing the {Tubes} tubes that are left", tubes.Count);
+        if (tubes.Count > 0)
+            log.Info("Drained; closing the {Tubes} tubes that are left", tubes.Count);
         foreach (var (id, tube) in tubes)
             tube.Actor.Tell(new CloseTube(id, CloseReason.NodeStopped));
         GoOnDraining();

@@ -1,3 +1,4 @@
+using Akka.Actor;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -19,6 +20,8 @@ internal sealed class LineLog : ITextFormatter
                 configuration.MinimumLevel.Override(category, (LogEventLevel)level);
             // All actors share a category; they are told apart by their source.
             configuration.Filter.ByIncludingOnly(record => (int)record.Level >= (int)threshold.Settings.LevelOf(LogRecord.Source(record)));
+            // A connection between nodes that ended is an error with a stack to its supervisor; whether it matters the cluster knows, and says.
+            configuration.Filter.ByExcluding(record => record.Exception is AkkaException { Message: "Disassociated" });
             ITextFormatter format = settings.Format == LogFormat.Json ? new JsonLog() : new LineLog();
             if (settings.Output is { } output)
                 configuration.WriteTo.Sink(new LineSink(format, output));

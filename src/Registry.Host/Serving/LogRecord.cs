@@ -18,7 +18,7 @@ internal static class LogRecord
         ["LogSource", "SourceContext", "ActorPath", "Timestamp", "Thread", "Message", "EventId", "Akka.TraceId", "Akka.SpanId", "Akka.TraceFlags", "TubeId", "Connection", "ConversationId", "TraceId", "SpanId"];
 
     /// <summary>Who logged it: an actor or a type. Akka's category is always that of the actor system; the actor stands in LogSource.</summary>
-    public static string Source(LogEvent record) => Text(record, "LogSource") ?? Text(record, "SourceContext") ?? "-";
+    public static string Source(LogEvent record) => Text(record, "LogSource") is { } actor ? WithoutSystem(actor) : Text(record, "SourceContext") ?? "-";
 
     public static string Time(LogEvent record) => record.Timestamp.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
 
@@ -54,6 +54,16 @@ internal static class LogRecord
             return record;
         var arguments = holes.Select((hole, index) => new LogEventProperty(index.ToString(CultureInfo.InvariantCulture), record.Properties[hole]));
         return new(record.Timestamp, record.Level, record.Exception, record.MessageTemplate, arguments);
+    }
+
+    // The system and its address are the same in every line: "akka.tcp://registry@10.0.0.1:4053/user/x" is "/user/x", "Cluster (akka://registry)" is "Cluster".
+    private static string WithoutSystem(string source)
+    {
+        if (source.IndexOf(" (akka://", StringComparison.Ordinal) is > 0 and var suffix)
+            return source[..suffix];
+        return source.StartsWith("akka", StringComparison.Ordinal) && source.IndexOf("://", StringComparison.Ordinal) is > 0 and var scheme && source.IndexOf('/', scheme + 3) is > 0 and var path
+            ? source[path..]
+            : source;
     }
 
     private static string? Text(LogEvent record, string property) => record.Properties.GetValueOrDefault(property) is ScalarValue { Value: { } value } ? value.ToString() : null;

@@ -22,8 +22,13 @@ internal sealed record LogSettings
         ("none", LogLevel.None),
     ];
 
-    // What the framework says below warnings is of interest to its makers; its hosting repeats what the caller gets as an error anyway.
-    private static readonly (string Category, LogLevel Level)[] Framework = [("Microsoft", LogLevel.Warning), ("Microsoft.Extensions.Hosting", LogLevel.None)];
+    // What the frameworks say below warnings is of interest to their makers; hosting repeats what the caller gets as an error, and remoting's end points what remoting itself warns of.
+    private static readonly (string Category, LogLevel Level)[] Framework =
+    [
+        ("Microsoft", LogLevel.Warning), ("Microsoft.Extensions.Hosting", LogLevel.None),
+        ("/system", LogLevel.Warning), ("/system/endpointManager", LogLevel.Error),
+        ("Cluster", LogLevel.Warning), ("remoting", LogLevel.Warning), ("remoting-terminator", LogLevel.Warning), ("CoordinatedShutdown", LogLevel.Warning),
+    ];
 
     public LogFormat Format { get; init; }
 
@@ -36,7 +41,7 @@ internal sealed record LogSettings
     /// <summary>Where it is written to; null for standard error.</summary>
     public TextWriter? Output { get; init; }
 
-    /// <summary>The least level of some categories, those of the framework included.</summary>
+    /// <summary>The least level of some categories, those of the frameworks included.</summary>
     public IEnumerable<(string Category, LogLevel Level)> AllLevels => Framework.Where(f => f.Level > Level && Levels.All(l => l.Category != f.Category)).Concat(Levels);
 
     /// <summary>The least level that an actor may log at.</summary>

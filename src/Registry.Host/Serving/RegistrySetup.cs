@@ -17,6 +17,8 @@ internal sealed record RegistrySetup
     private static readonly Config OfEveryHost = ConfigurationFactory.ParseString(
         """
         akka.coordinated-shutdown.run-by-clr-shutdown-hook = off
+        # What is asked of a node that is lost meanwhile ends there; whoever asked is answered otherwise.
+        akka.log-dead-letters = off
         akka.log-dead-letters-during-shutdown = off
         # Standard output belongs to the command's own lines, also while the loggers are going, when remoting ignores the level.
         akka.stdout-loglevel = OFF

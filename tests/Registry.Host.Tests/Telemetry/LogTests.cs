@@ -54,7 +54,7 @@ public sealed class LogTests
     public async Task A_category_has_a_level_of_its_own()
     {
         var log = new RecordedLog();
-        await using var gateway = await RealGateway.WithAsync("""registry.telemetry.log { level = warning, levels = ["Microsoft.AspNetCore.Hosting = debug", "akka://registry/user/tube-registry = information"] }""", log);
+        await using var gateway = await RealGateway.WithAsync("""registry.telemetry.log { level = warning, levels = ["Microsoft.AspNetCore.Hosting = debug", "/user/tube-registry = information"] }""", log);
         await gateway.CloseTubeAsync(await gateway.CreateTubeAsync("c"));
 
         var lines = await log.UntilAsync(text => text.Contains("closed: Client", StringComparison.Ordinal) && text.Contains("Request finished", StringComparison.Ordinal));

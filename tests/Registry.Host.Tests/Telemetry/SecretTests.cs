@@ -48,7 +48,7 @@ public sealed partial class SecretTests : IDisposable
         }
 
         var text = log.ToString();
-        foreach (var expected in new[] { "Request starting", "POST", "[akka://registry/user/tube-registry", "was not authenticated", " closed: " })
+        foreach (var expected in new[] { "Request starting", "POST", "[/user/tube-registry", "was not authenticated", " closed: " })
             text.ShouldContain(expected); // or too little was logged to tell anything
         var sent = string.Concat(receiver.Bodies.Select(Encoding.UTF8.GetString));
         sent.ShouldContain("registry.create");

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
+using Registry.Actors.Cluster.Membership;
 using Registry.Actors.Hosting;
 using Registry.Actors.ReadModel;
 using Registry.Messages;
@@ -50,12 +51,8 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
                 hasLeft = false;
                 break;
             case ClusterEvent.IClusterDomainEvent change:
-                if (change is ClusterEvent.MemberRemoved removed)
-                {
-                    log.Info("Node {Node} has left the cluster; it was {Status}", removed.Member.Address, removed.PreviousStatus);
-                    hasLeft = true;
-                }
-
+                Tell(change);
+                hasLeft |= change is ClusterEvent.MemberRemoved;
                 cluster.SendCurrentClusterState(Self); // The cluster's own view may be a moment behind its events.
                 break;
             case LookAgain:
@@ -65,6 +62,30 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
                 break;
             default:
                 Unhandled(message);
+                break;
+        }
+    }
+
+    private void Tell(ClusterEvent.IClusterDomainEvent change)
+    {
+        switch (change)
+        {
+            case ClusterEvent.MemberUp up:
+                log.Info("Node {Node} is up", NodeName.Of(up.Member.Address));
+                break;
+            case ClusterEvent.UnreachableMember { Member: { Status: not MemberStatus.Exiting } silent }:
+                log.Warning("Node {Node} does not answer", NodeName.Of(silent.Address));
+                break;
+            case ClusterEvent.ReachableMember { Member: var heard }:
+                log.Info("Node {Node} answers again", NodeName.Of(heard.Address));
+                break;
+            case ClusterEvent.MemberRemoved { PreviousStatus: MemberStatus.Down } lost:
+                log.Warning("Node {Node} is lost and removed from the cluster", NodeName.Of(lost.Member.Address));
+                break;
+            case ClusterEvent.MemberRemoved left:
+                log.Info("Node {Node} has left the cluster", NodeName.Of(left.Member.Address));
+                break;
+            default:
                 break;
         }
     }
