@@ -14,7 +14,7 @@ const tiles = [
   ['Waiting', () => total('waiting'), () => 'for admission', value => value > 0 && 'warn'],
   ['Refused', () => total('totalRejected'), () => recent('totalRejected'), () => growth('totalRejected') > 0 && 'warn'],
   ['Failed', () => total('totalFailures'), () => recent('totalFailures'), () => growth('totalFailures') > 0 && 'bad'],
-  ['Stale', stale, () => `${count(total('staleTubesRemoved'))} ended by a deadline`, value => value > 0 && 'bad'],
+  ['Stale', stale, () => (stale() > 0 ? 'repaired; the log says which' : 'records and tubes agree'), value => value > 0 && 'bad'],
 ];
 
 const shown = tiles.map(([name]) => {
