@@ -16,7 +16,7 @@ internal sealed class TargetPolicy
     public OwnPorts Own { get; } = new();
 
     /// <summary>Reads rules.</summary>
-    /// <exception cref="FormatException">A rule is malformed; the message quotes it.</exception>
+    /// <exception cref="FormatException">Rules are malformed; the message quotes each.</exception>
     public static TargetPolicy Parse(IEnumerable<string> rules) => new(Read(rules));
 
     /// <summary>Puts other rules in the place of those there are. They hold for every dial from now on, and connections that they do not allow end.</summary>
@@ -47,7 +47,24 @@ internal sealed class TargetPolicy
         return new Held(this, target);
     }
 
-    private static TargetRule[] Read(IEnumerable<string> rules) => [.. rules.Select(TargetRule.Parse)];
+    private static TargetRule[] Read(IEnumerable<string> rules)
+    {
+        List<TargetRule> read = [];
+        List<string> wrong = [];
+        foreach (var rule in rules)
+        {
+            try
+            {
+                read.Add(TargetRule.Parse(rule));
+            }
+            catch (FormatException e)
+            {
+                wrong.Add(e.Message);
+            }
+        }
+
+        return wrong.Count == 0 ? [.. read] : throw new FormatException(string.Join(" ", wrong));
+    }
 
     private int EndDenied()
     {

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using Akka.Configuration;
-using Registry.Actors;
 using Registry.Host.Api;
 using Registry.Host.Security;
 using Registry.Host.Serving;
@@ -14,7 +13,9 @@ internal static class CheckConfigCommand
 {
     public static Command Create()
     {
-        var command = new Command("check-config", "Check the configuration that serve would run with and the files that it names, and change nothing.") { ServeCommand.ConfigFile, ServeCommand.Set, SharedOptions.Json };
+        var command = new Command("check-config", "Check the configuration that serve would run with and the files that it names, and change nothing.") { SharedOptions.Json };
+        foreach (var option in ServeCommand.All)
+            command.Add(option);
         command.SetAction((result, _) => CommandLine.RunAsync(result, async _ =>
         {
             var output = result.InvocationConfiguration.Output;
@@ -39,9 +40,9 @@ internal static class CheckConfigCommand
     {
         try
         {
-            var (config, faults) = GatewayConfiguration.Inspect(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? []);
+            var (config, faults) = ServeCommand.Inspect(result);
             faults = [.. faults, .. FileFaults(config)];
-            return (faults, faults.Count == 0 && RegistrySettings.From(config).AllowTargets.Count == 0 ? [ServeCommand.NoRule] : []);
+            return (faults, faults.Count == 0 && !ServeCommand.Read(result).HasRules ? [ServeCommand.NoRule] : []);
         }
         catch (CommandException e)
         {

@@ -97,7 +97,9 @@ internal static class ServeCommand
     public static GatewayOptions Read(ParseResult result)
     {
         var seeds = result.GetValue(Seed) ?? [];
-        var configuration = GatewayConfiguration.Read(result.GetValue(ConfigFile), result.GetValue(Set) ?? [], WithLogOptions(ClusterOptions(result.GetValue(Cluster), seeds), result));
+        var (configuration, faults) = Inspect(result);
+        if (faults.Count > 0)
+            throw new SettingsException(faults);
         if (seeds.Length > 0 && !TubeRegistryClusterOptions.From(configuration).Enabled)
             throw CommandException.Usage("--seed is for a node of a cluster: add --cluster HOST:PORT, the address that the other nodes reach this one at.");
         string[] loopback = result.GetValue(Dev) ? ["127.0.0.0/8:*", "[::1]:*", "localhost:*"] : [];
@@ -126,6 +128,11 @@ internal static class ServeCommand
             throw CommandException.Usage($"--http {http} can be reached from other machines, and {why}. --insecure serves all the same.");
         return options;
     }
+
+    /// <summary>The settings that the command line and the files make, and all that is wrong with them.</summary>
+    /// <exception cref="CommandException">A file cannot be read or is not HOCON, or an option is of no use.</exception>
+    public static (Config Configuration, IReadOnlyList<SettingFault> Faults) Inspect(ParseResult result) =>
+        GatewayConfiguration.Inspect(result.GetValue(ConfigFile), result.GetValue(Set) ?? [], WithLogOptions(ClusterOptions(result.GetValue(Cluster), result.GetValue(Seed) ?? []), result));
 
     private static void CheckRules(IReadOnlyList<string> rules)
     {
@@ -192,7 +199,7 @@ internal static class ServeCommand
             await output.WriteLineAsync($"WARNING: other machines reach this gateway, and {why}. --insecure allows it.");
         await output.WriteLineAsync($"Dashboard: {url}");
         await output.WriteLineAsync($"Client:    registry forward -L 15432:127.0.0.1:5432 --gateway {url.GetLeftPart(UriPartial.Authority)}{(options.Security.IsClosed ? " --key-file FILE" : "")}");
-        if (options.Registry.AllowTargets.Count == 0 && RegistrySettings.From(options.Registry.Configuration).AllowTargets.Count == 0)
+        if (!options.HasRules)
             await output.WriteLineAsync(NoRule);
         if (gateway.Membership is { IsOpen: true })
             await output.WriteLineAsync("WARNING: the cluster's port is open beyond this machine and has no TLS: whoever reaches it can take part. Set registry.cluster.tls, or use a network of the cluster's own.");

@@ -73,24 +73,36 @@ internal static class GatewayConfiguration
         }
     }
 
-    // The first of each section that is wrong: what follows may be so because of it.
+    // What is wrong is told and taken for its default, so that what stands behind it is reached too.
     private static IEnumerable<SettingFault> Wrong(Config config, IReadOnlyList<SettingSource> sources)
     {
         Action<Config>[] sections = [part => CheckRegistry(RegistrySettings.From(part)), part => TubeRegistryClusterOptions.From(part), part => SecuritySettings.From(part), part => AuditSettings.From(part), part => RequestLimits.From(part), part => TelemetrySettings.From(part)];
         foreach (var read in sections)
         {
-            SettingFault? fault = null;
-            try
+            var left = config;
+            HashSet<string> told = [];
+            while (ErrorOf(read, left) is { } wrong)
             {
-                read(config);
+                if (wrong is SettingException { Key: var key } && !told.Add(key))
+                    break; // Not for its own value.
+                yield return Locate(wrong, config, sources);
+                if (wrong is not SettingException setting)
+                    break;
+                left = ConfigurationFactory.ParseString($"{setting.Key} = {Default.GetValue(setting.Key)}").WithFallback(left);
             }
-            catch (ConfigurationException e)
-            {
-                fault = Locate(e, config, sources);
-            }
+        }
+    }
 
-            if (fault is not null)
-                yield return fault;
+    private static ConfigurationException? ErrorOf(Action<Config> read, Config config)
+    {
+        try
+        {
+            read(config);
+            return null;
+        }
+        catch (ConfigurationException e)
+        {
+            return e;
         }
     }
 
@@ -104,7 +116,7 @@ internal static class GatewayConfiguration
     {
         if (wrong is not SettingException { Key: var key })
             return new("", wrong.Message);
-        var kind = config.GetValue(key) switch
+        var kind = Default.GetValue(key)?.IsString() != true ? "" : config.GetValue(key) switch
         {
             { } value when value.IsArray() => " It is a list.",
             { } value when value.IsObject() && Values(value, key).Any() => " It has settings within it.",

@@ -1,5 +1,6 @@
 using System.Net;
 using Akka.Configuration;
+using Registry.Actors;
 using Registry.Host.Audit;
 using Registry.Host.Cli;
 using Registry.Host.Limits;
@@ -43,6 +44,9 @@ internal sealed record GatewayOptions
 
     /// <summary>How much of it one caller may use.</summary>
     public RequestLimits Limits { get; init; } = RequestLimits.From(Config.Empty);
+
+    /// <summary>Whether a target rule is among them: without one nothing is reachable.</summary>
+    public bool HasRules => Registry.AllowTargets.Count > 0 || RegistrySettings.From(Registry.Configuration).AllowTargets.Count > 0;
 
     /// <summary>Reads the files again, with the same command line; null where there are none. Throws <see cref="CommandException"/> when something is wrong.</summary>
     public Func<GatewayOptions>? ReadAgain { get; init; }

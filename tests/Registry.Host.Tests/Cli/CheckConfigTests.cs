@@ -87,7 +87,10 @@ public sealed class CheckConfigTests : IDisposable
     public async Task Wrong_settings_and_wrong_files_are_told_in_one_run()
     {
         await File.WriteAllTextAsync(ConfigFile, """
-            registry.admission.max-tubs = 5
+            registry.admission { max-tubs = 5, max-tubes = -3, max-waiting = none }
+            registry.tube.idle-timeout = five
+            registry.targets.allow = ["10.0.0.0/8", "db.example:ssh"]
+            registry.telemetry.log { format = xml, level = loud }
             registry.auth.keys = /no/keys
             registry.auth.jwt { issuer = a, audience = b, keys = /no/jwks }
             registry.http.tls { certificate = /no/cert, key = /no/key }
@@ -95,11 +98,27 @@ public sealed class CheckConfigTests : IDisposable
 
         var (_, _, error) = await RunAsync("check-config", "--config", ConfigFile);
 
-        error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(4, error);
+        error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(10, error);
         error.ShouldContain("registry.admission.max-tubs is not a setting");
+        error.ShouldContain("line 1: registry.admission.max-tubes must be");
+        error.ShouldContain("line 1: registry.admission.max-waiting must be");
+        error.ShouldContain("line 2: registry.tube.idle-timeout must be");
+        error.ShouldContain("line 3: registry.targets.allow must be a list of rules");
+        error.ShouldContain("'10.0.0.0/8'");
+        error.ShouldContain("'db.example:ssh'");
+        error.ShouldContain("line 4: registry.telemetry.log.format must be");
+        error.ShouldContain("line 4: registry.telemetry.log.level must be");
         error.ShouldContain("registry.auth.keys: /no/keys");
         error.ShouldContain("registry.auth.jwt.keys: /no/jwks");
         error.ShouldContain("registry.http.tls: /no/cert");
+    }
+
+    [Fact]
+    public async Task Options_of_serve_are_checked_too()
+    {
+        (await RunAsync("check-config", "--allow", "db.example:ssh")).Error.ShouldContain("--allow");
+        (await RunAsync("check-config", "--http", "http://0.0.0.0:8080")).Error.ShouldContain("--insecure");
+        (await RunAsync("check-config", "--allow", "db.example:5432")).ShouldBe(((int)ExitCode.Ok, $"The configuration is good.{Environment.NewLine}", ""));
     }
 
     [Fact]
@@ -129,8 +148,8 @@ public sealed class CheckConfigTests : IDisposable
         {
             var text = File.ReadAllText(file);
             var lines = text.Split('\n');
-            var found = SettingLines.Of(text, out var unbalanced);
-            unbalanced.ShouldBeNull(file);
+            var found = SettingLines.Of(text, out var fault);
+            fault.ShouldBeNull(file);
             var keys = Akka.Configuration.ConfigurationFactory.ParseString(text);
             foreach (var (key, _) in GatewayConfiguration.Values(keys.GetValue("registry"), "registry").Concat(GatewayConfiguration.Values(keys.GetValue("akka"), "akka")))
                 lines[found.Last(setting => setting.Key == key).Line - 1].ShouldContain(key[(key.LastIndexOf('.') + 1)..], customMessage: $"{file}: {key}");
@@ -147,16 +166,19 @@ public sealed class CheckConfigTests : IDisposable
 
     [Theory]
     [InlineData("{\n a = 1\n}", null)]
-    [InlineData("a {\n b {\n }\n", 1)]
+    [InlineData("a {\n b {\n }\n", "line 1: this brace has no other.")]
     [InlineData("a = \"{\"\n# {", null)]
-    [InlineData("a = 1\n}\nb = 2", 2)]
-    public async Task A_brace_without_another_is_an_error(string text, int? line)
+    [InlineData("a = \"\"\"{\n\"\"\"", null)]
+    [InlineData("a = 1\n}\nb = 2", "line 2: this brace has no other.")]
+    [InlineData("a = 1\nb = \"keys\nc = \"d\"", "line 2: this quote has no other.")]
+    [InlineData("registry.auth.keys = \"keys\nregistry { targets.allow = [] }", "line 1: this quote has no other.")]
+    public async Task A_brace_or_quote_without_another_is_an_error(string text, string? expected)
     {
-        SettingLines.Of(text, out var unbalanced);
-        unbalanced.ShouldBe(line);
+        SettingLines.Of(text, out var fault);
+        fault.ShouldBe(expected);
         await File.WriteAllTextAsync(ConfigFile, text);
-        if (line is not null)
-            (await RunAsync("check-config", "--config", ConfigFile)).Error.ShouldContain($"{ConfigFile}, line {line}: this brace has no other");
+        if (expected is not null)
+            (await RunAsync("check-config", "--config", ConfigFile)).Error.ShouldContain($"{ConfigFile}, {expected}");
     }
 
     private static string? Text(JsonElement element, string name) => element.TryGetProperty(name, out var value) ? value.GetString() : null;

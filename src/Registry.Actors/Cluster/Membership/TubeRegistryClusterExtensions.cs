@@ -15,8 +15,13 @@ namespace Registry.Actors;
 /// <summary>Makes the tube registries of several processes one.</summary>
 public static class TubeRegistryClusterExtensions
 {
-    private static readonly Config StrictReading = ConfigurationFactory.ParseString(
-        $"akka.actor.serializers.json = \"{typeof(ForeignMessageRefusal).FullName}, {typeof(ForeignMessageRefusal).Assembly.GetName().Name}\"");
+    private static readonly Config Always = ConfigurationFactory.ParseString(
+        $"""
+        # Reads no JSON of strangers.
+        akka.actor.serializers.json = "{typeof(ForeignMessageRefusal).FullName}, {typeof(ForeignMessageRefusal).Assembly.GetName().Name}"
+        # To .NET it is SO_REUSEPORT too: a second node could bind the same address, and each would get some of the other's connections.
+        akka.remote.dot-netty.tcp.tcp-reuse-addr = off
+        """);
 
     /// <summary>Lets the actor system join a cluster of its kind, or form one.</summary>
     /// <param name="builder">The actor system's configuration. Its HOCON must have been added before.</param>
@@ -44,7 +49,7 @@ public static class TubeRegistryClusterExtensions
             .WithRemoting(remote => Bind(remote, options, certificate))
             .WithClustering(new ClusterOptions { Roles = [.. RolesIn(builder.Configuration.GetOrElse(Config.Empty)), ClusterRoom.Role] })
             .WithStrictSerialization()
-            .AddHocon(StrictReading, HoconAddMode.Prepend)
+            .AddHocon(Always, HoconAddMode.Prepend)
             .WithActors((system, _) =>
             {
                 var membership = ClusterMembership.Of(system)!;

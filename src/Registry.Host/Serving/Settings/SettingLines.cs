@@ -15,15 +15,15 @@ internal sealed class SettingLines
     private int position;
     private int line = 1;
 
-    private int? unbalanced;
+    private string? fault;
 
     private SettingLines(string text) => this.text = text;
 
     /// <summary>Finds the keys.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="unbalanced">The line of a brace that has no other, which Akka's parser does not mind; null for none.</param>
+    /// <param name="fault">What is wrong with it although Akka's parser does not mind, with its line: a brace or a quote that has no other; null for nothing.</param>
     /// <returns>Every key, objects too, in the order of the text.</returns>
-    public static IReadOnlyList<SettingLine> Of(string text, out int? unbalanced)
+    public static IReadOnlyList<SettingLine> Of(string text, out string? fault)
     {
         var lines = new SettingLines(text);
         lines.SkipBetween();
@@ -35,9 +35,11 @@ internal sealed class SettingLines
         }
 
         lines.ReadObject("", null);
-        unbalanced = lines.unbalanced;
+        fault = lines.fault;
         return lines.found;
     }
+
+    private void Unbalanced(string what, int at) => fault ??= $"line {at}: this {what} has no other.";
 
     private bool AtEnd => position >= text.Length;
 
@@ -58,7 +60,8 @@ internal sealed class SettingLines
             SkipBetween();
             if (AtEnd)
             {
-                unbalanced ??= began;
+                if (began is { } brace)
+                    Unbalanced("brace", brace);
                 return;
             }
 
@@ -67,7 +70,7 @@ internal sealed class SettingLines
                 Step();
                 if (began is not null)
                     return;
-                unbalanced ??= line;
+                Unbalanced("brace", line);
                 continue;
             }
 
@@ -152,14 +155,19 @@ internal sealed class SettingLines
         var quote = text.AsSpan(position).StartsWith("\"\"\"") ? "\"\"\"" : "\"";
         for (var i = 0; i < quote.Length; i++)
             Step();
-        var start = position;
+        var (start, began) = (position, line);
         while (!AtEnd && !text.AsSpan(position).StartsWith(quote))
         {
+            // Only three quotes hold more than one line.
+            if (Current == '\n' && quote.Length == 1)
+                Unbalanced("quote", began);
             if (Current == '\\' && quote.Length == 1)
                 Step();
             Step();
         }
 
+        if (AtEnd)
+            Unbalanced("quote", began);
         var quoted = text[start..Math.Min(position, text.Length)];
         for (var i = 0; i < quote.Length; i++)
             Step();

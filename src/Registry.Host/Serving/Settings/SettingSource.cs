@@ -23,8 +23,8 @@ internal sealed class SettingSource
         {
             var text = System.IO.File.ReadAllText(path);
             var config = ConfigurationFactory.ParseString(text);
-            var lines = SettingLines.Of(text, out var unbalanced);
-            return unbalanced is null ? new(path, config, lines) : throw CommandException.Usage($"{path}, line {unbalanced}: this brace has no other.");
+            var lines = SettingLines.Of(text, out var fault);
+            return fault is null ? new(path, config, lines) : throw CommandException.Usage($"{path}, {fault}");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
