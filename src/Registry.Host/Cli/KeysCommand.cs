@@ -8,7 +8,7 @@ internal static class KeysCommand
 {
     private static readonly Argument<string> Id = new("ID") { Description = "What the key is called: 1 to 64 of A-Z a-z 0-9 - ." };
 
-    private static readonly Option<string[]> Role = new("--role") { Description = $"One of {string.Join(", ", Roles.All)}. May be repeated.", HelpName = "ROLE", Required = true };
+    private static readonly Option<string[]> Role = new("--role") { Description = $"One of {string.Join(", ", Roles.All)}. May be repeated.", HelpName = "ROLE", Required = true, CompletionSources = { Roles.All.ToArray() } };
 
     private static readonly Option<string?> Owner = new("--owner") { Description = "Whose the tubes are that a creator makes.", HelpName = "NAME" };
 

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Diagnostics;
+using System.Reflection;
 using System.Text.Json;
 using Registry.Host.Api;
 
@@ -44,6 +46,8 @@ internal static class SelfTestCommand
         await output.WriteLineAsync($"echo            {found.Bytes >> 20} MiB in {found.Seconds} s, {found.MbPerSecond} MB/s each way, SHA-256 {(found.HashesEqual ? "equal" : "DIFFERENT")}");
         await output.WriteLineAsync($"round trip      p50 {Milliseconds(found.P50Us)}, p99 {Milliseconds(found.P99Us)} (100 bytes over TCP), p99 {Milliseconds(found.P99BusyUs)} beside a bulk copy");
         await output.WriteLineAsync($"left open       {(found.LeftOpen == 0 ? "nothing" : $"{found.LeftOpen} tubes and peer connections")}");
+        if (typeof(SelfTestCommand).Assembly.GetCustomAttribute<DebuggableAttribute>()?.IsJITOptimizerDisabled == true)
+            await output.WriteLineAsync("A Debug build, both ends and the checking in one process: for figures build with -c Release and take 'registry bench'.");
         await output.WriteLineAsync(found.Ok ? "The self-test passed." : "The self-test FAILED.");
     }
 }

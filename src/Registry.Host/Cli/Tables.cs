@@ -1,3 +1,4 @@
+using Registry.Host.Api;
 using Spectre.Console;
 
 namespace Registry.Host.Cli;
@@ -42,6 +43,10 @@ internal static class Tables
 
     /// <summary>A line of titles for a terminal.</summary>
     public static string Bold(string titles) => $"\e[1m{titles}\e[0m";
+
+    /// <summary>What a conversation carries, where it leads first, as the page says it.</summary>
+    public static string Carried(TubeConversationBody conversation) =>
+        $"{conversation.Type}{(conversation.Target is { } target ? $" to {target}" : "")} ({conversation.ConversationId})";
 
     private static string[] Render(Table table, int width)
     {

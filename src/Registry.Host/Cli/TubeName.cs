@@ -6,20 +6,33 @@ internal static class TubeName
     /// <summary>Characters that a beginning has at least; <c>top</c> shows as many where there is little room.</summary>
     public const int LeastLength = 8;
 
-    /// <summary>The id that is meant; the text itself when no living tube's id begins with it.</summary>
-    /// <exception cref="CommandException">Several tubes' ids begin with it.</exception>
+    /// <summary>The id that is meant: the text itself when a tube has it, ended or not, or when no living tube's id begins with it.</summary>
+    /// <exception cref="CommandException">Several tubes' ids begin with it, or it is too short a beginning.</exception>
     public static async Task<string> ResolveAsync(GatewayClient gateway, string text, CancellationToken cancellationToken)
     {
-        if (text.Length < LeastLength || Guid.TryParse(text, out _))
+        if (Guid.TryParse(text, out _) || await IsIdAsync(gateway, text, cancellationToken))
             return text;
         var tubes = await gateway.ListTubesAsync(text, cancellationToken: cancellationToken);
         string[] meant = [.. tubes.Items.Select(tube => tube.TubeId).Where(id => id.StartsWith(text, StringComparison.Ordinal))];
         return meant switch
         {
             [] => text,
+            _ when text.Length < LeastLength => throw CommandException.Usage($"There is no tube '{text}'. If it is the beginning of an id, give {LeastLength} characters of it or more."),
             [var one] => one,
-            _ when meant.Contains(text) => text,
             _ => throw CommandException.Usage($"'{text}' is the beginning of the ids of {meant.Length} tubes, such as {meant[0]} and {meant[1]}. Give more of it."),
         };
+    }
+
+    private static async Task<bool> IsIdAsync(GatewayClient gateway, string text, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await gateway.ReadTubeAsync(text, cancellationToken);
+            return true;
+        }
+        catch (GatewayRefusedException e) when (e.Code == "tube_not_found")
+        {
+            return false;
+        }
     }
 }

@@ -61,7 +61,7 @@ internal static class TubesCommand
     {
         var table = Tables.Of("TUBE", "NODE", "STATE", "PATH", "AGE", "OWNER", "CONVERSATIONS");
         foreach (var tube in tubes)
-            table.With(tube.TubeId, tube.Node, tube.State, tube.SelectedPair, Amounts.Age(now - tube.CreatedAt), tube.Owner, string.Join(", ", tube.Conversations.Select(Describe)));
+            table.With(tube.TubeId, tube.Node, tube.CloseReason is { } reason ? $"{tube.State}: {reason.Name}" : tube.State, tube.SelectedPair, Amounts.Age(now - tube.CreatedAt), tube.Owner, string.Join(", ", tube.Conversations.Select(Tables.Carried)));
         return table;
     }
 
@@ -75,11 +75,9 @@ internal static class TubesCommand
         if (tube.CloseReason is { } reason)
             table.With("closed", $"{reason.Name} ({reason.Code}): {tube.CloseText}");
         foreach (var conversation in tube.Conversations)
-            table.With("conversation", $"{Describe(conversation)}{(conversation.IsOpen ? ", open" : "")}{(conversation.LocalListenAddress is { } address ? $", listens on {address}" : "")}");
+            table.With("conversation", $"{Tables.Carried(conversation)}{(conversation.IsOpen ? ", open" : "")}{(conversation.LocalListenAddress is { } address ? $", listens on {address}" : "")}");
         foreach (var entry in tube.History)
             table.With($"{entry.State}", $"{entry.At:yyyy-MM-ddTHH:mm:ss.fffZ}");
         return table;
     }
-
-    private static string Describe(TubeConversationBody conversation) => $"{conversation.ConversationId} ({conversation.Type}{(conversation.Target is { } target ? $" to {target}" : "")})";
 }

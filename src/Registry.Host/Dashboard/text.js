@@ -22,7 +22,7 @@ export function bytes(number) {
 export const counted = (number, name) => `${count(number)} ${name}${number === 1 ? '' : 's'}`;
 
 /** What a conversation carries, where it leads first: its name may be a machine's. */
-export const carried = ({ conversationId, type, target }) => (target ? `${type} to ${target} (${conversationId})` : `${conversationId} (${type})`);
+export const carried = ({ conversationId, type, target }) => `${type}${target ? ` to ${target}` : ''} (${conversationId})`;
 
 /** A duration in its two largest units. */
 export function duration(ms) {

@@ -55,15 +55,20 @@ internal sealed class ApiKeys : IReloadable
         }
 
         var entries = new Dictionary<string, Entry>(StringComparer.Ordinal);
+        List<string> faults = [];
         for (var i = 0; i < lines.Length; i++)
         {
             if (lines[i].AsSpan().Trim() is [] or ['#', ..])
                 continue;
-            if (!Entry.TryParse(lines[i], out var entry, out var wrong) || !entries.TryAdd(entry.Id, entry))
-                throw CommandException.Usage($"registry.auth.keys: {file}, line {i + 1}: {wrong ?? "the id stands there twice"}. A line is ID ROLES OWNER SHA256; 'registry keys new' makes one.");
+            if (!Entry.TryParse(lines[i], out var entry, out var wrong))
+                faults.Add($"line {i + 1}: {wrong}");
+            else if (!entries.TryAdd(entry.Id, entry))
+                faults.Add($"line {i + 1}: the id '{entry.Id}' stands there twice");
         }
 
-        return entries.ToFrozenDictionary(StringComparer.Ordinal);
+        return faults.Count == 0
+            ? entries.ToFrozenDictionary(StringComparer.Ordinal)
+            : throw CommandException.Usage($"registry.auth.keys: {file}, {string.Join("; ", faults)}. A line is ID ROLES OWNER SHA256; 'registry keys new' makes one.");
     }
 
     /// <summary>Makes a key and its line for the file.</summary>
@@ -71,6 +76,8 @@ internal sealed class ApiKeys : IReloadable
     {
         var key = $"{Prefix}{id}_{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretLength))}";
         var line = $"{id} {string.Join(',', roles)} {owner ?? "-"} {Convert.ToHexStringLower(Hash(key))}";
+        if ((owner ?? "").Any(char.IsWhiteSpace) || id.Any(char.IsWhiteSpace))
+            throw CommandException.Usage($"keys new: '{(id.Any(char.IsWhiteSpace) ? id : owner)}' must be one word.");
         return Entry.TryParse(line, out _, out var wrong) ? (key, line) : throw CommandException.Usage($"keys new: {wrong}.");
     }
 
@@ -92,7 +99,7 @@ internal sealed class ApiKeys : IReloadable
         {
             entry = null;
             if (line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is not [var id, var roles, var owner, var hash])
-                wrong = "it has not four columns";
+                wrong = "it is not four words";
             else if (id.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '.')) || id.Length > 64)
                 wrong = $"the id '{id}' must be 1 to 64 of A-Z a-z 0-9 - .";
             else if (roles.Split(',') is var all && all.Except(Roles.All).FirstOrDefault() is { } unknown)

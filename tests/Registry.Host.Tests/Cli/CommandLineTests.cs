@@ -152,6 +152,8 @@ public sealed class CommandLineTests
     public async Task Serve_on_a_cluster_port_in_use_names_option_and_why()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
+        // A port that two processes may share if both want to.
+        listener.Server.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         listener.Start();
         var (code, output, error) = await RunAsync("serve", "--http", "http://127.0.0.1:0", "--cluster", listener.LocalEndpoint.ToString()!);
         code.ShouldBe((int)ExitCode.AddressUnavailable, error);
@@ -206,6 +208,7 @@ public sealed class CommandLineTests
             gateway.Registry.Tubes[new(id)] = new(new(id), "n", Registry.Messages.TubeState.Ready);
         var (_, list, _) = await RunAsync("tubes", "ls", "--gateway", gateway.Url.ToString());
         list.ShouldContain("OWNER");
+        list.ShouldMatch(@"AGE +OWNER");
         list.ShouldContain("anna");
         list.ShouldContain("t2");
         (await RunAsync("tubes", "ls", "--owner", "anna", "--gateway", gateway.Url.ToString())).Output.ShouldNotContain("t2");
@@ -215,6 +218,7 @@ public sealed class CommandLineTests
         code.ShouldBe((int)ExitCode.Usage, error);
         error.ShouldContain("012345678a");
         gateway.Registry.Tubes.Remove(new("0123456789"), out _);
+        (await RunAsync("tubes", "show", "0123", "--gateway", gateway.Url.ToString())).Error.ShouldContain("give 8 characters");
         (await RunAsync("tubes", "show", "01234567", "--gateway", gateway.Url.ToString())).Output.ShouldContain("012345678a");
         (await RunAsync("tubes", "close", "t1", "--reason", "Client", "--gateway", gateway.Url.ToString())).Code.ShouldBe(0);
         gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new Registry.Messages.CloseTube(new("t1"), Registry.Messages.CloseReason.Client));

@@ -10,12 +10,12 @@ namespace Registry.Host.Tests.Security;
 public sealed class ApiKeysTests
 {
     [Theory]
-    [InlineData("laptop creator alice", "line 2: it has not four columns")]
+    [InlineData("laptop creator alice", "line 2: it is not four words")]
     [InlineData("lap_top creator alice {0}", "the id 'lap_top' must be")]
     [InlineData("laptop admin alice {0}", "'admin' is no role; there are viewer, creator, operator")]
     [InlineData("laptop viewer,creator - {0}", "a creator needs an owner")]
     [InlineData("laptop viewer - abc", "the hash is not a SHA-256 in hex")]
-    [InlineData("first viewer - {0}", "the id stands there twice")]
+    [InlineData("first viewer - {0}", "the id 'first' stands there twice")]
     public async Task A_wrong_line_is_named(string line, string wrong)
     {
         using var folder = new TemporaryFolder();

@@ -44,7 +44,7 @@ internal sealed record TopView(DateTimeOffset At, IReadOnlyList<NodeBody> Nodes,
         var table = Tables.Of("TUBE", "STATE", "RATE", "BYTES", "RTT", "AGE", "PATH", "OWNER", "NODE", "CONVERSATIONS");
         foreach (var row in Rows.Take(Math.Max(1, height - 3)))
             table.With(row.Tube.TubeId.Length <= idLength ? row.Tube.TubeId : row.Tube.TubeId[..idLength], row.Tube.State, row.BytesPerSecond is { } rate ? $"{Amounts.Bytes(rate)}/s" : null, Amounts.Bytes(row.Bytes), row.Tube.Traffic?.RoundTripMs is { } ms ? $"{ms:0.0} ms" : null,
-                Amounts.Age(At - row.Tube.CreatedAt), row.Tube.SelectedPair, row.Tube.Owner, row.Tube.Node, string.Join(", ", row.Tube.Conversations.Select(conversation => conversation.Target ?? conversation.Type)));
+                Amounts.Age(At - row.Tube.CreatedAt), row.Tube.SelectedPair, row.Tube.Owner, row.Tube.Node, string.Join(", ", row.Tube.Conversations.Select(Tables.Carried)));
         return Tables.Lines(table);
     }
 
