@@ -7,6 +7,7 @@ using Registry.Host.Audit;
 using Registry.Host.Limits;
 using Registry.Host.Security;
 using Registry.Host.Serving;
+using Registry.Host.Serving.Reload;
 using Registry.Host.Serving.Settings;
 using Registry.Host.Serving.Stacks;
 using Registry.Host.Telemetry;
@@ -80,7 +81,7 @@ internal static class ServeCommand
             using var reload = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
             {
                 context.Cancel = true;
-                Reload(result.InvocationConfiguration.Error, gateway);
+                Reload(gateway);
             });
             await GreetAsync(result.InvocationConfiguration.Output, gateway, options, result.GetValue(Dev));
             await gateway.RunAsync(cancellationToken);
@@ -146,21 +147,21 @@ internal static class ServeCommand
         }
     }
 
-    private static void Reload(TextWriter error, Gateway gateway)
+    private static void Reload(Gateway gateway)
     {
+        var log = gateway.Services.GetRequiredService<ILogger<GatewayReload>>();
         try
         {
-            foreach (var line in gateway.Reload.ReloadAsync().GetAwaiter().GetResult().Lines)
-                error.WriteLine($"registry: {line}");
+            log.LogInformation("Settings were read again on SIGHUP: {Lines}", string.Join(' ', gateway.Reload.ReloadAsync().GetAwaiter().GetResult().Lines));
         }
         catch (CommandException e)
         {
-            error.WriteLine($"registry: nothing changed: {e.Message.ReplaceLineEndings(" ")}");
+            log.LogError("SIGHUP: nothing changed: {Why}", e.Message.ReplaceLineEndings(" "));
         }
         catch (Exception e)
         {
             // On the thread of the signal, where anything else would end the gateway.
-            error.WriteLine($"registry: the reload failed: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}");
+            log.LogError(e, "SIGHUP: the reload failed");
         }
     }
 
@@ -190,15 +191,20 @@ internal static class ServeCommand
         return options;
     }
 
+    // Something that a rule allows, so that the line can be pasted.
+    private static string ExampleTarget(GatewayOptions options) =>
+        RegistrySettings.From(options.Registry.Configuration).AllowTargets.Concat(options.Registry.AllowTargets)
+            .FirstOrDefault(rule => !rule.Contains('/', StringComparison.Ordinal) && !rule.Contains('*', StringComparison.Ordinal) && !rule.Contains(',', StringComparison.Ordinal)) ?? "127.0.0.1:5432";
+
     private static async Task GreetAsync(TextWriter output, Gateway gateway, GatewayOptions options, bool dev)
     {
-        var url = gateway.Url;
+        var url = options.ClientUrl(gateway.Url);
         if (dev)
             await output.WriteLineAsync("WARNING: --dev lets everyone who can reach this gateway connect to every port on this machine's loopback. Not for production.");
         if (options.WhyNotBeyondLoopback is { } why)
             await output.WriteLineAsync($"WARNING: other machines reach this gateway, and {why}. --insecure allows it.");
-        await output.WriteLineAsync($"Dashboard: {url}");
-        await output.WriteLineAsync($"Client:    registry forward -L 15432:127.0.0.1:5432 --gateway {url.GetLeftPart(UriPartial.Authority)}{(options.Security.IsClosed ? " --key-file FILE" : "")}");
+        await output.WriteLineAsync($"Dashboard: {url}/");
+        await output.WriteLineAsync($"Client:    registry forward -L 15432:{ExampleTarget(options)} --gateway {url}{(options.Security.IsClosed ? " --key-file FILE" : "")}");
         if (!options.HasRules)
             await output.WriteLineAsync(NoRule);
         if (gateway.Membership is { IsOpen: true })

@@ -28,13 +28,14 @@ async function connect(server, settings) {
   const { default: RFB } = await import(viewer);
   const mine = tube = new Tube(settings);
   const screen = rfb = new RFB($('screen'), mine.channel);
-  let problem, isShown = true;
+  let problem, isShown = true, hasPicture = false;
   expectGreeting(mine, () => {
     problem = `${server} does not speak VNC: it said nothing that a VNC server says.`;
     mine.close();
   });
   screen.scaleViewport = true;
   screen.addEventListener('connect', () => {
+    hasPicture = true;
     $('credentials').hidden = true;
     screen.focus();
   });
@@ -51,11 +52,14 @@ async function connect(server, settings) {
   await mine.open();
   const why = await mine.ended;
   if (isShown) screen.disconnect();
-  return isLeaving ? 'Disconnected.' : problem ?? (mine.closeReason?.name === 'Normal' ? 'The VNC server ended the session.' : why);
+  if (isLeaving) return 'Disconnected.';
+  if (problem || mine.closeReason?.name !== 'Normal') return problem ?? why;
+  return hasPicture ? 'The VNC server ended the session.' : `${server} ended the session before it showed its screen. Perhaps it admits one viewer at a time.`;
 }
 
 async function run(server) {
   isLeaving = false;
+  sessionStorage.setItem('server', server);
   try {
     const settings = { conversationType: 'raw', ...parse(server) };
     controls(true);
@@ -84,6 +88,7 @@ async function verify(server, key) {
   else tube?.close();
 }
 
+$('server').value = sessionStorage.getItem('server') ?? $('server').value;
 $('desktop').addEventListener('submit', event => {
   event.preventDefault();
   run($('server').value.trim());

@@ -5,9 +5,12 @@ import { nodes, total, watchNodes } from './cluster.js';
 
 const list = document.getElementById('limits');
 
+const limitOf = node => (node.capacity.maxTubesPerOwner === 0 ? 'no limit' : count(node.capacity.maxTubesPerOwner));
+
+// Each node may have been told another limit.
 const perOwner = () => {
-  const limits = [...new Set(nodes.map(node => node.capacity?.maxTubesPerOwner).filter(limit => limit !== undefined))];
-  return limits.map(limit => (limit === 0 ? 'no limit' : count(limit))).join(', ');
+  const known = nodes.filter(node => node.capacity);
+  return new Set(known.map(limitOf)).size === 1 ? limitOf(known[0]) : known.map(node => `${limitOf(node)} (${node.node})`).join(', ');
 };
 
 watchNodes(problem => {

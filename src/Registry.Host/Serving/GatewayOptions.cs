@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Akka.Configuration;
 using Registry.Actors;
 using Registry.Host.Audit;
@@ -50,6 +51,16 @@ internal sealed record GatewayOptions
 
     /// <summary>Reads the files again, with the same command line; null where there are none. Throws <see cref="CommandException"/> when something is wrong.</summary>
     public Func<GatewayOptions>? ReadAgain { get; init; }
+
+    /// <summary>Where clients reach it: at <paramref name="bound"/>, and where that is all addresses, by its certificate's name or else this machine's.</summary>
+    public string ClientUrl(Uri bound)
+    {
+        if (!Http.Address.Equals(IPAddress.Any) && !Http.Address.Equals(IPAddress.IPv6Any))
+            return bound.GetLeftPart(UriPartial.Authority);
+        using var certificate = IsHttps && Security.Certificate is { } file ? X509CertificateLoader.LoadCertificateFromFile(file) : null;
+        var name = certificate?.GetNameInfo(X509NameType.DnsName, forIssuer: false);
+        return $"{bound.Scheme}://{(Uri.CheckHostName(name) == UriHostNameType.Dns ? name : Dns.GetHostName())}:{bound.Port}";
+    }
 
     /// <summary>Reads <c>--http</c>.</summary>
     /// <exception cref="CommandException">The text is not an http or https URL of an address.</exception>

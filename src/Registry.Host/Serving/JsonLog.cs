@@ -65,6 +65,9 @@ internal sealed class JsonLog : ITextFormatter
             case ScalarValue { Value: bool flag }:
                 json.WriteBoolean(name, flag);
                 break;
+            case ScalarValue { Value: DateTimeOffset time }:
+                json.WriteString(name, time.UtcDateTime);
+                break;
             case ScalarValue { Value: var scalar }:
                 json.WriteString(name, Convert.ToString(scalar, CultureInfo.InvariantCulture));
                 break;

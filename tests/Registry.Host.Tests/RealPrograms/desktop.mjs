@@ -50,7 +50,7 @@ await drive(packages, url, async (page, { wrong }) => {
   page.off('console', hear); // noVNC complains of such servers
   await page.clock.install();
   const speaksNot = address => `${address} does not speak VNC: it said nothing that a VNC server says.`;
-  for (const [greeting, patience, wanted] of [['220 mail\r\n', 0, speaksNot], ['', 10_000, speaksNot], ['RFB 003.008\n', 0, () => 'The VNC server ended the session.']]) {
+  for (const [greeting, patience, wanted] of [['220 mail\r\n', 0, speaksNot], ['', 10_000, speaksNot], ['RFB 003.008\n', 0, server => `${server} ended the session before it showed its screen. Perhaps it admits one viewer at a time.`]]) {
     const other = createServer(socket => socket.on('error', () => {}).on('data', () => socket.end()).write(greeting)).listen(0, '127.0.0.1');
     await once(other, 'listening');
     const address = `127.0.0.1:${other.address().port}`;

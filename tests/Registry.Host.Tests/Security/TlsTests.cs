@@ -45,10 +45,10 @@ public sealed class TlsTests
     }
 
     // Writes a new certificate and its key, and returns its thumbprint.
-    private static async Task<string> WriteAsync(TemporaryFolder folder)
+    internal static async Task<string> WriteAsync(TemporaryFolder folder, string name = "gateway")
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var certificate = new CertificateRequest("CN=gateway", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var certificate = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         await File.WriteAllTextAsync(folder.File("certificate"), certificate.ExportCertificatePem());
         await File.WriteAllTextAsync(folder.File("key"), key.ExportPkcs8PrivateKeyPem());
         return certificate.Thumbprint;

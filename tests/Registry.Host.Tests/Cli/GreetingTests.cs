@@ -1,0 +1,68 @@
+using System.Net;
+using Akka.Configuration;
+using Registry.Host.Security;
+using Registry.Host.Serving;
+using Registry.Host.Tests.EndToEnd;
+using Registry.Host.Tests.RealPrograms;
+using Registry.Host.Tests.Security;
+
+namespace Registry.Host.Tests.Cli;
+
+/// <summary>What <c>serve</c> says when it is there.</summary>
+public sealed class GreetingTests
+{
+    [Fact]
+    public async Task The_client_s_line_names_a_target_that_a_rule_allows_and_that_a_key_is_needed()
+    {
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder.File("keys"), "");
+
+        var lines = await GreetingAsync(2, "--set", $"registry.auth.keys={folder.File("keys")}", "--allow", "10.0.0.0/8:22", "--allow", "db.example:5432");
+
+        lines[0].ShouldStartWith("Dashboard: http://127.0.0.1:");
+        lines[1].ShouldMatch(@"^Client: +registry forward -L 15432:db\.example:5432 --gateway http://127\.0\.0\.1:\d+ --key-file FILE$");
+    }
+
+    [Fact]
+    public async Task That_nothing_is_reachable_is_said()
+    {
+        var lines = await GreetingAsync(3);
+
+        lines[1].ShouldNotContain("--key-file");
+        lines[2].ShouldStartWith("No target is reachable");
+    }
+
+    [Fact]
+    public async Task A_gateway_on_all_addresses_is_reached_by_its_certificate_s_name_or_the_machine_s()
+    {
+        using var folder = new TemporaryFolder();
+        await TlsTests.WriteAsync(folder, "gateway.example");
+        var options = new GatewayOptions { Http = new(IPAddress.Any, 8443) };
+        var withCertificate = options with
+        {
+            IsHttps = true,
+            Security = SecuritySettings.From(ConfigurationFactory.ParseString($"registry.http.tls {{ certificate = \"{folder.File("certificate")}\", key = \"{folder.File("key")}\" }}")),
+        };
+
+        options.ClientUrl(new("http://0.0.0.0:8443")).ShouldBe($"http://{Dns.GetHostName()}:8443");
+        withCertificate.ClientUrl(new("https://0.0.0.0:8443")).ShouldBe("https://gateway.example:8443");
+        (withCertificate with { Http = new(IPAddress.Loopback, 8443) }).ClientUrl(new("https://127.0.0.1:8443/")).ShouldBe("https://127.0.0.1:8443");
+    }
+
+    private static async Task<IReadOnlyList<string>> GreetingAsync(int count, params string[] arguments)
+    {
+        using var gateway = Programs.Start("dotnet", [typeof(Gateway).Assembly.Location, "serve", "--http", "http://127.0.0.1:0", .. arguments]);
+        try
+        {
+            List<string> lines = [];
+            while (lines.Count < count)
+                lines.Add((await gateway.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldNotBeNull());
+            return lines;
+        }
+        finally
+        {
+            gateway.Kill();
+            await gateway.WaitForExitAsync().WaitAsync(Eventually.Patience);
+        }
+    }
+}
