@@ -131,11 +131,12 @@ internal static class TubeEndpoints
         return Replies.Translate(await registry.AddCandidatesAsync(new(id, candidates), request.HttpContext.RequestAborted));
     }
 
-    private static async Task<IResult> RestartIceAsync(string tubeId, CallerRegistry registry, CancellationToken cancellationToken)
+    private static async Task<IResult> RestartIceAsync(string tubeId, HttpRequest request, CallerRegistry registry)
     {
         if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
             return problem;
-        return Replies.Translate(await registry.RestartIceAsync(new(id), cancellationToken));
+        var body = await RequestBody.ReadOrDefaultAsync<RestartIceBody>(request);
+        return body.IsValid ? Replies.Translate(await registry.RestartIceAsync(new(id), request.HttpContext.RequestAborted)) : body.Problem;
     }
 
     private static async Task<IResult> CreateTokenAsync(string tubeId, HttpRequest request, CallerRegistry registry, TubeTokens tokens, TimeProvider time)

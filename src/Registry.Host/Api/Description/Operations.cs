@@ -115,6 +115,8 @@ internal static class Operations
     public static readonly OperationDescription RestartIce = new("restartIce", Signalling, "Restart ICE from the gateway's side")
     {
         Remarks = "The offer for the peer is the answer, and the signal `ice_restart_offer`; the peer's answer goes to `remote-description`.",
+        Body = typeof(RestartIceBody),
+        IsBodyOptional = true,
         Answers = [new(200, "The offer.", typeof(DescriptionBody), Examples.Offer)],
         Codes = [.. ofSignalling, Code(RefusalCode.IceRestartLimit), Code(RefusalCode.NotSupported), Code(RefusalCode.RelayUnavailable)],
         Arguments = [tubeId],
