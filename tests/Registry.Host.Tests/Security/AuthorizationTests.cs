@@ -1,7 +1,10 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 using Registry.Host.Security;
 using Registry.Host.Tests.Api;
+using Registry.Host.Tests.EndToEnd;
 using Registry.Messages;
 
 namespace Registry.Host.Tests.Security;
@@ -169,6 +172,45 @@ public sealed class AuthorizationTests : IAsyncLifetime
         (await secured.SendAsync(secured.KeyOf("alice"), "POST", "/v1/tubes", """{"conversationId":"c","settings":{"conversationType":"echo"},"tubeId":"gone"}""")).Status.ShouldBe(HttpStatusCode.Created);
 
         secured.Registry.Commands.ShouldHaveSingleItem().ShouldBeOfType<CreateTube>().Owner.ShouldBe("alice");
+    }
+
+    [Fact]
+    public async Task A_stream_ends_when_its_key_is_revoked_or_its_token_expires()
+    {
+        // The signatures of tokens go by the real clock.
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        await using var timed = await SecuredGateway.StartAsync(time: time);
+        var token = (await timed.SendAsync(timed.KeyOf("alice"), "POST", "/v1/tubes/alice-tube/tokens", """{"lifetimeMs":60000}""")).Body.GetProperty("token").GetString()!;
+        using var revoked = await OpenAsync(timed.KeyOf("bob"), "/v1/events");
+        using var expiring = await OpenAsync(token, "/v1/tubes/alice-tube/signals");
+        using var staying = await OpenAsync(timed.KeyOf("alice"), "/v1/events");
+        var lines = await File.ReadAllLinesAsync(timed.KeysFile);
+        await File.WriteAllLinesAsync(timed.KeysFile, lines.Where(line => !line.StartsWith("bob ", StringComparison.Ordinal)));
+        var settings = Akka.Configuration.ConfigurationFactory.ParseString($"registry.auth.keys = \"{timed.KeysFile}\"");
+        var reload = timed.Gateway.Services.GetRequiredService<ApiKeys>().Prepare(new() { Http = new(IPAddress.Loopback, 0), Security = SecuritySettings.From(settings) });
+        await reload.ApplyAsync(CancellationToken.None);
+
+        time.Advance(TimeSpan.FromSeconds(15));
+        (await revoked.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldBeNull();
+        (await expiring.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldBe(": heartbeat");
+        (await staying.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldBe(": heartbeat");
+
+        await expiring.ReadLineAsync();
+        await staying.ReadLineAsync();
+        time.Advance(TimeSpan.FromMinutes(1));
+        (await expiring.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldBeNull();
+        (await staying.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldBe(": heartbeat");
+
+        async Task<StreamReader> OpenAsync(string key, string path)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, path);
+            request.Headers.Authorization = new("Bearer", key);
+            var response = await timed.Gateway.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+            (await reader.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldBe(": events");
+            (await reader.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldBe("");
+            return reader;
+        }
     }
 
     [Fact]

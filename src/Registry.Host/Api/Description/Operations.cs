@@ -137,7 +137,7 @@ internal static class Operations
     public static readonly OperationDescription ReadSignals = new("readSignals", Signalling, "The tube's signals, as server-sent events")
     {
         Remarks = "The event's id is the signal's number, its type the signal's kind, its data the schema of this answer as JSON on one line. All signals from the first come, or those after "
-            + "`Last-Event-ID`; the stream ends after `tube_closed`. Who may see the tube but not act on it gets neither "
+            + "`Last-Event-ID`; the stream ends after `tube_closed`, or within 15 s when the caller's key is revoked or its token expires. Who may see the tube but not act on it gets neither "
             + "`ice_candidate` nor `ice_restart_offer`. A comment line comes every 15 s.",
         Answers = [new(200, "The data of each event.", typeof(SignalBody), Examples.Signal, EventStream.MediaType)],
         Codes = [.. ofTubes, ProblemCodes.StreamLimit],
@@ -169,7 +169,7 @@ internal static class Operations
     {
         Remarks = "Of each node first an event `tube` for every tube that lives, with the schema Tube; then `tubes_listed`, with the schema TubesListed; then the signals of all tubes except candidates and offers, "
             + "with the schema Signal and the kind as the event's type. One more `tubes_listed` of a node says that it is gone with all its tubes. Goes on after `Last-Event-ID`, at any node. A creator "
-            + "sees what happens to its own tubes. A comment line comes every 15 s.",
+            + "sees what happens to its own tubes. The stream ends within 15 s when the caller's key is revoked or its token expires. A comment line comes every 15 s.",
         Answers = [new(200, "The data of an event that is neither `tube` nor `tubes_listed`.", typeof(SignalBody), Examples.Signal, EventStream.MediaType)],
         Codes = [ProblemCodes.StreamLimit],
         Arguments = [after, lastEventId],
