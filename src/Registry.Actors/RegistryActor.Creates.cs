@@ -87,10 +87,14 @@ public sealed partial class RegistryActor
         var command = create.Command;
         if (node.Audit.Refusal is { } unrecorded)
             return unrecorded;
+        // Looked at whenever there may be a place: the tube may have been made while the create waited.
+        var live = tubes.GetValueOrDefault(create.TubeId);
+        if (live is not null && command.Owner is not null && command.Owner != live.Owner)
+            return NotFound(create.TubeId);
         // One that the named tube has may still lack a channel; the tube knows.
         if (node.Directory.TryGet(command.ConversationId, out var holder) && holder.TubeId != command.TubeId)
             return TubeActor.Exists(command.ConversationId, holder.TubeId);
-        var refused = node.Admission.TryEnter(command.Owner, needsTube: !tubes.ContainsKey(create.TubeId), out var place);
+        var refused = node.Admission.TryEnter(command.Owner, needsTube: live is null, out var place);
         create.Place = place;
         return refused;
     }

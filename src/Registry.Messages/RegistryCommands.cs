@@ -61,7 +61,10 @@ public sealed record CreateTube(ConversationId ConversationId, ConversationSetti
     /// </summary>
     public string? RequestKey { get; init; }
 
-    /// <summary>On whose behalf the tube is made, 1 to 128 printable characters; counts against that owner's limit. Null counts against no owner.</summary>
+    /// <summary>
+    /// On whose behalf the tube is made, 1 to 128 printable characters; counts against that owner's limit. Null counts against no owner. A live tube that
+    /// <see cref="TubeId"/> names must be of that owner, or there is none for it (<see cref="RefusalCode.TubeNotFound"/>); null takes anybody's.
+    /// </summary>
     public string? Owner { get; init; }
 
     /// <summary>

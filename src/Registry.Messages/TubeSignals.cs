@@ -8,6 +8,9 @@ public abstract record TubeSignal(TubeId TubeId, long Sequence, DateTimeOffset T
 {
     /// <summary>The kind as text, such as <c>ice_candidate</c>.</summary>
     public abstract string Kind { get; }
+
+    /// <summary>Whether it is for the tube's peer alone, because it says what it takes to join the connection.</summary>
+    public virtual bool IsForPeer => false;
 }
 
 /// <summary>A local candidate was found (trickle only).</summary>
@@ -19,6 +22,9 @@ public sealed record IceCandidateFound(TubeId TubeId, long Sequence, DateTimeOff
 {
     /// <inheritdoc/>
     public override string Kind => "ice_candidate";
+
+    /// <inheritdoc/>
+    public override bool IsForPeer => true;
 }
 
 /// <summary>The tube reached another state.</summary>
@@ -41,6 +47,9 @@ public sealed record IceRestartOffered(TubeId TubeId, long Sequence, DateTimeOff
 {
     /// <inheritdoc/>
     public override string Kind => "ice_restart_offer";
+
+    /// <inheritdoc/>
+    public override bool IsForPeer => true;
 }
 
 /// <summary>A channel can carry data.</summary>

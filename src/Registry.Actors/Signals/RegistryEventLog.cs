@@ -13,10 +13,10 @@ internal sealed class RegistryEventLog(string node, TubeDirectory directory, int
     /// <summary>Changes are counted from 1 each time the node starts: a number of another run means nothing in this one.</summary>
     public string Run { get; } = Guid.NewGuid().ToString("N")[..8];
 
-    /// <summary>Tells the watchers; candidates are for the tube's own peer.</summary>
+    /// <summary>Tells the watchers.</summary>
     public void Publish(TubeSignal signal)
     {
-        if (signal is not (IceCandidateFound or IceRestartOffered))
+        if (!signal.IsForPeer)
             changes.Publish(_ => signal);
     }
 

@@ -78,6 +78,9 @@ public sealed record DrainBody
     public int? UntilAtMost { get; init; }
 }
 
+/// <summary>Body of <c>POST /v1/tubes/{tubeId}/ice-restart</c>, which may be left out; it has no members.</summary>
+public sealed record RestartIceBody;
+
 /// <summary>Body of <c>POST /v1/node/reload</c>, which may be left out; it has no members.</summary>
 public sealed record ReloadBody;
 

@@ -32,9 +32,11 @@ internal static class EventEndpoints
     {
         if (!Arguments.TryTubeId(tubeId, out var id, out var problem) || !TryReadSequence(request, after, out var sequence, out problem))
             return problem;
-        return await registry.FindTubeAsync(id, request.HttpContext.RequestAborted) is Refused refused
-            ? Problem.Of(refused)
-            : new EventStream(registry.Signals(id, sequence).Select(signal => new ServerSentEvent(Invariant(signal.Sequence), Texts.Of(signal))));
+        return await registry.FindTubeAsync(id, request.HttpContext.RequestAborted) switch
+        {
+            TubeFound found => new EventStream(registry.Signals(found.Snapshot, sequence).Select(signal => new ServerSentEvent(Invariant(signal.Sequence), Texts.Of(signal)))),
+            var reply => Replies.Translate(reply),
+        };
     }
 
     // A position of a run that is over gets the list again, which is never wrong.

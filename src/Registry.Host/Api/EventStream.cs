@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
 using System.Text.Json;
+using Registry.Host.Security;
 
 namespace Registry.Host.Api;
 
@@ -17,7 +18,7 @@ internal readonly record struct ServerSentEvent(string? Id, ReadOnlyMemory<byte>
         Encoding.UTF8.GetBytes($"event: {kind}\ndata: {JsonSerializer.Serialize(data, ApiJson.Options)}\n\n");
 }
 
-/// <summary>Server-sent events (WHATWG HTML §9.2) as a result. Ends with its source, with the client, or with the gateway.</summary>
+/// <summary>Server-sent events (WHATWG HTML §9.2) as a result. Ends with its source, with the client, with the client's key or token, or with the gateway.</summary>
 /// <param name="events">What is sent; must end with the token of its enumerator.</param>
 /// <param name="pause">Least time between two writes. What happens in between goes out with the second one: of many events to many clients, each is a write otherwise.</param>
 internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events, TimeSpan pause = default) : IResult
@@ -45,7 +46,7 @@ internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events, Time
         using var heartbeat = new PeriodicTimer(HeartbeatInterval, services.GetRequiredService<TimeProvider>());
         try
         {
-            await WriteAsync(response, heartbeat, stop);
+            await WriteAsync(httpContext, heartbeat, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -53,8 +54,9 @@ internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events, Time
         }
     }
 
-    private async Task WriteAsync(HttpResponse response, PeriodicTimer heartbeat, CancellationTokenSource stop)
+    private async Task WriteAsync(HttpContext context, PeriodicTimer heartbeat, CancellationTokenSource stop)
     {
+        var response = context.Response;
         await WriteAsync(response, ": events\n\n", stop.Token);
         await using var enumerator = events.GetAsyncEnumerator(stop.Token);
         var next = enumerator.MoveNextAsync().AsTask();
@@ -63,9 +65,12 @@ internal sealed class EventStream(IAsyncEnumerable<ServerSentEvent> events, Time
         {
             while (true)
             {
-                if (await Task.WhenAny(next, tick) == tick)
+                // The tick first: of a busy source something is always there.
+                if (await Task.WhenAny(tick, next) == tick)
                 {
                     await tick;
+                    if (!OpenStreams.MayGoOn(context))
+                        return; // The client connects again, and is told why it may not.
                     await WriteAsync(response, ": heartbeat\n\n", stop.Token);
                     tick = heartbeat.WaitForNextTickAsync(stop.Token).AsTask();
                 }

@@ -25,9 +25,6 @@ internal sealed record Problem : ProblemBody, IResult
 
     public static Problem InvalidRequest(string field, string detail) => new(StatusCodes.Status400BadRequest, ProblemCodes.InvalidRequest, detail) { Field = field };
 
-    public static Problem TubeNotFound(string tubeId) =>
-        new(StatusCodes.Status404NotFound, RefusalCode.TubeNotFound.Text, $"There is no tube '{tubeId}'. GET /v1/tubes lists those there are.") { TubeId = tubeId };
-
     public static Problem ConversationNotFound(string conversationId) =>
         new(StatusCodes.Status404NotFound, RefusalCode.ConversationNotFound.Text, $"No tube carries the conversation '{conversationId}'.");
 

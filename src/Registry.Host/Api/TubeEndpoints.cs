@@ -131,11 +131,12 @@ internal static class TubeEndpoints
         return Replies.Translate(await registry.AddCandidatesAsync(new(id, candidates), request.HttpContext.RequestAborted));
     }
 
-    private static async Task<IResult> RestartIceAsync(string tubeId, CallerRegistry registry, CancellationToken cancellationToken)
+    private static async Task<IResult> RestartIceAsync(string tubeId, HttpRequest request, CallerRegistry registry)
     {
         if (!Arguments.TryTubeId(tubeId, out var id, out var problem))
             return problem;
-        return Replies.Translate(await registry.RestartIceAsync(new(id), cancellationToken));
+        var body = await RequestBody.ReadOrDefaultAsync<RestartIceBody>(request);
+        return body.IsValid ? Replies.Translate(await registry.RestartIceAsync(new(id), request.HttpContext.RequestAborted)) : body.Problem;
     }
 
     private static async Task<IResult> CreateTokenAsync(string tubeId, HttpRequest request, CallerRegistry registry, TubeTokens tokens, TimeProvider time)
@@ -147,10 +148,10 @@ internal static class TubeEndpoints
             return body.Problem;
         if (!Arguments.TryDuration(body.Value.LifetimeMs, TubeTokens.LongestLifetime, "lifetimeMs", out var lifetime, out problem))
             return problem;
-        if (await registry.FindTubeAsync(id, request.HttpContext.RequestAborted) is Refused refused)
-            return Problem.Of(refused);
+        if (await registry.FindTubeToActOnAsync(id, request.HttpContext.RequestAborted) is var reply && reply is not TubeFound { Snapshot: var tube })
+            return Replies.Translate(reply);
         var expires = time.GetUtcNow() + (lifetime ?? TubeTokens.DefaultLifetime);
-        return Results.Json(new TokenCreatedBody(tubeId, tokens.Create(id, expires), expires), ApiJson.Options, statusCode: StatusCodes.Status201Created);
+        return Results.Json(new TokenCreatedBody(tubeId, tokens.Create(tube, expires), expires), ApiJson.Options, statusCode: StatusCodes.Status201Created);
     }
 
     private static async Task<IResult> AssociateAsync(string tubeId, HttpContext context, CallerRegistry registry)

@@ -14,6 +14,8 @@ internal static class TubeList
             return problem;
         if (owner is "")
             return Problem.InvalidRequest(nameof(owner), "'owner' is empty; leave it out for the tubes of all owners.");
+        if (filter is "")
+            return Problem.InvalidRequest(nameof(filter), "'filter' is empty; leave it out for all tubes.");
         return await registry.ListTubesAsync(new() { Text = filter, State = inState, Owner = owner, Limit = most, Cursor = after }, cancellationToken) switch
         {
             TubesRead { Page: var page } => Results.Json(

@@ -31,7 +31,7 @@ export class RegistryClient {
   closeTube(tubeId, reason, options) { return this.call('DELETE', tubePath(tubeId) + queryOf({ reason }), undefined, options); }
   addCandidates(tubeId, candidates) { return this.call('POST', `${tubePath(tubeId)}/candidates`, { candidates }); }
   setRemoteDescription(tubeId, { type, sdp }) { return this.call('PUT', `${tubePath(tubeId)}/remote-description`, { type, sdp: btoa(sdp) }).then(plain); }
-  restartIce(tubeId) { return this.call('POST', `${tubePath(tubeId)}/ice-restart`).then(plain); }
+  restartIce(tubeId) { return this.call('POST', `${tubePath(tubeId)}/ice-restart`, {}).then(plain); }
   createToken(tubeId, lifetimeMs) { return this.call('POST', `${tubePath(tubeId)}/tokens`, { lifetimeMs }); }
   associate(tubeId, conversationId) { return this.call('PUT', `${tubePath(tubeId)}/conversations/${encodeURIComponent(conversationId)}`); }
   conversation(conversationId) { return this.call('GET', `/v1/conversations/${encodeURIComponent(conversationId)}`); }

@@ -8,15 +8,15 @@ namespace Registry.Host.Cli;
 /// <summary>Options that say which tubes are meant; those that are given must all hold.</summary>
 internal sealed class TubeSelection
 {
-    private readonly Option<string?> filter = new("--filter") { Description = "Only tubes with this in their id or in that of a conversation.", HelpName = "TEXT" };
+    private readonly Option<string?> filter = Text("--filter", "TEXT", "Only tubes with this in their id or in that of a conversation.");
 
-    private readonly Option<string?> state = new("--state") { Description = "Only tubes in this state.", HelpName = "STATE" };
+    private readonly Option<string?> state = Text("--state", "STATE", "Only tubes in this state.");
 
-    private readonly Option<string?> owner = new("--owner") { Description = "Only tubes made for this owner.", HelpName = "OWNER" };
+    private readonly Option<string?> owner = Text("--owner", "OWNER", "Only tubes made for this owner.");
 
-    private readonly Option<string?> target = new("--target") { Description = "Only tubes with a conversation to this target, as host or host:port.", HelpName = "HOST[:PORT]" };
+    private readonly Option<string?> target = Text("--target", "HOST[:PORT]", "Only tubes with a conversation to this target, as host or host:port.");
 
-    private readonly Option<string?> node = new("--node") { Description = "Only tubes of this node.", HelpName = "NODE" };
+    private readonly Option<string?> node = Text("--node", "NODE", "Only tubes of this node.");
 
     public TubeSelection() => state.CompletionSources.Add([.. Enum.GetValues<TubeState>().Select(each => each.Text)]);
 
@@ -40,6 +40,18 @@ internal sealed class TubeSelection
         {
             Items = [.. tubes.Items.Where(tube => (of is null || tube.Node == of) && (to is null || tube.Conversations.Any(conversation => Reaches(conversation.Target, to))))],
         };
+    }
+
+    // A script's variable that is not set must not mean every tube.
+    private static Option<string?> Text(string name, string value, string description)
+    {
+        var option = new Option<string?>(name) { Description = description, HelpName = value };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => token.Value.Length == 0))
+                result.AddError($"{name} is empty; give {value}, or leave the option out.");
+        });
+        return option;
     }
 
     private static bool Reaches(string? target, string asked)

@@ -40,7 +40,10 @@ internal sealed class TubeTokenHandler(IOptionsMonitor<AuthenticationSchemeOptio
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(
-        BearerToken.Of(Request) is { } token && tokens.TryRead(token, out var tube)
-            ? AuthenticateResult.Success(new(new(new ClaimsIdentity([new(Caller.TubeClaim, tube)], Scheme.Name)), Scheme.Name))
+        BearerToken.Of(Request) is { } text && tokens.TryRead(text, out var token)
+            ? AuthenticateResult.Success(new(
+                new(new ClaimsIdentity([new(Caller.TubeClaim, token.TubeId), new(Caller.TubeMadeAtClaim, token.MadeAt)], Scheme.Name)),
+                new() { ExpiresUtc = token.Expires },
+                Scheme.Name))
             : AuthenticateResult.Fail("The token is not genuine or has expired."));
 }

@@ -12,14 +12,19 @@ internal sealed class Caller
     /// <summary>The claim that names the one tube that a tube's token is for.</summary>
     public const string TubeClaim = "tube";
 
+    /// <summary>The claim that says when that tube was made: its id alone may be another tube's later.</summary>
+    public const string TubeMadeAtClaim = "tube-made-at";
+
     private readonly string? owner;
     private readonly string? tube;
+    private readonly string? tubeMadeAt;
 
     public Caller(ClaimsPrincipal user)
     {
         Name = user.Identity?.Name;
         owner = user.FindFirstValue(OwnerClaim);
         tube = user.FindFirstValue(TubeClaim);
+        tubeMadeAt = user.FindFirstValue(TubeMadeAtClaim);
         ActsOnAll = user.IsInRole(Roles.Operator);
         SeesAll = ActsOnAll || user.IsInRole(Roles.Viewer);
     }
@@ -34,7 +39,8 @@ internal sealed class Caller
 
     public bool SeesAll { get; }
 
-    public bool ActsOn(TubeSnapshot one) => ActsOnAll || (tube is null ? owner is not null && one.Owner == owner : one.TubeId.ToString() == tube);
+    public bool ActsOn(TubeSnapshot one) =>
+        ActsOnAll || (tube is null ? owner is not null && one.Owner == owner : one.TubeId.ToString() == tube && TubeTokens.MadeAt(one) == tubeMadeAt);
 
     public bool Sees(TubeSnapshot one) => SeesAll || ActsOn(one);
 }

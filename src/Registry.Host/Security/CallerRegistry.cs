@@ -23,9 +23,8 @@ internal sealed class CallerRegistry(ITubeRegistry registry, Caller caller)
         {
             if (command.Owner is not null && command.Owner != caller.Owner)
                 return new Refused(RefusalCode.InvalidRequest, $"'owner' must be left out or be '{caller.Owner}': you make tubes of that owner only.") { Key = "owner" };
+            // Whether a tube that it names is that owner's the registry itself looks at, when it has come to the create.
             command = command with { Owner = caller.Owner };
-            if (command.TubeId is { } tube && await registry.FindTubeAsync(tube, cancellationToken) is TubeFound { Snapshot: var named } && !caller.ActsOn(named))
-                return NotFound(tube);
         }
 
         return await HideAsync(await registry.CreateAsync(command, cancellationToken), command.ConversationId, cancellationToken);
@@ -47,18 +46,19 @@ internal sealed class CallerRegistry(ITubeRegistry registry, Caller caller)
         await HideAsync(await ActAsync(command.TubeId, () => registry.AssociateAsync(command, cancellationToken), cancellationToken), command.ConversationId, cancellationToken);
 
     public async Task<RegistryReply> CloseConversationAsync(CloseConversation command, CancellationToken cancellationToken) =>
-        caller.ActsOnAll || await registry.FindConversationAsync(command.ConversationId, cancellationToken) is TubeFound { Snapshot: var tube } && caller.ActsOn(tube)
-            ? await registry.CloseConversationAsync(command, cancellationToken)
-            : NotFound(command.ConversationId);
+        !caller.ActsOnAll && await FindAsync(command.ConversationId, caller.ActsOn, cancellationToken) is Refused refused
+            ? refused
+            : await registry.CloseConversationAsync(command, cancellationToken);
 
-    public async ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken) =>
-        await registry.FindTubeAsync(tubeId, cancellationToken) is var reply && reply is TubeFound { Snapshot: var tube } && !caller.Sees(tube) ? NotFound(tubeId) : reply;
+    public ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken) => FindAsync(tubeId, caller.Sees, cancellationToken);
+
+    /// <summary>Finds a tube for a caller that wants to do something with it.</summary>
+    public ValueTask<RegistryReply> FindTubeToActOnAsync(TubeId tubeId, CancellationToken cancellationToken) => FindAsync(tubeId, caller.ActsOn, cancellationToken);
 
     public async ValueTask<RegistryReply> ReadStatisticsAsync(TubeId tubeId, CancellationToken cancellationToken) =>
-        caller.SeesAll || await SeesAsync(tubeId, cancellationToken) ? await registry.ReadStatisticsAsync(tubeId, cancellationToken) : NotFound(tubeId);
+        !caller.SeesAll && await FindTubeAsync(tubeId, cancellationToken) is Refused refused ? refused : await registry.ReadStatisticsAsync(tubeId, cancellationToken);
 
-    public async ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken) =>
-        await registry.FindConversationAsync(conversationId, cancellationToken) is var reply && reply is TubeFound { Snapshot: var tube } && !caller.Sees(tube) ? NotFound(conversationId) : reply;
+    public ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken) => FindAsync(conversationId, caller.Sees, cancellationToken);
 
     public ValueTask<RegistryReply> ListTubesAsync(TubeQuery query, CancellationToken cancellationToken)
     {
@@ -69,8 +69,12 @@ internal sealed class CallerRegistry(ITubeRegistry registry, Caller caller)
             : new(new Refused(RefusalCode.InvalidRequest, $"'owner' must be left out or be '{caller.Owner}': you see the tubes of that owner only.") { Key = "owner" });
     }
 
-    /// <summary>The signals of a tube that <see cref="FindTubeAsync"/> found.</summary>
-    public IAsyncEnumerable<TubeSignal> Signals(TubeId tubeId, long afterSequence) => registry.Signals(tubeId, afterSequence);
+    /// <summary>The signals of a tube that <see cref="FindTubeAsync"/> found: for those who only see it, without what lets one join the connection.</summary>
+    public IAsyncEnumerable<TubeSignal> Signals(TubeSnapshot tube, long afterSequence)
+    {
+        var signals = registry.Signals(tube.TubeId, afterSequence);
+        return caller.ActsOn(tube) ? signals : signals.Where(signal => !signal.IsForPeer);
+    }
 
     public IAsyncEnumerable<RegistryEvent> WatchAsync(string? after) => caller.SeesAll ? registry.WatchAsync(after) : WatchOwnAsync(after);
 
@@ -84,7 +88,7 @@ internal sealed class CallerRegistry(ITubeRegistry registry, Caller caller)
             var passes = change switch
             {
                 TubeListed { Tube: var tube } => isOwn[tube.TubeId] = caller.Sees(tube),
-                TubeSignalled { Signal.TubeId: var id } => isOwn.TryGetValue(id, out var known) ? known : isOwn[id] = await SeesAsync(id, cancellationToken),
+                TubeSignalled { Signal.TubeId: var id } => isOwn.TryGetValue(id, out var known) ? known : await LearnAsync(isOwn, id, cancellationToken),
                 _ => true,
             };
             if (change is TubeSignalled { Signal: TubeClosed ended })
@@ -94,28 +98,31 @@ internal sealed class CallerRegistry(ITubeRegistry registry, Caller caller)
         }
     }
 
-    private async ValueTask<bool> SeesAsync(TubeId tubeId, CancellationToken cancellationToken) =>
-        await registry.FindTubeAsync(tubeId, cancellationToken) is TubeFound { Snapshot: var tube } && caller.Sees(tube);
-
-    private async Task<RegistryReply> ActAsync(TubeId tubeId, Func<Task<RegistryReply>> act, CancellationToken cancellationToken)
+    // Where a node does not answer, nothing is known: the tube's next signal asks again.
+    private async ValueTask<bool> LearnAsync(Dictionary<TubeId, bool> isOwn, TubeId tubeId, CancellationToken cancellationToken)
     {
-        if (caller.ActsOnAll)
-            return await act();
-        return await registry.FindTubeAsync(tubeId, cancellationToken) switch
-        {
-            TubeFound { Snapshot: var tube } when caller.ActsOn(tube) => await act(),
-            Refused refused => refused,
-            _ => NotFound(tubeId),
-        };
+        var reply = await FindTubeAsync(tubeId, cancellationToken);
+        var sees = reply is TubeFound;
+        if (sees || reply is Refused { Code: RefusalCode.TubeNotFound })
+            isOwn[tubeId] = sees;
+        return sees;
     }
+
+    private async Task<RegistryReply> ActAsync(TubeId tubeId, Func<Task<RegistryReply>> act, CancellationToken cancellationToken) =>
+        !caller.ActsOnAll && await FindTubeToActOnAsync(tubeId, cancellationToken) is Refused refused ? refused : await act();
+
+    private async ValueTask<RegistryReply> FindAsync(TubeId tubeId, Func<TubeSnapshot, bool> may, CancellationToken cancellationToken) =>
+        Judge(await registry.FindTubeAsync(tubeId, cancellationToken), may, new(RefusalCode.TubeNotFound, $"There is no tube {tubeId}.") { TubeId = tubeId });
+
+    private async ValueTask<RegistryReply> FindAsync(ConversationId conversationId, Func<TubeSnapshot, bool> may, CancellationToken cancellationToken) =>
+        Judge(await registry.FindConversationAsync(conversationId, cancellationToken), may, new(RefusalCode.ConversationNotFound, $"No tube carries conversation {conversationId}."));
+
+    /// <summary>What was found, or what is said where there is nothing.</summary>
+    private static RegistryReply Judge(RegistryReply found, Func<TubeSnapshot, bool> may, Refused otherwise) => found is TubeFound { Snapshot: var tube } && !may(tube) ? otherwise : found;
 
     // A conversation's name is taken whoever has it; on which tube is its owner's business.
     private async ValueTask<RegistryReply> HideAsync(RegistryReply reply, ConversationId conversation, CancellationToken cancellationToken) =>
-        caller.SeesAll || reply is not Refused { Code: RefusalCode.ConversationExists, TubeId: { } holder } refused || await SeesAsync(holder, cancellationToken)
+        caller.SeesAll || reply is not Refused { Code: RefusalCode.ConversationExists, TubeId: { } holder } refused || await FindTubeAsync(holder, cancellationToken) is TubeFound
             ? reply
             : refused with { TubeId = null, Message = $"Conversation {conversation} is live. Choose another name." };
-
-    private static Refused NotFound(TubeId tubeId) => new(RefusalCode.TubeNotFound, $"There is no tube {tubeId}.") { TubeId = tubeId };
-
-    private static Refused NotFound(ConversationId conversationId) => new(RefusalCode.ConversationNotFound, $"No tube carries conversation {conversationId}.");
 }

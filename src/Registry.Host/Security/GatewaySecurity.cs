@@ -3,6 +3,8 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
+using Microsoft.AspNetCore.DataProtection.XmlEncryption;
 using Microsoft.IdentityModel.Tokens;
 using Registry.Host.Cli;
 using Registry.Host.Serving.Reload;
@@ -14,7 +16,7 @@ internal static class GatewaySecurity
 {
     private const string Either = "Bearer";
     private const string Open = "Open";
-    private const string Key = "ApiKey";
+    public const string Key = "ApiKey";
     private const string Tube = "TubeToken";
     private const string Jwt = "Jwt";
 
@@ -35,7 +37,8 @@ internal static class GatewaySecurity
         if (settings.TokenKeys is { } directory)
             protection.PersistKeysToFileSystem(new(directory));
         else
-            services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>();
+            // Otherwise they would go into the user's home. The encryptor is for keys at rest, which these never are.
+            services.Configure<KeyManagementOptions>(keys => (keys.XmlRepository, keys.XmlEncryptor) = (new KeysInMemory(), new NullXmlEncryptor()));
         services.AddSingleton<TubeTokens>();
         services.AddSingleton<FailedAttempts>();
         if (settings.ApiKeysFile is { } file)

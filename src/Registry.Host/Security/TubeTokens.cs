@@ -1,9 +1,16 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.DataProtection;
 using Registry.Messages;
 
 namespace Registry.Host.Security;
+
+/// <summary>What a tube's token says.</summary>
+/// <param name="TubeId">The tube's id.</param>
+/// <param name="MadeAt">What tells the tube from others of its id: <see cref="TubeTokens.MadeAt"/>.</param>
+/// <param name="Expires">Until when it holds.</param>
+internal sealed record TubeToken(string TubeId, string MadeAt, DateTimeOffset Expires);
 
 /// <summary>Tokens for the signalling of one tube, for those who must not have a key: a browser, a job. They hold for minutes and for nothing else.</summary>
 internal sealed class TubeTokens(IDataProtectionProvider provider)
@@ -17,22 +24,28 @@ internal sealed class TubeTokens(IDataProtectionProvider provider)
     /// <summary>How long it can be made to hold.</summary>
     public static readonly TimeSpan LongestLifetime = TimeSpan.FromHours(24);
 
-    private readonly ITimeLimitedDataProtector protector = provider.CreateProtector("tube-token.v1").ToTimeLimitedDataProtector();
+    private readonly ITimeLimitedDataProtector protector = provider.CreateProtector("tube-token.v2").ToTimeLimitedDataProtector();
 
-    public string Create(TubeId tubeId, DateTimeOffset expires) => Prefix + protector.Protect(tubeId.ToString(), expires);
+    /// <summary>When the tube was made, which every node of its cluster says alike: its id may be another owner's tube's by tomorrow.</summary>
+    public static string MadeAt(TubeSnapshot tube) => tube.CreatedAt.UtcTicks.ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>The tube that a token is for, if it is genuine and still holds.</summary>
-    public bool TryRead(string token, [NotNullWhen(true)] out string? tubeId)
+    public string Create(TubeSnapshot tube, DateTimeOffset expires) => Prefix + protector.Protect($"{tube.TubeId} {MadeAt(tube)}", expires);
+
+    /// <summary>Reads a token that is genuine and still holds.</summary>
+    public bool TryRead(string text, [NotNullWhen(true)] out TubeToken? token)
     {
+        token = null;
         try
         {
-            tubeId = protector.Unprotect(token[Prefix.Length..]);
-            return true;
+            // An id holds no space.
+            if (protector.Unprotect(text[Prefix.Length..], out var expires).Split(' ') is [var tubeId, var madeAt])
+                token = new(tubeId, madeAt, expires);
         }
         catch (CryptographicException)
         {
-            tubeId = null;
-            return false;
+            // Forged, of other keys, or too old.
         }
+
+        return token is not null;
     }
 }

@@ -55,6 +55,25 @@ public sealed class WaitingSpecs(ITestOutputHelper output) : RegistrySpec(output
     }
 
     [Fact]
+    public async Task Of_two_owners_that_wait_with_one_tube_s_id_one_gets_it()
+    {
+        await Registry.ChangeLimitsAsync(new() { MaxConcurrentCreates = 1 });
+        var held = Peers.Hold("CreateOffer");
+        var running = Registry.CreateAsync(Create("running"));
+        await AwaitAssertAsync(() => Registry.Capacity.ActiveCreates.ShouldBe(1));
+        var replies = new[] { "alice", "bob" }.Select(owner => Registry.CreateAsync(Create(owner) with { TubeId = new TubeId("same"), Owner = owner, MaxWait = Minute })).ToArray();
+        await AwaitAssertAsync(() => Registry.Capacity.Waiting.ShouldBe(2));
+
+        held.SetResult();
+
+        (await running).ShouldBeOfType<TubeCreated>();
+        await Task.WhenAll(replies);
+        (await replies[0]).ShouldBeOfType<TubeCreated>();
+        (await replies[1]).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.TubeNotFound);
+        Registry.Directory.ConversationsOf(new("same")).ShouldBe([new("alice")]);
+    }
+
+    [Fact]
     public async Task A_full_room_refuses_at_once()
     {
         await Registry.ChangeLimitsAsync(new() { MaxWaiting = 1 });
@@ -165,8 +184,8 @@ public sealed class WaitingSpecs(ITestOutputHelper output) : RegistrySpec(output
     [Fact]
     public async Task A_further_channel_does_not_wait_behind_a_create_that_no_place_can_serve()
     {
-        var (near, _) = await PairAsync();
-        await Registry.ChangeLimitsAsync(new() { MaxConcurrentCreates = 1, MaxTubes = 3 });
+        var (near, _, _) = await ReadyAsync(Create("near") with { Owner = "b" });
+        await Registry.ChangeLimitsAsync(new() { MaxConcurrentCreates = 1, MaxTubes = 2 });
         var held = Peers.Hold("CreateOffer");
         var running = Registry.CreateAsync(Create("running")); // the last tube, the one place
         await AwaitAssertAsync(() => Registry.Capacity.ActiveCreates.ShouldBe(1));
@@ -181,6 +200,6 @@ public sealed class WaitingSpecs(ITestOutputHelper output) : RegistrySpec(output
         (await channel).ShouldBeOfType<TubeCreated>();
         head.IsCompleted.ShouldBeFalse();
         Clock.Advance(Minute);
-        (await head).ShouldBeOfType<Refused>().Limit.ShouldBe(3);
+        (await head).ShouldBeOfType<Refused>().Limit.ShouldBe(2);
     }
 }

@@ -51,6 +51,17 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
     }
 
     [Fact]
+    public async Task A_tube_is_another_owner_s_from_every_node()
+    {
+        var created = await cluster[0].CreateAsync("hers", c => c with { Owner = "alice", TubeId = new TubeId("hers") });
+        foreach (var node in cluster.Nodes)
+        {
+            (await node.Registry.CreateAsync(new(new("theirs"), new EchoSettings()) { Owner = "bob", TubeId = created.TubeId })).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.TubeNotFound);
+            (await node.Registry.FindTubeAsync(created.TubeId)).ShouldBeOfType<TubeFound>().Snapshot.Conversations.ShouldHaveSingleItem().ConversationId.ShouldBe(new ConversationId("hers"));
+        }
+    }
+
+    [Fact]
     public async Task A_trace_goes_along_with_a_create_to_the_node_that_makes_the_tube()
     {
         for (var i = 0; ; i++)

@@ -68,6 +68,31 @@ public sealed class ConversationSpecs(ITestOutputHelper output) : RegistrySpec(o
     }
 
     [Fact]
+    public async Task A_further_channel_is_for_the_tube_s_owner_or_for_who_says_none()
+    {
+        var held = Peers.Hold("CreateOffer");
+        var id = new TubeId("t");
+        var making = Registry.CreateAsync(Create("c") with { TubeId = id, Owner = "alice" });
+        await AwaitAssertAsync(() => Registry.Directory.TryGet(id, out _).ShouldBeTrue());
+        (await RefusedAsync(Create("theirs") with { TubeId = id, Owner = "bob" })).Code.ShouldBe(RefusalCode.TubeNotFound);
+        held.SetResult();
+        (await making).ShouldBeOfType<TubeCreated>();
+        var far = (ScriptedPeerConnection)Peers.CreatePeerConnection();
+        Peers.Connections[0].Connect(far);
+        await StateAsync(id, TubeState.Ready);
+
+        (await RefusedAsync(Create("theirs") with { TubeId = id, Owner = "bob" })).Code.ShouldBe(RefusalCode.TubeNotFound);
+        (await CreatedAsync(Create("hers") with { TubeId = id, Owner = "alice" })).TubeId.ShouldBe(id);
+        (await CreatedAsync(Create("operators") with { TubeId = id })).TubeId.ShouldBe(id);
+        Registry.Directory.ConversationsOf(id).ShouldBe([new("c"), new("hers"), new("operators")]);
+        (Registry.Capacity.ActiveCreates, Registry.Capacity.Tubes).ShouldBe((0, 1));
+
+        // Once it has ended, its id is anybody's.
+        (await Registry.CloseTubeAsync(new(id))).ShouldBeOfType<Done>();
+        (await CreatedAsync(Create("theirs") with { TubeId = id, Owner = "bob" })).TubeId.ShouldBe(id);
+    }
+
+    [Fact]
     public async Task A_further_channel_that_fails_fails_the_create_and_frees_the_conversation()
     {
         var (near, _) = await PairAsync();

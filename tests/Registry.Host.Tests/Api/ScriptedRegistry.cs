@@ -70,13 +70,16 @@ internal sealed class ScriptedRegistry : ITubeRegistry, ITubeDirectory
 
     public IReadOnlyList<NodeSnapshot> Nodes { get; set; } = [];
 
+    /// <summary>What is said to whoever looks for a tube or conversation, as when its node does not answer; null to look.</summary>
+    public Refused? Unreachable { get; set; }
+
     public ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken = default) =>
-        new(TryGet(tubeId, out var tube) || ClosedTubes.TryGetValue(tubeId, out tube)
+        new(Unreachable is not null ? Unreachable : TryGet(tubeId, out var tube) || ClosedTubes.TryGetValue(tubeId, out tube)
             ? new TubeFound(tube with { Traffic = Traffic })
             : new Refused(RefusalCode.TubeNotFound, $"There is no tube {tubeId}.") { TubeId = tubeId });
 
     public ValueTask<RegistryReply> FindConversationAsync(ConversationId conversationId, CancellationToken cancellationToken = default) =>
-        new(TryGet(conversationId, out var tube) ? new TubeFound(tube) : new Refused(RefusalCode.ConversationNotFound, "No tube carries it."));
+        new(Unreachable is not null ? Unreachable : TryGet(conversationId, out var tube) ? new TubeFound(tube) : new Refused(RefusalCode.ConversationNotFound, "No tube carries it."));
 
     public ValueTask<RegistryReply> ListTubesAsync(TubeQuery query, CancellationToken cancellationToken = default)
     {

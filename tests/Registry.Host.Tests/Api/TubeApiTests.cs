@@ -239,6 +239,7 @@ public sealed class TubeApiTests : IAsyncLifetime
     [InlineData("GET", "/v1/tubes?state=sleeping", null, "state")]
     [InlineData("GET", "/v1/tubes?state=", null, "state")]
     [InlineData("GET", "/v1/tubes?owner=", null, "owner")]
+    [InlineData("GET", "/v1/tubes?filter=", null, "filter")]
     [InlineData("GET", "/v1/tubes?cursor=a%20b", null, "cursor")]
     [InlineData("GET", "/v1/tubes?cursor=", null, "cursor")]
     [InlineData("PUT", "/v1/tubes/a%20b/conversations/c", null, "tubeId")]

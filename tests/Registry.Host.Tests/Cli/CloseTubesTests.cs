@@ -81,6 +81,22 @@ public sealed class CloseTubesTests : IAsyncLifetime
         gateway.Registry.Tubes.Count.ShouldBe(4);
     }
 
+    [Theory]
+    [InlineData("--filter", "")]
+    [InlineData("--filter=", null)]
+    [InlineData("--state", "")]
+    [InlineData("--owner", "")]
+    [InlineData("--target", "")]
+    [InlineData("--node", "")]
+    public async Task An_option_that_is_empty_does_not_mean_every_tube(string option, string? value)
+    {
+        string[] arguments = ["tubes", "close", option, .. value is null ? Array.Empty<string>() : [value], "--gateway", gateway.Url.ToString()];
+        var (code, _, error) = await Commands.RunAsync(arguments);
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ShouldContain(option.TrimEnd('='));
+        gateway.Registry.Tubes.Count.ShouldBe(4);
+    }
+
     [Fact]
     public async Task One_that_cannot_be_closed_is_named_and_the_others_are_closed()
     {

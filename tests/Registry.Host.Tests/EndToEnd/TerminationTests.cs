@@ -13,7 +13,8 @@ public sealed class TerminationTests
     [Fact]
     public async Task A_gateway_that_is_told_to_terminate_says_on_every_tube_and_channel_why_and_exits_in_order()
     {
-        using var gateway = Programs.Start("dotnet", typeof(Gateway).Assembly.Location, "serve", "--http", "http://127.0.0.1:0", "--set", "registry.drain.stop-deadline=100ms");
+        using var home = new TemporaryFolder();
+        using var gateway = Programs.Start("env", $"HOME={home.Path}", "dotnet", typeof(Gateway).Assembly.Location, "serve", "--http", "http://127.0.0.1:0", "--set", "registry.drain.stop-deadline=100ms");
         var errors = gateway.StandardError.ReadToEndAsync();
         try
         {
@@ -40,6 +41,7 @@ public sealed class TerminationTests
 
             await gateway.WaitForExitAsync().WaitAsync(Eventually.Patience);
             gateway.ExitCode.ShouldBe(0, await errors);
+            Directory.Exists(home.File(".aspnet")).ShouldBeFalse("Keys of tokens that end with the process were written.");
         }
         finally
         {

@@ -2,10 +2,12 @@ using System.Net;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Registry.Host.Cli;
 using Registry.Host.Serving.Reload;
+using Registry.Host.Tests.EndToEnd;
 
 namespace Registry.Host.Tests.Security;
 
@@ -16,13 +18,14 @@ public sealed class JwtTests : IAsyncLifetime
     private const string Audience = "tubes";
 
     private readonly ECDsaSecurityKey key = new(ECDsa.Create(ECCurve.NamedCurves.nistP256)) { KeyId = "k1" };
+    private readonly FakeTimeProvider time = new(DateTimeOffset.UtcNow); // tokens themselves go by the real clock
     private SecuredGateway secured = null!;
 
     public async Task InitializeAsync() => secured = await SecuredGateway.StartAsync(folder =>
     {
         File.WriteAllText(folder.File("jwks"), KeySet(key));
         return $$"""jwt { issuer = "{{Issuer}}", audience = "{{Audience}}", keys = "{{folder.File("jwks")}}" }""";
-    });
+    }, time: time);
 
     public async Task DisposeAsync()
     {
@@ -39,6 +42,20 @@ public sealed class JwtTests : IAsyncLifetime
         (await StatusAsync(Token(claims: []), "/v1/tubes/alice-tube")).ShouldBe(HttpStatusCode.Forbidden);
         // What a token calls owner or tube is not what the gateway calls so.
         (await StatusAsync(Token(claims: [new("roles", "creator"), new("owner", "bob"), new("tube", "bob-tube")]), "/v1/tubes/bob-tube")).ShouldBe(HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task A_stream_ends_with_its_token()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/events");
+        request.Headers.Authorization = new("Bearer", Token(expires: DateTime.UtcNow.AddMinutes(1)));
+        using var response = await secured.Gateway.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+        (await reader.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldBe(": events");
+
+        time.Advance(TimeSpan.FromMinutes(2));
+
+        (await reader.ReadToEndAsync().WaitAsync(Eventually.Patience)).ShouldBe("\n");
     }
 
     [Fact]

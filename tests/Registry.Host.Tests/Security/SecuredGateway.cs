@@ -9,7 +9,7 @@ using Registry.Messages;
 
 namespace Registry.Host.Tests.Security;
 
-/// <summary>A gateway that knows a viewer, an operator, and two owners, each with a tube.</summary>
+/// <summary>A gateway that knows a viewer, an operator, two owners, each with a tube, and carol, who makes tubes of her own and sees all.</summary>
 internal sealed class SecuredGateway : IAsyncDisposable
 {
     private readonly TemporaryFolder folder = new();
@@ -23,12 +23,17 @@ internal sealed class SecuredGateway : IAsyncDisposable
 
     /// <param name="auth">What the section <c>auth</c> says besides the keys.</param>
     /// <param name="settings">Settings besides that section.</param>
-    public static async Task<SecuredGateway> StartAsync(Func<TemporaryFolder, string>? auth = null, string settings = "")
+    /// <param name="time">The clock; null for the real one.</param>
+    public static async Task<SecuredGateway> StartAsync(Func<TemporaryFolder, string>? auth = null, string settings = "", TimeProvider? time = null)
     {
         var secured = new SecuredGateway();
-        var lines = new[] { secured.Add("viewer", ["viewer"], null), secured.Add("operator", ["operator"], null), secured.Add("alice", ["creator"], "alice"), secured.Add("bob", ["creator"], "bob") };
+        var lines = new[]
+        {
+            secured.Add("viewer", ["viewer"], null), secured.Add("operator", ["operator"], null), secured.Add("alice", ["creator"], "alice"), secured.Add("bob", ["creator"], "bob"),
+            secured.Add("carol", ["viewer", "creator"], "carol"),
+        };
         await File.WriteAllLinesAsync(secured.KeysFile, ["# ID ROLES OWNER SHA256", .. lines]);
-        secured.Gateway = await ScriptedGateway.StartAsync(security:
+        secured.Gateway = await ScriptedGateway.StartAsync(time, security:
             $"registry.auth {{ keys = \"{secured.KeysFile}\"\n{auth?.Invoke(secured.folder)} }}\nregistry.audit {{ mode = strict, database.path = \"{secured.folder.File("audit.db")}\" }}\n{settings}");
         foreach (var owner in new[] { "alice", "bob" })
             secured.Registry.Tubes[new($"{owner}-tube")] = new(new($"{owner}-tube"), "test-node", TubeState.Ready) { Owner = owner, Conversations = [new(new($"{owner}-talk"), "echo", true)] };

@@ -44,7 +44,7 @@ internal static class Operations
     public static readonly OperationDescription CreateTube = new("createTube", Tubes, "Make a tube")
     {
         Remarks = "With an offer the answer holds the gateway's answer; without one it holds an offer, and the peer's answer goes to `remote-description`. "
-            + "A `tubeId` of a live tube opens one more channel on it. A lost answer is found again by asking once more with the same `requestKey`.",
+            + "A `tubeId` of a live tube opens one more channel on it, if it is the caller's, and of `owner` where that is given. A lost answer is found again by asking once more with the same `requestKey`.",
         Body = typeof(CreateTubeBody),
         BodyExample = Examples.Create,
         Answers = [new(201, "The tube. The header Location says where it is found.", typeof(TubeCreatedBody), Examples.Created)],
@@ -115,6 +115,8 @@ internal static class Operations
     public static readonly OperationDescription RestartIce = new("restartIce", Signalling, "Restart ICE from the gateway's side")
     {
         Remarks = "The offer for the peer is the answer, and the signal `ice_restart_offer`; the peer's answer goes to `remote-description`.",
+        Body = typeof(RestartIceBody),
+        IsBodyOptional = true,
         Answers = [new(200, "The offer.", typeof(DescriptionBody), Examples.Offer)],
         Codes = [.. ofSignalling, Code(RefusalCode.IceRestartLimit), Code(RefusalCode.NotSupported), Code(RefusalCode.RelayUnavailable)],
         Arguments = [tubeId],
@@ -122,7 +124,8 @@ internal static class Operations
 
     public static readonly OperationDescription CreateToken = new("createToken", Signalling, "Make a token for the signalling of this tube alone")
     {
-        Remarks = "For a browser or a job that must not have a key. It is sent as a key is: `Authorization: Bearer TOKEN`.",
+        Remarks = "For a browser or a job that must not have a key. It is sent as a key is: `Authorization: Bearer TOKEN`. Only who may act on the tube can make one, and it is "
+            + "not for a later tube of the same id.",
         Body = typeof(TokenBody),
         IsBodyOptional = true,
         BodyExample = Examples.Token,
@@ -134,7 +137,8 @@ internal static class Operations
     public static readonly OperationDescription ReadSignals = new("readSignals", Signalling, "The tube's signals, as server-sent events")
     {
         Remarks = "The event's id is the signal's number, its type the signal's kind, its data the schema of this answer as JSON on one line. All signals from the first come, or those after "
-            + "`Last-Event-ID`; the stream ends after `tube_closed`. A comment line comes every 15 s.",
+            + "`Last-Event-ID`; the stream ends after `tube_closed`, or within 15 s when the caller's key is revoked or its token expires. Who may see the tube but not act on it gets neither "
+            + "`ice_candidate` nor `ice_restart_offer`. A comment line comes every 15 s.",
         Answers = [new(200, "The data of each event.", typeof(SignalBody), Examples.Signal, EventStream.MediaType)],
         Codes = [.. ofTubes, ProblemCodes.StreamLimit],
         Arguments = [tubeId, after, lastEventId],
@@ -163,9 +167,9 @@ internal static class Operations
 
     public static readonly OperationDescription WatchEvents = new("watchEvents", Events, "What happens to all tubes, as server-sent events")
     {
-        Remarks = "Of each node first an event `tube` for every tube that lives, with the schema Tube; then `tubes_listed`, with the schema TubesListed; then the signals of all tubes except candidates, "
+        Remarks = "Of each node first an event `tube` for every tube that lives, with the schema Tube; then `tubes_listed`, with the schema TubesListed; then the signals of all tubes except candidates and offers, "
             + "with the schema Signal and the kind as the event's type. One more `tubes_listed` of a node says that it is gone with all its tubes. Goes on after `Last-Event-ID`, at any node. A creator "
-            + "sees what happens to its own tubes. A comment line comes every 15 s.",
+            + "sees what happens to its own tubes. The stream ends within 15 s when the caller's key is revoked or its token expires. A comment line comes every 15 s.",
         Answers = [new(200, "The data of an event that is neither `tube` nor `tubes_listed`.", typeof(SignalBody), Examples.Signal, EventStream.MediaType)],
         Codes = [ProblemCodes.StreamLimit],
         Arguments = [after, lastEventId],
