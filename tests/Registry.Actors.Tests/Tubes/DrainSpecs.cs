@@ -7,6 +7,7 @@ namespace Registry.Actors.Tests.Tubes;
 public sealed class DrainSpecs(ITestOutputHelper output) : RegistrySpec(output, configure: o => o.MaxConcurrentCreates = 3)
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(1);
 
     [Fact]
@@ -36,7 +37,7 @@ public sealed class DrainSpecs(ITestOutputHelper output) : RegistrySpec(output, 
 
         var now = Clock.Now.ToUniversalTime();
         var heard = new List<(TubeId, DateTimeOffset)>();
-        while (heard.Count < 2 * tubes.Length && await watch.MoveNextAsync())
+        while (heard.Count < 2 * tubes.Length && await watch.MoveNextAsync().AsTask().WaitAsync(Patience))
             if (watch.Current is TubeSignalled { Signal: NodeDraining change })
                 heard.Add((change.TubeId, change.Deadline));
         heard.ShouldBe(tubes.SelectMany(tube => new[] { (tube, now + 2 * Minute), (tube, now + Minute) }), ignoreOrder: true);

@@ -48,10 +48,10 @@ public sealed class ReassemblyTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_peer_that_uses_every_stream_there_is_cannot_fill_memory(bool interleaved)
+    public void A_peer_that_uses_streams_without_channels_cannot_fill_memory(bool interleaved)
     {
         var peer = Established(interleaved);
-        for (uint id = 0; id < SctpAssociation.MaxStreams; id++)
+        for (uint id = 0; id < 20_000; id++)
             for (uint kind = 0; kind < (interleaved ? 2u : 1u); kind++)
             {
                 var tsn = ScriptedPeer.PeerInitialTsn + (interleaved ? 2 * id + kind : id);
@@ -105,7 +105,7 @@ public sealed class ReassemblyTests
     public void A_peer_that_opens_channels_on_every_stream_gets_a_bounded_number_of_refusals(bool resets)
     {
         var peer = Established(interleaved: false, resets ? ScriptedPeer.Extensions : [0xC0, 0, 0, 4]);
-        for (uint i = 0; i < 30_000; i++)
+        for (uint i = 0; i < 10_000; i++)
         {
             peer.Send(peer.Packet().Data(ScriptedPeer.PeerInitialTsn + i, (ushort)(2 * i + 1), 0, 3, 50, 3, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, (byte)'x'));
             peer.ReadEvents();
