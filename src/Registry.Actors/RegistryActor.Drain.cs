@@ -49,7 +49,7 @@ public sealed partial class RegistryActor
             return;
         }
 
-        draining ??= new(0);
+        draining ??= new(0, node.Time.GetUtcNow());
         node.Admission.IsDraining = true;
         ServeWaiting();
         CloseRest();
@@ -60,10 +60,10 @@ public sealed partial class RegistryActor
         var deadline = node.Time.GetUtcNow() + time;
         if (tubes.Count > 0)
             log.Info("Draining {Tubes} tubes until {Deadline:yyyy-MM-ddTHH:mm:ssZ} or until at most {UntilAtMost} are left", tubes.Count, deadline, untilAtMost);
-        if (draining is null)
+        if (draining?.Deadline != deadline)
             foreach (var tube in tubes.Values)
                 tube.Actor.Tell(new AnnounceDrain(deadline));
-        draining = new(untilAtMost);
+        draining = new(untilAtMost, deadline);
         node.Admission.IsDraining = true;
         ServeWaiting(); // each of them is told
         Timers.StartSingleTimer(DrainExpired.Instance, DrainExpired.Instance, time);
@@ -95,7 +95,7 @@ public sealed partial class RegistryActor
     private static Refused Stopping() => new(RefusalCode.Draining, "This node is stopping. Ask another one.");
 
     /// <summary>A drain under way.</summary>
-    private sealed record Draining(int UntilAtMost)
+    private sealed record Draining(int UntilAtMost, DateTimeOffset Deadline)
     {
         /// <summary>Whether what was left is being closed or is gone.</summary>
         public bool IsClosing { get; set; }

@@ -62,9 +62,9 @@ public sealed record TunnelSettings : ConversationSettings
         ArgumentOutOfRangeException.ThrowIfGreaterThan(port, IPEndPoint.MaxPort);
     }
 
-    // 253: the longest name that DNS can carry (RFC 1035 §2.3.4).
+    // 253: the longest name that DNS can carry (RFC 1035 §2.3.4). An address with a zone is a link-local one, or another spelling of one that has none.
     internal static bool IsHost(string? host) =>
-        host is { Length: > 0 and <= 253 } && Uri.CheckHostName(host) is UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6;
+        host is { Length: > 0 and <= 253 } && !host.Contains('%', StringComparison.Ordinal) && Uri.CheckHostName(host) is UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6;
 }
 
 /// <summary>A SOCKS5 proxy (RFC 1928). One end listens and speaks SOCKS with the clients, the other dials what they ask for.</summary>
@@ -130,7 +130,7 @@ public sealed record AllowedTargets
     }
 
     private static bool IsHost(string host) =>
-        IPNetwork.TryParse(host, out _)
+        !host.Contains('%', StringComparison.Ordinal) && IPNetwork.TryParse(host, out _)
         || TunnelSettings.IsHost(host) && !host.Contains('[', StringComparison.Ordinal)
         || host.StartsWith("*.", StringComparison.Ordinal) && Uri.CheckHostName(host[2..]) == UriHostNameType.Dns;
 

@@ -19,6 +19,7 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
     private readonly Dictionary<string, int> tubesOfOwners = [];
     private readonly LinkedList<long> entered = []; // timestamps of the creates in flight, oldest first
     private int durationCount;
+    private int oldestDuration;
     private double durationSum;
     private double average;
 
@@ -78,10 +79,11 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
         Interlocked.Decrement(ref active);
         if (!succeeded)
             Interlocked.Increment(ref failed);
-        var slot = durationCount++ % AveragedCreates;
-        durationSum += duration.TotalMilliseconds - durations[slot];
-        durations[slot] = duration.TotalMilliseconds;
-        Volatile.Write(ref average, durationSum / Math.Min(durationCount, AveragedCreates));
+        durationSum += duration.TotalMilliseconds - durations[oldestDuration];
+        durations[oldestDuration] = duration.TotalMilliseconds;
+        oldestDuration = (oldestDuration + 1) % AveragedCreates;
+        durationCount = Math.Min(durationCount + 1, AveragedCreates);
+        Volatile.Write(ref average, durationSum / durationCount);
         return duration;
     }
 

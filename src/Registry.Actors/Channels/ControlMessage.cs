@@ -34,6 +34,9 @@ internal readonly record struct ControlMessage(ControlCode Code, uint Connection
     /// <summary>Longest text in a CloseConnection, in bytes of UTF-8.</summary>
     public const int MaxText = 1024;
 
+    /// <summary>Most bytes that a Ping may bring to be repeated. The original sends 9: a length and a time.</summary>
+    public const int MaxPing = 128;
+
     /// <summary>Reads a control frame's payload.</summary>
     /// <param name="payload">The payload.</param>
     /// <param name="message">The message.</param>
@@ -76,6 +79,7 @@ internal readonly record struct ControlMessage(ControlCode Code, uint Connection
     private static string? Check(ControlMessage message) => message.Code switch
     {
         ControlCode.CloseConnection => CheckClose(message.Data.Span),
+        ControlCode.Ping when message.Data.Length > MaxPing => $"A Ping carries {message.Data.Length} bytes to be repeated; at most {MaxPing} are.",
         ControlCode.WindowUpdate when message.Data.Length != 4 => $"A WindowUpdate carries {message.Data.Length} bytes; its size needs 4.",
         ControlCode.AcceptProtocol when !message.Data.Span.SequenceEqual(ProtocolBytes) => $"The peer accepts another protocol than {Protocol}.",
         _ => null,

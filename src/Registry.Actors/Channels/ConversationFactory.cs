@@ -45,14 +45,14 @@ internal sealed class ConversationFactory(ChannelServices services)
                 conversation = Listen(endPoint, servesSocks: true, origin, users, flow, out refusal);
                 break;
             case TunnelSettings tunnel:
-                conversation = TunnelConversation.Dialling(new FixedTarget(new(tunnel.TargetHost!, tunnel.TargetPort)), new(services, origin), origin, services, users, flow);
+                conversation = TunnelConversation.Dialling(new FixedTarget(new(tunnel.TargetHost!, tunnel.TargetPort)), new(services, origin, flow.Denied), origin, services, users, flow);
                 break;
             case SocksSettings socks:
                 var narrowing = socks.Allowed is { } allowed ? TargetPolicy.Parse(allowed.Rules) : null;
-                conversation = TunnelConversation.Dialling(new RequestedTarget(), new(services, origin, narrowing), origin, services, users, flow);
+                conversation = TunnelConversation.Dialling(new RequestedTarget(), new(services, origin, flow.Denied, narrowing), origin, services, users, flow);
                 break;
             case RawSettings raw:
-                conversation = new RawConversation(raw.TargetHost, raw.TargetPort, new(services, origin), origin, services, users, flow);
+                conversation = new RawConversation(raw.TargetHost, raw.TargetPort, new(services, origin, flow.Denied), origin, services, users, flow);
                 break;
             case GuacdSettings guacd:
                 conversation = Guacd(guacd, origin, users, flow, noticed, out refusal);
@@ -87,8 +87,8 @@ internal sealed class ConversationFactory(ChannelServices services)
 
         // The operator's own guacd needs no rule. Its policy is kept: what the rules for targets become is no concern of it.
         var isOwn = own is not null && address.Host.Equals(own.Host, StringComparison.OrdinalIgnoreCase) && address.Port == own.Port;
-        var guacd = new TargetDialer(isOwn ? services with { Targets = ownGuacd ??= TargetPolicy.Parse([Rule(own!)]) } : services, origin);
-        return TunnelConversation.Dialling(new(settings, address, guacd, new(services, origin), services, noticed), origin, services, users, flow);
+        var guacd = new TargetDialer(isOwn ? services with { Targets = ownGuacd ??= TargetPolicy.Parse([Rule(own!)]) } : services, origin, flow.Denied);
+        return TunnelConversation.Dialling(new(settings, address, guacd, new(services, origin, flow.Denied), services, noticed), origin, services, users, flow);
     }
 
     private static string Rule(DnsEndPoint address) => address.Host.Contains(':', StringComparison.Ordinal) ? $"[{address.Host}]:{address.Port}" : $"{address.Host}:{address.Port}";

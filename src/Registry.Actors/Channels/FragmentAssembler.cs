@@ -45,6 +45,7 @@ internal sealed class FragmentAssembler(TubeFlow tube, TimeProvider time) : IDis
 
     private readonly Lock gate = new();
     private readonly Dictionary<(uint Connection, uint Sequence), Pending> pending = [];
+    private long oldest; // none of them is older; the one that was may be complete
 
     /// <summary>Takes a payload.</summary>
     /// <param name="connection">Whose it is.</param>
@@ -62,11 +63,13 @@ internal sealed class FragmentAssembler(TubeFlow tube, TimeProvider time) : IDis
             var key = (connection, header.Sequence);
             if (pending.Count == MaxPending && !pending.ContainsKey(key))
                 return $"More than {MaxPending} payloads are in pieces.";
+            if (pending.Count == 0)
+                oldest = time.GetTimestamp();
             if (!pending.TryGetValue(key, out var parts))
                 pending[key] = parts = new(header.Total, time.GetTimestamp());
             if (parts.Total != header.Total)
                 return $"Fragments of connection {connection} disagree on how many there are: {parts.Total} and {header.Total}.";
-            if (pending.Values.Any(p => time.GetElapsedTime(p.Since) > MaxWait))
+            if (IsOneTooOld())
                 return $"A payload was not complete {MaxWait.TotalSeconds:0} s after its first fragment.";
             var piece = payload[FragmentHeader.Length..];
             if (parts.Has(header.Index))
@@ -94,6 +97,15 @@ internal sealed class FragmentAssembler(TubeFlow tube, TimeProvider time) : IDis
         lock (gate)
             foreach (var key in pending.Keys.ToArray())
                 Forget(key);
+    }
+
+    // Looks at all of them only when the oldest known is too old, not for each fragment.
+    private bool IsOneTooOld()
+    {
+        if (time.GetElapsedTime(oldest) <= MaxWait)
+            return false;
+        oldest = pending.Values.Min(p => p.Since);
+        return time.GetElapsedTime(oldest) > MaxWait;
     }
 
     private void Forget((uint, uint) key)

@@ -48,7 +48,7 @@ internal sealed class HandlerConversation(string name, IConversationHandler hand
             if (!IsEnding(channel))
                 End(CloseReason.Normal, "The handler ended the conversation.");
         }
-        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException or IOException && IsEnding(channel))
+        catch (Exception e) when (e is OperationCanceledException && stop.IsCancellationRequested || e is OperationCanceledException or DataChannelClosedException or IOException && IsEnding(channel))
         {
             _ = serving.ContinueWith(late => late.Exception, TaskScheduler.Default); // Nobody hears it any more.
         }
@@ -74,8 +74,8 @@ internal sealed class HandlerConversation(string name, IConversationHandler hand
 
     public void Dispose()
     {
-        stop.Cancel();
         channel?.Close();
+        stop.Cancel();
     }
 
     // A tunnel says nothing before it has a client, so that both would wait for ever. It is told in its own language.

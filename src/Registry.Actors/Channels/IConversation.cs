@@ -44,20 +44,23 @@ internal readonly record struct ChannelEnd(CloseReason? Reason, string Text)
     public static readonly ChannelEnd Unexplained = new(null, "The data channel closed.");
 }
 
-/// <summary>Sockets and tasks that channels hold now; all back at 0 when nothing is left.</summary>
+/// <summary>Sockets and tasks that channels hold now, all back at 0 when nothing is left; and what they were denied so far.</summary>
 internal sealed class ChannelGauges
 {
     private int connections;
     private int sockets;
     private int listeners;
+    private long deniedDials;
 
     public int Connections => Volatile.Read(ref connections);
     public int Sockets => Volatile.Read(ref sockets);
     public int Listeners => Volatile.Read(ref listeners);
+    public long DeniedDials => Interlocked.Read(ref deniedDials);
 
     public void ConnectionsChanged(int by) => Interlocked.Add(ref connections, by);
     public void SocketsChanged(int by) => Interlocked.Add(ref sockets, by);
     public void ListenersChanged(int by) => Interlocked.Add(ref listeners, by);
+    public void DialDenied() => Interlocked.Increment(ref deniedDials);
 }
 
 /// <summary>What conversations need from their node.</summary>
@@ -72,7 +75,7 @@ internal sealed record ChannelServices(RegistrySettings Settings, TargetPolicy T
     /// <summary>Code of the application that serves conversations, by name.</summary>
     public IReadOnlyDictionary<string, IConversationHandler> Handlers { get; init; } = FrozenDictionary<string, IConversationHandler>.Empty;
 
-    /// <summary>Told of each dial that the target policy denies, before or after it.</summary>
+    /// <summary>Told of each target that the target policy denies to a tube, and of each connection that it ends.</summary>
     public Action<DeniedDial>? DialDenied { get; init; }
 
     /// <summary>Where connections are recorded.</summary>

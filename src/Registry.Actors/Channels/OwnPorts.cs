@@ -21,7 +21,5 @@ internal sealed class OwnPorts
     // Asked for the gateway's own port numbers only, so that no dial pays for the list of interfaces. Addresses may come and go.
     private static bool IsThisMachine(IPAddress address) =>
         IPAddress.IsLoopback(address)
-        || NetworkInterface.GetAllNetworkInterfaces().Any(i => i.GetIPProperties().UnicastAddresses.Any(a => WithoutScope(a.Address).Equals(WithoutScope(address))));
-
-    private static IPAddress WithoutScope(IPAddress address) => address.AddressFamily == AddressFamily.InterNetworkV6 ? new(address.GetAddressBytes()) : address;
+        || NetworkInterface.GetAllNetworkInterfaces().Any(i => i.GetIPProperties().UnicastAddresses.Any(a => TargetPolicy.Plain(a.Address).Equals(address)));
 }

@@ -95,6 +95,12 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
     {
         try
         {
+            if (await dialer.DeniedAgainAsync(host, port, stop.Token) is { } denied)
+            {
+                End(denied.Reason, denied.Text);
+                return denied;
+            }
+
             if (!await audit.BeginAsync(stop.Token))
             {
                 End(CloseReason.ErrorRecording, AuditTrail.Unavailable);
@@ -139,6 +145,11 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
         catch (SocketException e)
         {
             End(CloseReason.UpstreamClosed, $"The target's connection broke: {e.Message}.");
+        }
+        catch (ArgumentException e)
+        {
+            // The peer's description says less than it said a moment before.
+            End(CloseReason.ProtocolError, e.Message);
         }
         catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
         {

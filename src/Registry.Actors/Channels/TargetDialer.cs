@@ -17,8 +17,9 @@ internal readonly record struct DialResult(Socket? Socket, CloseReason Reason, s
 /// </summary>
 /// <param name="services">Limits, policy, names and clock.</param>
 /// <param name="origin">Whose dials they are, for the audit.</param>
+/// <param name="known">What was denied before on its tube, and told.</param>
 /// <param name="narrowing">Rules that must allow a target too; null for none.</param>
-internal sealed class TargetDialer(ChannelServices services, ConversationOrigin origin, TargetPolicy? narrowing = null)
+internal sealed class TargetDialer(ChannelServices services, ConversationOrigin origin, DeniedTargets known, TargetPolicy? narrowing = null)
 {
     // The recommended Connection Attempt Delay (RFC 8305 §5).
     private static readonly TimeSpan AttemptDelay = TimeSpan.FromMilliseconds(250);
@@ -57,6 +58,19 @@ internal sealed class TargetDialer(ChannelServices services, ConversationOrigin 
         {
             return (null, new(null, CloseReason.Timeout, $"The name {host} did not resolve within {services.Settings.DialTimeout.TotalSeconds:0.###} s."));
         }
+    }
+
+    /// <summary>
+    /// Why a target is denied whose denial needs no record, because it has one or is one too many; within the dial timeout. Asked before a connection is
+    /// recorded. Only a cancellation by the caller throws.
+    /// </summary>
+    /// <returns>Null when it is allowed now, or to be found out and recorded.</returns>
+    public async ValueTask<DialResult?> DeniedAgainAsync(string host, int port, CancellationToken cancellationToken)
+    {
+        if (!known.IsQuiet(host, port, services.Time.GetUtcNow()))
+            return null;
+        var (allowed, refused) = await ResolveAsync(host, port, cancellationToken);
+        return allowed is null && refused.Reason == CloseReason.ServerRefuse ? refused : null;
     }
 
     private async Task<(IPEndPoint[] Allowed, DialResult Refused)> CheckAsync(string host, int port, CancellationToken cancellationToken)
@@ -177,8 +191,13 @@ internal sealed class TargetDialer(ChannelServices services, ConversationOrigin 
         }
     }
 
-    /// <summary>Tells the audit of a target that was denied.</summary>
-    public void TellDenied(string host, int port, TargetDenial why) => services.DialDenied?.Invoke(new(origin, host, port, why, WasOpen: false));
+    /// <summary>Counts a dial or datagram that was denied, and tells the audit of a target that was not denied before.</summary>
+    public void TellDenied(string host, int port, TargetDenial why)
+    {
+        services.Gauges.DialDenied();
+        if (known.TryAdd(host, port, services.Time.GetUtcNow()))
+            services.DialDenied?.Invoke(new(origin, host, port, why, WasOpen: false));
+    }
 
     private DialResult Denied(string host, int port, TargetDenial why)
     {

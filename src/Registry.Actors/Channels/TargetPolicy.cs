@@ -109,13 +109,19 @@ internal sealed class TargetPolicy
         var plain = Plain(address);
         if (IsNeverDialled(plain) || Embedded(plain).Any(e => IsNeverDialled(e) || IPAddress.IsLoopback(e)))
             return TargetDenial.NeverDialled;
-        if (Own.Contains(protocol, plain, port))
+        if (Own.Contains(protocol, plain, port) || Embedded(plain).Any(e => Own.Contains(protocol, e, port)))
             return TargetDenial.OwnPort;
         return rules.Any(r => r.Matches(host, plain, port)) ? null : TargetDenial.NoRule;
     }
 
-    /// <summary>An IPv4-mapped address as IPv4.</summary>
-    internal static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+    /// <summary>
+    /// The one spelling of an address: an IPv4-mapped one as IPv4, and without a zone, which only link-local addresses need (RFC 4007 §6) and by which the
+    /// same address would be another.
+    /// </summary>
+    internal static IPAddress Plain(IPAddress address) =>
+        address.IsIPv4MappedToIPv6 ? address.MapToIPv4()
+        : address.AddressFamily == AddressFamily.InterNetworkV6 && address.ScopeId != 0 ? new(address.GetAddressBytes())
+        : address;
 
     private static bool IsNeverDialled(IPAddress address)
     {

@@ -57,6 +57,8 @@ internal sealed class TargetRule
         if (host == "*")
             return new();
         var literal = host is ['[', .., ']'] ? host[1..^1] : host;
+        if (literal.Contains('%', StringComparison.Ordinal))
+            throw Malformed(text, $"'{literal}' has a zone, and what needs one is never dialled");
         if (literal.Contains('/', StringComparison.Ordinal))
             return IPNetwork.TryParse(literal, out var network) ? new() { network = Plain(network) } : throw Malformed(text, $"'{literal}' is not a network in CIDR form with its host bits zero");
         if (IPAddress.TryParse(literal, out var address))

@@ -11,7 +11,7 @@ internal sealed partial class TunnelConnection
 
     /// <summary>Serves a connection the peer asked for: opens a session with guacd, answers, then pumps.</summary>
     public void Dial(GuacdConnector connector, Action<TunnelConnection> onEnded) =>
-        Completion = RunAsync(token => DialAsync(connector, token), null, onEnded);
+        Completion = RunAsync(token => DialAsync(connector, token), null, onEnded, connector.DeniedAgainAsync);
 
     private async Task<Socket?> DialAsync(GuacdConnector connector, CancellationToken cancellationToken)
     {

@@ -93,7 +93,7 @@ internal sealed partial class TunnelConnection : IDisposable
 
     /// <summary>Serves a connection the peer asked for: dials, answers, then pumps.</summary>
     public void Dial(TargetDialer dialer, string host, int port, Action<TunnelConnection> onEnded) =>
-        Completion = RunAsync(token => DialAsync(dialer, host, port, token), null, onEnded);
+        Completion = RunAsync(token => DialAsync(dialer, host, port, token), null, onEnded, token => dialer.DeniedAgainAsync(host, port, token));
 
     /// <summary>Serves a UDP association the peer asked for.</summary>
     public void Relay(TargetDialer dialer, Action<TunnelConnection> onEnded)
@@ -206,7 +206,7 @@ internal sealed partial class TunnelConnection : IDisposable
     /// <summary>Ends the connection at once and without a word, because its channel ends. <see cref="Completion"/> says when all is released.</summary>
     public void Dispose() => stop.Cancel();
 
-    private async Task RunAsync(Func<CancellationToken, Task<Socket?>> connect, Socket? socket, Action<TunnelConnection> onEnded)
+    private async Task RunAsync(Func<CancellationToken, Task<Socket?>> connect, Socket? socket, Action<TunnelConnection> onEnded, Func<CancellationToken, ValueTask<DialResult?>>? deniedAgain = null)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         services.Gauges.ConnectionsChanged(1);
@@ -214,7 +214,11 @@ internal sealed partial class TunnelConnection : IDisposable
             services.Gauges.SocketsChanged(1);
         try
         {
-            if (!await audit.BeginAsync(stop.Token))
+            if (deniedAgain is not null && await deniedAgain(stop.Token) is { } denied)
+            {
+                Refuse(denied);
+            }
+            else if (!await audit.BeginAsync(stop.Token))
             {
                 RefuseUnrecorded(tellPeer: socket is null);
             }
@@ -284,8 +288,7 @@ internal sealed partial class TunnelConnection : IDisposable
         var dialed = await dialer.DialAsync(host, port, cancellationToken);
         if (dialed.Socket is null)
         {
-            Fail(dialed.Reason, dialed.Text);
-            services.ConnectionRefused?.Invoke(dialed.Reason, dialed.Text);
+            Refuse(dialed);
             return null;
         }
 
@@ -309,6 +312,12 @@ internal sealed partial class TunnelConnection : IDisposable
             CloseSocket(socket);
             throw;
         }
+    }
+
+    private void Refuse(DialResult why)
+    {
+        Fail(why.Reason, why.Text);
+        services.ConnectionRefused?.Invoke(why.Reason, why.Text);
     }
 
     // The first failure is the connection's reason; the other pump stops.

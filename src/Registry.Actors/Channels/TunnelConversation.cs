@@ -135,6 +135,8 @@ internal sealed class TunnelConversation : IConversation
         listener?.Attach(this);
         await ReceiveAsync(channel, agreed);
         channel.StateChanged -= Watch;
+        if (frames.Fault is { } fault)
+            EndWithProtocolError(fault);
         frames.Dispose();
         StopListening();
         foreach (var (_, connection) in connections)

@@ -72,6 +72,7 @@ internal sealed class RegistryMetrics : IDisposable
         Meter.CreateObservableGauge("registry.creates.waiting", () => admission.Read().Waiting, "{create}", "Creates that wait for admission.");
         Meter.CreateObservableGauge("registry.draining", () => admission.IsDraining ? 1 : 0, "{node}", "1 while the node goes out of service.");
         Meter.CreateObservableGauge("registry.connections", () => channels.Connections, "{connection}", "Open connections inside the tubes' channels.");
+        Meter.CreateObservableCounter("registry.dials.denied", () => channels.DeniedDials, "{dial}", "Dials and datagrams that the target rules denied, those included that are not told again.");
         Meter.CreateObservableCounter("registry.tubes.stale_removed", () => admission.Read().StaleTubesRemoved, "{tube}", "Tubes ended by a deadline of their state.");
         Meter.CreateObservableCounter("registry.close.timeouts", () => admission.Read().CloseTimeouts, "{close}", "Closes cut short by their deadline.");
         Meter.CreateObservableCounter("registry.traffic.bytes", () => ByDirection(t => t.BytesSent, t => t.BytesReceived), "By", "User bytes in messages.");

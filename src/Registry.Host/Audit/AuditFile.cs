@@ -140,10 +140,14 @@ internal sealed class AuditFile(string path, long maxSize, int maxFiles, bool to
         var carried = WriteNext();
         stream!.Dispose();
         stream = null;
-        File.Delete($"{path}.{maxFiles}");
-        for (var number = maxFiles - 1; number >= 1; number--)
-            if (File.Exists($"{path}.{number}"))
-                File.Move($"{path}.{number}", $"{path}.{number + 1}");
+        // One that failed half way left a gap. Only what is in front of it moves, so that trying again and again deletes nothing.
+        var free = 1;
+        while (free < maxFiles && File.Exists($"{path}.{free}"))
+            free++;
+        if (free == maxFiles)
+            File.Delete($"{path}.{free}");
+        for (var number = free - 1; number >= 1; number--)
+            File.Move($"{path}.{number}", $"{path}.{number + 1}");
         File.Move(path, $"{path}.1");
         File.Move(Next, path);
         stream = OpenFile(path, FileMode.OpenOrCreate);

@@ -63,7 +63,7 @@ internal static class CloseTubesCommand
         else
             await console.Output.WriteLineAsync($"Closed {Amounts.Count(closed, "tube")}.");
         foreach (var (tube, why) in failures)
-            await console.Error.WriteLineAsync($"registry: {tube} was not closed: {why}");
+            await console.Error.WriteLineAsync(PlainText.Of($"registry: {tube} was not closed: {why}"));
         return failures.Count == 0 ? ExitCode.Ok : ExitCode.Refused;
     }
 

@@ -86,12 +86,12 @@ internal static class CommandLine
         catch (CommandException e)
         {
             foreach (var line in e.Message.Split(Environment.NewLine))
-                await error.WriteLineAsync($"registry: {line}");
+                await error.WriteLineAsync($"registry: {PlainText.Of(line)}");
             return (int)e.ExitCode;
         }
         catch (GatewayException e)
         {
-            await error.WriteLineAsync($"registry: {e.Line}");
+            await error.WriteLineAsync($"registry: {PlainText.Of(e.Line)}");
             return (int)e.ExitCode;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -100,7 +100,7 @@ internal static class CommandLine
         }
         catch (Exception e)
         {
-            await error.WriteLineAsync($"registry: {result.CommandResult.Command.Name} failed: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")} This is a fault of the program; please report it.");
+            await error.WriteLineAsync($"registry: {result.CommandResult.Command.Name} failed: {e.GetType().Name}: {PlainText.Of(e.Message)} This is a fault of the program; please report it.");
             return (int)ExitCode.Failed;
         }
     }

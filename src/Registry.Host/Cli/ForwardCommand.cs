@@ -153,7 +153,6 @@ internal static class ForwardCommand
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
         {
             // Whoever reads the connection says how it ended.
-            await stream.FlushAsync(CancellationToken.None);
         }
     }
 
@@ -237,13 +236,13 @@ internal static class ForwardCommand
             if (json)
                 output.WriteLine(JsonSerializer.Serialize(ready, ApiJson.Options));
             else
-                output.WriteLine($"Forwarding from {ready.Listen}{(ready.IsAtGateway ? $" on {ready.Node}" : "")} -> {ready.Target} (tube {ready.TubeId}, {ready.Path})");
+                output.WriteLine(PlainText.Of($"Forwarding from {ready.Listen}{(ready.IsAtGateway ? $" on {ready.Node}" : "")} -> {ready.Target} (tube {ready.TubeId}, {ready.Path})"));
             output.Flush();
         }
 
         public void Warn(string what)
         {
-            error.WriteLine($"{verb}: {what}");
+            error.WriteLine($"{verb}: {PlainText.Of(what)}");
             error.Flush();
         }
     }

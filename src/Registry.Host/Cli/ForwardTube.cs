@@ -23,6 +23,7 @@ internal sealed class ForwardTube : IAsyncDisposable
     private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource draining = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task<ForwardEnd>[] following;
+    private bool candidateRefused; // touched by who follows the gateway only
 
     private ForwardTube(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, TubeCreated local, TubeCreatedBody remote, Action<string> warn)
     {
@@ -178,7 +179,7 @@ internal sealed class ForwardTube : IAsyncDisposable
             await foreach (var signal in GatewayClient.ReadSignalsAsync(gateways, remote.TubeId, 0, cancellationToken))
             {
                 if (signal is { Kind: "ice_candidate", Candidate: { } candidate })
-                    await registry.AddCandidatesAsync(new(local.TubeId, [candidate]), cancellationToken);
+                    await TakeCandidateAsync(candidate, cancellationToken);
                 else if (signal is { Kind: "ice_restart_offer", Offer: { } offer })
                     await AnswerRestartAsync(offer, cancellationToken);
                 else if (signal.Kind == "node_draining")
@@ -192,6 +193,15 @@ internal sealed class ForwardTube : IAsyncDisposable
             // A gateway that was restarted knows nothing of the tube: as lost as one that was closed.
         }
         return new($"The gateway {Gateway} no longer has the tube.", InOrder: false);
+    }
+
+    // Others may do; that one does not is said once.
+    private async Task TakeCandidateAsync(string candidate, CancellationToken cancellationToken)
+    {
+        if (await registry.AddCandidatesAsync(new(local.TubeId, [candidate]), cancellationToken) is not Refused refused || refused.Code == RefusalCode.TubeNotFound || candidateRefused)
+            return;
+        candidateRefused = true;
+        warn($"A candidate of the gateway is of no use: {refused.Message}");
     }
 
     private async Task AnswerRestartAsync(string offer, CancellationToken cancellationToken)

@@ -22,7 +22,7 @@ internal static class ReloadCommand
                 await output.WriteLineAsync(JsonSerializer.Serialize(report, ApiJson.Options));
             else
                 foreach (var line in report.Lines)
-                    await output.WriteLineAsync(line);
+                    await output.WriteLineAsync(PlainText.Of(line));
             return ExitCode.Ok;
         }));
         return command;

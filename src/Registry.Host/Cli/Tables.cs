@@ -19,7 +19,7 @@ internal static class Tables
     }
 
     /// <summary>Adds a row of plain texts; what peers and callers sent may be among them.</summary>
-    public static Table With(this Table table, params string?[] cells) => table.AddRow(cells.Select(cell => new Text(Plain(cell))));
+    public static Table With(this Table table, params string?[] cells) => table.AddRow(cells.Select(cell => new Text(string.IsNullOrEmpty(cell) ? "-" : PlainText.Of(cell))));
 
     public static async Task WriteAsync(this Table table, CommandConsole to)
     {
@@ -63,6 +63,4 @@ internal static class Tables
         console.Write(table);
         return [.. text.ToString().Split('\n').SkipLast(1).Select(line => line.TrimEnd())];
     }
-
-    private static string Plain(string? text) => text is null or "" ? "-" : new([.. text.Where(c => !char.IsControl(c))]);
 }

@@ -142,7 +142,7 @@ internal sealed partial class DataChannelAssociation
         if ((streamId & 1) == parity || channels.Count >= options.MaxChannels || streamId >= association.OutboundStreamCount
             || remoteNameBytes + nameBytes > MaxRemoteNameBytes)
         {
-            association.ResetStream(streamId);
+            association.RefuseStream(streamId);
             return;
         }
         channels.Add(streamId, new Channel(streamId, channelOptions) { IsAcknowledged = true, NameBytes = nameBytes });
@@ -156,7 +156,7 @@ internal sealed partial class DataChannelAssociation
         if (channels.TryGetValue(streamId, out var channel))
             CloseForFault(channel, fault);
         else
-            association.ResetStream(streamId);
+            association.RefuseStream(streamId);
     }
 
     private void OnIncomingStreamsReset(ReadOnlySpan<ushort> streamIds)

@@ -7,12 +7,12 @@ namespace Registry.WebRtc.Sctp;
 internal readonly record struct InboundMessage(byte[]? Buffer, int Length, uint Ppid);
 
 /// <summary>The incoming half of a stream: puts ordered messages in order (RFC 9260 §6.6).</summary>
-internal sealed class InboundStream(ushort id)
+internal sealed class InboundStream(ushort id, ushort nextSsn)
 {
     private Dictionary<ushort, InboundMessage>? pending;
 
     public ushort Id { get; } = id;
-    public ushort NextSsn { get; private set; }
+    public ushort NextSsn { get; private set; } = nextSsn;
 
     public int PendingCount => pending?.Count ?? 0;
 

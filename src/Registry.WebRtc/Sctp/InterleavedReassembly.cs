@@ -10,7 +10,11 @@ internal sealed class InterleavedReassembly(int maxMessageSize, IReassemblySink 
     private readonly IReassemblySink sink = sink;
     private readonly Stack<InterleavedMessage> free = new();
     private readonly Dictionary<(ushort Id, bool Unordered), InterleavedStream> streams = [];
+    private readonly StreamPositions positions = new(); // of those that are not among them
+    private int mostStreams = MaxIdleStreams;
     private InterleavedStream? lastUsed;
+
+    public override int StreamCount => streams.Count;
 
     public override void Add(in DataChunk chunk, uint cumulative)
     {
@@ -19,6 +23,8 @@ internal sealed class InterleavedReassembly(int maxMessageSize, IReassemblySink 
             return;
         if (!stream.Messages.TryGetValue(chunk.Sequence, out var message))
         {
+            if (stream.Messages.Count == 0)
+                HeldBytes += StreamOverhead;
             stream.Messages[chunk.Sequence] = message = free.Count > 0 ? free.Pop() : new InterleavedMessage();
             message.ExpectedLength = stream.ExpectedLength;
             HeldBytes += MessageOverhead;
@@ -56,12 +62,14 @@ internal sealed class InterleavedReassembly(int maxMessageSize, IReassemblySink 
 
     public override void ResetStream(ushort streamId)
     {
+        positions[streamId] = 0;
         Forget((streamId, false));
         Forget((streamId, true));
     }
 
     public override void ResetAllStreams()
     {
+        positions.Clear();
         foreach (var key in streams.Keys.ToArray())
             Forget(key);
     }
@@ -83,7 +91,7 @@ internal sealed class InterleavedReassembly(int maxMessageSize, IReassemblySink 
 
     private void Deliver(InterleavedStream stream, uint sequence, InterleavedMessage message)
     {
-        stream.Messages.Remove(sequence);
+        Remove(stream, sequence);
         stream.ExpectedLength = message.Length;
         var whole = message.Take();
         if (free.Count < MaxFreeMessages)
@@ -93,8 +101,14 @@ internal sealed class InterleavedReassembly(int maxMessageSize, IReassemblySink 
 
     private void Discard(InterleavedStream stream, uint sequence, InterleavedMessage message)
     {
-        stream.Messages.Remove(sequence);
+        Remove(stream, sequence);
         HeldBytes -= message.Clear() + MessageOverhead;
+    }
+
+    private void Remove(InterleavedStream stream, uint sequence)
+    {
+        if (stream.Messages.Remove(sequence) && stream.Messages.Count == 0)
+            HeldBytes -= StreamOverhead;
     }
 
     private InterleavedStream GetStream(ushort id, bool unordered)
@@ -102,8 +116,27 @@ internal sealed class InterleavedReassembly(int maxMessageSize, IReassemblySink 
         if (lastUsed is { } last && last.Id == id && last.Unordered == unordered)
             return last;
         if (!streams.TryGetValue((id, unordered), out var stream))
-            streams[(id, unordered)] = stream = new InterleavedStream(id, unordered);
+        {
+            if (streams.Count >= mostStreams)
+                PutAway();
+            streams[(id, unordered)] = stream = new InterleavedStream(id, unordered) { Next = unordered ? 0 : positions[id] };
+        }
         return lastUsed = stream;
+    }
+
+    /// <summary>Keeps only the positions of streams of which nothing waits. Unordered messages have none.</summary>
+    private void PutAway()
+    {
+        foreach (var (key, stream) in streams)
+        {
+            if (stream.Messages.Count > 0)
+                continue;
+            if (!stream.Unordered)
+                positions[stream.Id] = stream.Next;
+            streams.Remove(key);
+        }
+        lastUsed = null;
+        mostStreams = Math.Max(MaxIdleStreams, 2 * streams.Count);
     }
 }
 

@@ -6,11 +6,20 @@ internal abstract class Reassembly(IReassemblySink sink)
     /// <summary>Charged against the receive window per message or run besides its bytes.</summary>
     public const int MessageOverhead = 128;
 
+    /// <summary>Charged per stream of which something waits.</summary>
+    public const int StreamOverhead = 256;
+
+    /// <summary>Streams that are kept ready while nothing of them waits. Of more only the position is kept.</summary>
+    protected const int MaxIdleStreams = 1024;
+
     /// <summary>Bytes of the receive window in use: fragments, waiting messages, and messages the application has not taken.</summary>
     public long HeldBytes { get; protected set; }
 
     /// <summary>The part of <see cref="HeldBytes"/> that the application has to take.</summary>
     public long DeliveredBytes { get; private set; }
+
+    /// <summary>Streams whose state is kept ready.</summary>
+    public abstract int StreamCount { get; }
 
     /// <summary>Gives back window of delivered messages.</summary>
     public void Release(int messages, long bytes)

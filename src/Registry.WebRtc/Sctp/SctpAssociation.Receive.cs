@@ -71,7 +71,7 @@ internal sealed partial class SctpAssociation
     /// </summary>
     private bool HasRoomFor(in DataChunk chunk)
     {
-        var length = chunk.Payload.Length + Reassembly.MessageOverhead;
+        var length = chunk.Payload.Length + Reassembly.MessageOverhead + Reassembly.StreamOverhead;
         if (chunk.Tsn == tracker.Cumulative + 1)
             return reassembly.DeliveredBytes < receiveWindow.Capacity && reassembly.HeldBytes + length <= 2 * receiveWindow.Capacity;
         return chunk.Tsn - tracker.Cumulative <= ReceiveTracker.MaxAhead && reassembly.HeldBytes + length <= receiveWindow.Capacity;

@@ -12,6 +12,7 @@ internal sealed partial class SctpAssociation
     public const ushort MaxStreams = 65535;
     private const byte TagReflectedFlag = 1;
     private const int MaxQueuedReplies = 8;
+    private const int MaxRefusedStreams = 1024;
 
     private readonly SctpOptions options;
     private readonly ISctpAssociationSink sink;
@@ -54,7 +55,7 @@ internal sealed partial class SctpAssociation
         pathMtu = new PathMtu(options.BasePacketSize, options.MaxPacketSize);
         stateCookie = new StateCookie(options.NextRandom);
         // A window smaller than a message could never take it.
-        receiveWindow = new ReceiveWindow(Math.Max(options.ReceiveBufferSize, options.MaxMessageSize + Reassembly.MessageOverhead), options.MaxReceiveBufferSize);
+        receiveWindow = new ReceiveWindow(Math.Max(options.ReceiveBufferSize, options.MaxMessageSize + Reassembly.MessageOverhead + Reassembly.StreamOverhead), options.MaxReceiveBufferSize);
         do
             localTag = options.NextRandom();
         while (localTag == 0);
@@ -86,6 +87,8 @@ internal sealed partial class SctpAssociation
         UnacknowledgedChunks = inFlight.UnacknowledgedCount,
         BytesInFlight = inFlight.UnacknowledgedBytes,
         ReceiveBufferUsed = reassembly.HeldBytes,
+        IncomingStreams = reassembly.StreamCount,
+        OutgoingStreams = sendQueue.StreamCount,
         SendBufferUsed = sendQueue.BufferedBytes,
     };
 
@@ -120,6 +123,13 @@ internal sealed partial class SctpAssociation
         stream.Closing = true;
         if (stream.BufferedMessages == 0)
             sendQueue.Drained.Enqueue(stream);
+    }
+
+    /// <summary>Resets an outgoing stream so that the peer closes a channel that is not wanted. Does nothing while too many resets wait: such a peer gets no answer.</summary>
+    public void RefuseStream(ushort streamId)
+    {
+        if (sendQueue.Drained.Count < MaxRefusedStreams)
+            ResetStream(streamId);
     }
 
     /// <summary>The peer uses a stream again whose reset it has not confirmed yet; true when there is such a reset.</summary>

@@ -21,7 +21,11 @@ internal readonly record struct SctpStatistics
     public int UnacknowledgedChunks { get; init; }
     /// <summary>User bytes in flight.</summary>
     public long BytesInFlight { get; init; }
-    /// <summary>Bytes of the receive window in use, with the overhead charged per message.</summary>
+    /// <summary>Incoming streams whose state is kept ready; of others that were used only the position is.</summary>
+    public int IncomingStreams { get; init; }
+    /// <summary>Outgoing streams that were used or are to be reset.</summary>
+    public int OutgoingStreams { get; init; }
+    /// <summary>Bytes of the receive window in use, with the overhead charged per message and per stream that waits.</summary>
     public long ReceiveBufferUsed { get; init; }
     /// <summary>Bytes accepted for sending and not yet acknowledged.</summary>
     public long SendBufferUsed { get; init; }

@@ -44,6 +44,8 @@ internal sealed class SendQueue(int capacity)
     /// <summary>Streams whose last message was acknowledged after <see cref="OutboundStream.Closing"/> was set.</summary>
     public Queue<OutboundStream> Drained { get; } = new();
 
+    public int StreamCount => streams.Count;
+
     public bool IsEmpty => BufferedMessages == 0;
 
     /// <summary>

@@ -12,6 +12,8 @@ internal sealed class SequentialReassembly(int maxMessageSize, IReassemblySink s
     private readonly IReassemblySink sink = sink;
     private const int MaxFreeRuns = 64;
     private readonly Dictionary<ushort, InboundStream> streams = [];
+    private readonly StreamPositions positions = new(); // of those that are not among them
+    private int mostStreams = MaxIdleStreams;
     private readonly Stack<FragmentRun> free = new();
     private FragmentRun?[] ring = new FragmentRun?[64];
     private int runsInRing;
@@ -19,6 +21,8 @@ internal sealed class SequentialReassembly(int maxMessageSize, IReassemblySink s
     private FragmentRun? current;
     private InboundStream? lastUsed;
     private int expectedLength;
+
+    public override int StreamCount => streams.Count;
 
     public override void Add(in DataChunk chunk, uint cumulative)
     {
@@ -80,23 +84,31 @@ internal sealed class SequentialReassembly(int maxMessageSize, IReassemblySink s
     public override void SkipStream(ushort streamId, bool unordered, uint last)
     {
         var stream = GetStream(streamId);
-        foreach (var message in stream.SkipTo((ushort)last))
+        var waited = stream.PendingCount > 0;
+        var skipped = stream.SkipTo((ushort)last);
+        if (waited && stream.PendingCount == 0)
+            HeldBytes -= StreamOverhead;
+        foreach (var message in skipped)
             Deliver(streamId, in message);
         DeliverKept(stream);
     }
 
     public override void ResetStream(ushort streamId)
     {
+        positions[streamId] = 0;
         if (!streams.Remove(streamId, out var stream))
             return;
         if (lastUsed == stream)
             lastUsed = null;
+        if (stream.PendingCount > 0)
+            HeldBytes -= StreamOverhead;
         var (bytes, messages) = stream.Clear();
         HeldBytes -= bytes + (long)messages * MessageOverhead;
     }
 
     public override void ResetAllStreams()
     {
+        positions.Clear();
         foreach (var id in streams.Keys.ToArray())
             ResetStream(id);
     }
@@ -200,7 +212,12 @@ internal sealed class SequentialReassembly(int maxMessageSize, IReassemblySink s
             Deliver(streamId, in message);
             DeliverKept(stream);
         }
-        else if (!stream.TryKeep(ssn, in message))
+        else if (stream.TryKeep(ssn, in message))
+        {
+            if (stream.PendingCount == 1)
+                HeldBytes += StreamOverhead;
+        }
+        else
         {
             HeldBytes -= MessageOverhead + message.Length;
             if (message.Buffer is { } buffer)
@@ -211,7 +228,11 @@ internal sealed class SequentialReassembly(int maxMessageSize, IReassemblySink s
     private void DeliverKept(InboundStream stream)
     {
         while (stream.TryTakeNext(out var message))
+        {
+            if (stream.PendingCount == 0)
+                HeldBytes -= StreamOverhead;
             Deliver(stream.Id, in message);
+        }
     }
 
     private InboundStream GetStream(ushort id)
@@ -219,8 +240,26 @@ internal sealed class SequentialReassembly(int maxMessageSize, IReassemblySink s
         if (lastUsed is { } last && last.Id == id)
             return last;
         if (!streams.TryGetValue(id, out var stream))
-            streams[id] = stream = new InboundStream(id);
+        {
+            if (streams.Count >= mostStreams)
+                PutAway();
+            streams[id] = stream = new InboundStream(id, (ushort)positions[id]);
+        }
         return lastUsed = stream;
+    }
+
+    /// <summary>Keeps only the positions of streams of which nothing waits.</summary>
+    private void PutAway()
+    {
+        foreach (var (id, stream) in streams)
+        {
+            if (stream.PendingCount > 0)
+                continue;
+            positions[id] = stream.NextSsn;
+            streams.Remove(id);
+        }
+        lastUsed = null;
+        mostStreams = Math.Max(MaxIdleStreams, 2 * streams.Count);
     }
 
     private void Discard(ref FragmentRun? run)

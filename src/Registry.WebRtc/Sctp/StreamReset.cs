@@ -25,7 +25,7 @@ internal sealed class StreamReset(SendQueue sendQueue, ISctpAssociationSink sink
     private uint expectedSequence;
     private ResetResult lastResult = ResetResult.NothingToDo;
     private int attempts;
-    private ushort[]? deferredStreams;
+    private HashSet<ushort>? deferredStreams; // empty for all of them
     private uint deferredTsn;
 
     private enum ResetResult : uint
@@ -137,7 +137,7 @@ internal sealed class StreamReset(SendQueue sendQueue, ISctpAssociationSink sink
             return;
         deferredStreams = null;
         lastResult = ResetResult.Performed;
-        Perform(streams);
+        Perform([.. streams]);
     }
 
     private void HandleRequest(ushort type, ReadOnlySpan<byte> value, ReadOnlySpan<byte> streamIds, uint cumulativeTsn)
@@ -168,8 +168,10 @@ internal sealed class StreamReset(SendQueue sendQueue, ISctpAssociationSink sink
         if (SerialNumber.IsAfter(lastTsn, cumulativeTsn))
         {
             // Some peers repeat a request that is in progress under a new number, so a second one adds to the first.
-            var isAll = streamIds.Length == 0 || deferredStreams is { Length: 0 };
-            deferredStreams = isAll ? [] : [.. streamIds.Union(deferredStreams ?? [])];
+            if (streamIds.Length == 0)
+                deferredStreams = [];
+            else if (deferredStreams is not { Count: 0 })
+                (deferredStreams ??= []).UnionWith(streamIds);
             deferredTsn = lastTsn;
             return ResetResult.InProgress;
         }
@@ -233,6 +235,8 @@ internal sealed class StreamReset(SendQueue sendQueue, ISctpAssociationSink sink
                 continue;
             }
             stream.Closing = false;
+            if (stream is { NextSequence: 0, NextUnordered: 0 })
+                sendQueue.RemoveStream(stream); // Nothing was sent on it that the next message must follow.
             sink.OnIncomingStreamsReset([stream.Id]);
             sink.OnOutgoingStreamReset(stream.Id);
         }

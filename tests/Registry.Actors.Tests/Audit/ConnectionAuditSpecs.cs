@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using CsCheck;
+using Microsoft.Extensions.Time.Testing;
 using Registry.Actors.Audit;
 using Registry.Actors.Channels;
 using Registry.Actors.Channels.Socks;
@@ -135,6 +136,75 @@ public sealed class ConnectionAuditSpecs
         var dialled = audit.Of(AuditKind.ConnectionDialled).ShouldHaveSingleItem();
         (dialled.Target, dialled.Dialled).ShouldBe(($"localhost:{server.EndPoint.Port}", server.EndPoint.ToString()));
         audit.Of(AuditKind.ConnectionEnd).Where(end => end.Client is not null).Select(end => end.Target).ShouldBe(["192.0.2.7:80", $"localhost:{server.EndPoint.Port}"], ignoreOrder: true);
+    }
+
+    [Theory]
+    [InlineData("tunnel", "10.1.2.3")]
+    [InlineData("tunnel", "denied.example")] // which has to be looked up first
+    [InlineData("ssh", "10.1.2.3")]
+    public async Task A_target_that_is_denied_again_is_refused_and_counted_and_not_recorded(string type, string host)
+    {
+        var settings = type == "ssh" ? (ConversationSettings)GuacdSettings.Create("ssh", [new("hostname", host)], new("127.0.0.1", 9)) : TunnelSettings.Dial(host, 22);
+        await using (var peer = new PlayedPeer(settings, allow: "*", audit: audit, resolve: _ => [IPAddress.Parse("10.1.2.3")]))
+        {
+            peer.Targets.Change(["denied.example:22", "127.0.0.0/8:*"]);
+            peer.Targets.NeverDial(ProtocolType.Tcp, new(IPAddress.Parse("10.1.2.3"), 22));
+            for (var number = 1u; number <= 20; number++)
+            {
+                await peer.ControlAsync(ControlCode.OpenConnection, number);
+                (await peer.NextCloseAsync(number)).Reason.ShouldBe(CloseReason.ServerRefuse);
+            }
+
+            peer.Denied.ShouldHaveSingleItem().Host.ShouldBe(host);
+            peer.Gauges.DeniedDials.ShouldBe(20);
+        }
+
+        audit.ShouldBeWhole();
+        audit.Of(AuditKind.ConnectionStart).ShouldHaveSingleItem().Connection.ShouldBe(1u);
+    }
+
+    [Fact]
+    public async Task A_target_that_was_denied_and_is_allowed_now_is_dialled_and_recorded()
+    {
+        await using var server = LoopbackServer.Echo();
+        await using (var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", server.EndPoint.Port), allow: "10.0.0.0/8:*", audit: audit))
+        {
+            await peer.ControlAsync(ControlCode.OpenConnection, 1);
+            await peer.NextCloseAsync(1);
+
+            peer.Targets.Change(["127.0.0.0/8:*"]);
+            await peer.ControlAsync(ControlCode.OpenConnection, 2);
+            (await peer.NextControlAsync()).ShouldBe((ControlCode.ConnectionOpened, 2u));
+        }
+
+        audit.ShouldBeWhole();
+        audit.Of(AuditKind.ConnectionStart).Select(start => start.Connection).ShouldBe([1u, 2u]);
+    }
+
+    [Fact]
+    public async Task A_peer_that_scans_is_told_of_to_a_bound_and_again_after_an_hour()
+    {
+        var time = new FakeTimeProvider();
+        await using (var peer = new PlayedPeer(SocksSettings.Dial(), audit: audit, time: time))
+        {
+            for (var number = 1u; number <= DeniedTargets.MaxKnown + 50; number++)
+                await AskAsync(number);
+            peer.Denied.Count.ShouldBe(DeniedTargets.MaxKnown);
+            peer.Gauges.DeniedDials.ShouldBe(DeniedTargets.MaxKnown + 50);
+
+            time.Advance(DeniedTargets.Lifetime);
+            await AskAsync(DeniedTargets.MaxKnown + 51);
+            peer.Denied.Count.ShouldBe(DeniedTargets.MaxKnown + 1);
+
+            async Task AskAsync(uint number)
+            {
+                await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.Encode(ControlCode.OpenConnection, number, new SocksTarget("10.1.2.3", (int)number).Encode())));
+                (await peer.NextCloseAsync(number)).Reason.ShouldBe(CloseReason.ServerRefuse);
+            }
+        }
+
+        audit.ShouldBeWhole();
+        audit.Of(AuditKind.ConnectionStart).Length.ShouldBe(DeniedTargets.MaxKnown + 1);
     }
 
     [Fact]

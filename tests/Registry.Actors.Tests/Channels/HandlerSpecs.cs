@@ -64,6 +64,17 @@ public sealed class HandlerSpecs
         lengths.ShouldBe([16384, 16384, 7232]);
     }
 
+    [Fact]
+    public async Task A_handler_that_waits_for_its_token_is_no_failure_when_its_tube_ends()
+    {
+        using var served = new Served((_, token) => Task.Delay(Timeout.Infinite, token));
+
+        served.Dispose();
+
+        (await served.EndAsync()).ShouldBe(ChannelEnd.Unexplained);
+        served.Failures.ShouldBeEmpty();
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -92,6 +92,44 @@ public sealed class PeerSpecs
     }
 
     [Theory]
+    [InlineData(ControlMessage.MaxPing)]
+    [InlineData(ControlMessage.MaxPing + 1)]
+    [InlineData(60_000)] // its pong is larger than what the peer takes
+    public async Task A_ping_with_more_bytes_than_a_time_needs_ends_its_channel_alone(int bytes)
+    {
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", 9), maxMessageSize: 2048);
+
+        await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.Encode(ControlCode.Ping, 0, new byte[bytes])));
+
+        if (bytes <= ControlMessage.MaxPing)
+        {
+            (await peer.NextAsync()).Payload.Length.ShouldBe(6 + bytes);
+            return;
+        }
+
+        var end = await peer.EndAsync();
+        end.Reason.ShouldBe(CloseReason.ProtocolError);
+        end.Text.ShouldContain($"{bytes} bytes");
+        (await peer.NextCloseAsync(0)).Reason.ShouldBe(CloseReason.ProtocolError);
+    }
+
+    [Fact]
+    public async Task A_peer_that_takes_less_than_it_said_ends_its_channel_alone()
+    {
+        await using var server = LoopbackServer.Echo();
+        await using var peer = new PlayedPeer(TunnelSettings.Dial("127.0.0.1", server.EndPoint.Port));
+        await peer.ControlAsync(ControlCode.OpenConnection, 1);
+        (await peer.NextControlAsync()).ShouldBe((ControlCode.ConnectionOpened, 1u));
+
+        peer.Far.MaxMessageSize = 20; // by a later description
+        await peer.SendAsync(Frame.Encode(1, 0, "hello"u8));
+
+        var end = await peer.EndAsync();
+        end.Reason.ShouldBe(CloseReason.ProtocolError);
+        end.Text.ShouldContain("takes 20");
+    }
+
+    [Theory]
     [InlineData("00")] // everything
     [InlineData("0100000007")] // one connection
     [InlineData("02")] // the system

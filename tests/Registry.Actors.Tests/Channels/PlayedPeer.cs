@@ -17,7 +17,7 @@ internal sealed class PlayedPeer : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private readonly Task<ChannelEnd> run;
 
-    public PlayedPeer(ConversationSettings settings, string allow = "127.0.0.0/8:*", int window = 256 * 1024, string hocon = "", string protocol = "", bool peerOpens = true, TimeProvider? time = null, Func<string, IPAddress[]>? resolve = null, int? bytesPerSecond = null, IAuditSink? audit = null)
+    public PlayedPeer(ConversationSettings settings, string allow = "127.0.0.0/8:*", int window = 256 * 1024, string hocon = "", string protocol = "", bool peerOpens = true, TimeProvider? time = null, Func<string, IPAddress[]>? resolve = null, int? bytesPerSecond = null, IAuditSink? audit = null, int maxMessageSize = 64 * 1024)
     {
         var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.ConfigurationFactory.ParseString(hocon)) with { Listen = ListenScope.Loopback }, TargetPolicy.Parse([allow]), time ?? TimeProvider.System, Gauges)
         {
@@ -29,8 +29,9 @@ internal sealed class PlayedPeer : IAsyncDisposable
         new ConversationFactory(services).TryOpen(settings, TunnelFixture.Origin, new(services.Time), Flow, out var conversation, out _, Notices.Enqueue).ShouldBeTrue();
         Targets = services.Targets;
         Conversation = conversation;
-        (Channel, var theirs) = ScriptedDataChannel.Pair(window, protocol: protocol);
-        run = conversation.RunAsync(theirs, peerOpens);
+        (Channel, Far) = ScriptedDataChannel.Pair(window, protocol: protocol);
+        Far.MaxMessageSize = maxMessageSize;
+        run = conversation.RunAsync(Far, peerOpens);
     }
 
     /// <summary>What the audit was told.</summary>
@@ -44,6 +45,9 @@ internal sealed class PlayedPeer : IAsyncDisposable
     public TubeFlow Flow { get; }
     public IConversation Conversation { get; }
     public ScriptedDataChannel Channel { get; }
+
+    /// <summary>The conversation's end; its <see cref="ScriptedDataChannel.MaxMessageSize"/> is what the peer takes.</summary>
+    public ScriptedDataChannel Far { get; }
 
     public Task<ChannelEnd> EndAsync() => run.WaitAsync(Patience);
 

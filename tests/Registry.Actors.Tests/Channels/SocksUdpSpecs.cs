@@ -109,7 +109,7 @@ public sealed class SocksUdpSpecs
         using var dns = new DnsResponder();
         await using var tunnel = new TunnelFixture(dns.EndPoint, socks: SocksSettings.Dial());
         var services = tunnel.Services with { Resolve = (_, _) => new TaskCompletionSource<IPAddress[]>().Task };
-        var relay = new UdpRelay(new TargetDialer(services, TunnelFixture.Origin), services, tunnel.FarFlow.Receiving, new RateShare([]), 16_000, (_, _) => ValueTask.CompletedTask, (_, _, _) => true);
+        var relay = new UdpRelay(new TargetDialer(services, TunnelFixture.Origin, new()), services, tunnel.FarFlow.Receiving, new RateShare([]), 16_000, (_, _) => ValueTask.CompletedTask, (_, _, _) => true);
         using var stop = new CancellationTokenSource();
         var running = relay.RunAsync(stop.Token);
 

@@ -115,7 +115,7 @@ public sealed class TargetDialerSpecs
                 return connect?.Invoke(target, token) ?? Task.FromException<Socket>(new SocketException((int)SocketError.ConnectionRefused));
             },
         };
-        return new(services, TunnelFixture.Origin);
+        return new(services, TunnelFixture.Origin, new());
     }
 
     private static IEnumerable<(string Text, IPAddress Address)> Spellings()

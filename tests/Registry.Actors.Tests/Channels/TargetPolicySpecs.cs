@@ -44,6 +44,18 @@ public sealed class TargetPolicySpecs
     [InlineData("*", "h", "fe80::1", 80, false)]
     [InlineData("*", "h", "ff02::1", 80, false)]
     [InlineData("*", "h", "fd00:ec2::254", 80, false)]
+    [InlineData("*", "h", "fd00:ec2::254%1", 80, false)] // a zone makes no other address of it
+    [InlineData("*", "h", "fe80::1%1", 80, false)]
+    [InlineData("*", "h", "::%1", 80, false)]
+    [InlineData("*", "h", "::1%1", 80, false)]
+    [InlineData("*", "h", "::ffff:169.254.169.254%1", 80, false)]
+    [InlineData("*", "h", "64:ff9b::a9fe:a9fe%1", 80, false)]
+    [InlineData("*", "h", "2002:7f00:1::%1", 80, false)]
+    [InlineData("[fd00::/8]:443", "h", "fd12::1%7", 443, true)]
+    [InlineData("*", "0251.0376.0251.0376", "0251.0376.0251.0376", 80, false)] // octal
+    [InlineData("*", "0xa9fea9fe", "0xa9fea9fe", 80, false)]
+    [InlineData("*", "2852039166", "2852039166", 80, false)]
+    [InlineData("*", "127.1", "127.1", 80, false)]
     public void Rules_allow_only_what_they_name(string rules, string host, string address, int port, bool allowed)
     {
         var policy = TargetPolicy.Parse(rules.Length == 0 ? [] : [rules]);
@@ -60,6 +72,11 @@ public sealed class TargetPolicySpecs
     [InlineData("0.0.0.0:4053", "::1", 4053, true)]
     [InlineData("[::]:4053", "127.0.0.1", 4053, true)]
     [InlineData("0.0.0.0:4053", "192.0.2.1", 4053, false)] // another machine's
+    [InlineData("[2001:db8::5]:8080", "2001:db8::5%1", 8080, true)]
+    [InlineData("[2001:db8::5%1]:8080", "2001:db8::5", 8080, true)]
+    [InlineData("192.0.2.7:8080", "::ffff:192.0.2.7", 8080, true)]
+    [InlineData("192.0.2.7:8080", "64:ff9b::c000:207", 8080, true)] // by NAT64
+    [InlineData("192.0.2.7:8080", "2002:c000:207::1", 8080, true)] // by 6to4
     public void Where_the_gateway_listens_is_never_dialled(string own, string address, int port, bool denied)
     {
         var policy = TargetPolicy.Parse(["*", "127.0.0.0/8:*", "[::1]:*"]);
@@ -102,6 +119,8 @@ public sealed class TargetPolicySpecs
     [InlineData("example.com:http")]
     [InlineData("10.0.0.0/33:80")]
     [InlineData("exa mple:80")]
+    [InlineData("[fd00::1%1]:80")]
+    [InlineData("[fd00::%1/8]:80")]
     public void A_malformed_rule_is_refused_and_quoted(string rule) =>
         Should.Throw<FormatException>(() => TargetPolicy.Parse([rule])).Message.ShouldContain($"'{rule}'");
 }

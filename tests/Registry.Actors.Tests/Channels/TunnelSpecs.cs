@@ -130,7 +130,7 @@ public sealed class TunnelSpecs
                 asked.SetResult();
                 return new TaskCompletionSource<IPAddress[]>().Task;
             },
-        }, TunnelFixture.Origin);
+        }, TunnelFixture.Origin, new());
 
         var dialling = dialer.DialAsync("silent.example", 9, CancellationToken.None);
         await asked.Task;

@@ -7,6 +7,7 @@ namespace Registry.Actors.Tests.Tubes;
 public sealed class DrainSpecs(ITestOutputHelper output) : RegistrySpec(output, configure: o => o.MaxConcurrentCreates = 3)
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(1);
 
     [Fact]
@@ -23,25 +24,26 @@ public sealed class DrainSpecs(ITestOutputHelper output) : RegistrySpec(output, 
     }
 
     [Fact]
-    public async Task Every_tube_s_subscribers_and_the_node_s_watchers_hear_of_it_once()
+    public async Task Every_tube_s_subscribers_and_the_node_s_watchers_hear_of_it_and_of_each_other_deadline_once()
     {
         var tubes = new[] { (await ReadyAsync(Create("a"))).Tube.TubeId, (await ReadyAsync(Create("b"))).Tube.TubeId };
         await using var watch = Registry.WatchAsync().GetAsyncEnumerator();
         while (await watch.MoveNextAsync() && watch.Current is not TubesListed)
             continue;
 
-        await DrainedAsync(new() { Deadline = Minute });
         await DrainedAsync(new() { Deadline = 2 * Minute });
+        await DrainedAsync(new() { Deadline = Minute });
+        await DrainedAsync(new() { Deadline = Minute, UntilAtMost = 1 }); // the same deadline is no news
 
-        var heard = new HashSet<TubeId>();
-        while (heard.Count < tubes.Length && await watch.MoveNextAsync())
+        var now = Clock.Now.ToUniversalTime();
+        var heard = new List<(TubeId, DateTimeOffset)>();
+        while (heard.Count < 2 * tubes.Length && await watch.MoveNextAsync().AsTask().WaitAsync(Patience))
             if (watch.Current is TubeSignalled { Signal: NodeDraining change })
-                heard.Add(change.TubeId).ShouldBeTrue();
-        heard.ShouldBe(tubes, ignoreOrder: true);
-        var deadline = Clock.Now.ToUniversalTime() + Minute;
-        Clock.Advance(2 * Minute);
+                heard.Add((change.TubeId, change.Deadline));
+        heard.ShouldBe(tubes.SelectMany(tube => new[] { (tube, now + 2 * Minute), (tube, now + Minute) }), ignoreOrder: true);
+        Clock.Advance(Minute);
         foreach (var tube in tubes)
-            (await SignalsAsync(tube)).OfType<NodeDraining>().Single().Deadline.ShouldBe(deadline);
+            (await SignalsAsync(tube)).OfType<NodeDraining>().Select(signal => signal.Deadline).ShouldBe([now + 2 * Minute, now + Minute]);
     }
 
     [Fact]
@@ -178,11 +180,13 @@ public sealed class DrainSpecs(ITestOutputHelper output) : RegistrySpec(output, 
         (await Registry.ResumeAsync()).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.Draining);
         (await Registry.DrainAsync(new())).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.Draining);
         await Registry.CloseTubeAsync(new(moves.TubeId));
+        var shorter = Clock.Now.ToUniversalTime() + Node.Settings.StopDeadline!.Value;
         Clock.Advance(Node.Settings.StopDeadline!.Value - Moment);
         (stopped.IsCompleted, signals.IsCompleted).ShouldBe((false, false));
         Clock.Advance(Moment);
         await stopped;
         (await signals)[^1].ShouldBeOfType<TubeClosed>().Reason.ShouldBe(CloseReason.NodeStopped);
+        (await signals).OfType<NodeDraining>().Last().Deadline.ShouldBe(shorter);
         await NoTubeLeftAsync();
     }
 

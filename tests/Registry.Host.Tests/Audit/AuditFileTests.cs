@@ -97,6 +97,23 @@ public sealed class AuditFileTests : IDisposable
     }
 
     [Fact]
+    public void A_rotation_that_fails_again_and_again_deletes_nothing()
+    {
+        File.WriteAllText($"{Path}.2", "older");
+        Directory.CreateDirectory($"{Path}.1"); // what cannot be replaced
+        using var file = Open(out _);
+        file.Append([.. Enumerable.Range(0, 30).Select(n => Records.Start($"{n}"))]); // more than a file's
+        for (var i = 0; i < 5; i++)
+            Should.Throw<IOException>(() => file.Append([Records.Start("next")]));
+
+        File.ReadAllText($"{Path}.2").ShouldBe("older");
+        Directory.Delete($"{Path}.1");
+        file.Append([Records.Start("last")]);
+        File.ReadAllText($"{Path}.2").ShouldBe("older");
+        File.ReadAllText($"{Path}.1").ShouldContain("tube-29");
+    }
+
+    [Fact]
     public void A_line_longer_than_any_buffer_is_read_whole()
     {
         var longest = Records.Start("a") with { Target = new string('x', 300_000) };

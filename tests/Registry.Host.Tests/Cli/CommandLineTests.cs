@@ -4,12 +4,29 @@ using Registry.Host.Cli;
 using Registry.Host.Security;
 using Registry.Host.Tests.Api;
 using Registry.Host.Tests.RealPrograms;
+using Registry.Messages;
 using static Registry.Host.Tests.Cli.Commands;
 
 namespace Registry.Host.Tests.Cli;
 
 public sealed class CommandLineTests
 {
+    [Fact]
+    public async Task What_a_gateway_says_does_not_act_on_the_terminal()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Registry.Reply = new Refused(RefusalCode.InvalidRequest, "\e]0;title\aover\e[2J\r\nthe\u009b1A \u202Egateway");
+
+        var (code, output, error) = await RunAsync("drain", "--gateway", gateway.Url.ToString());
+        code.ShouldBe(4);
+        error.ShouldContain("]0;titleover[2J the1A gateway");
+        (_, _, var forward) = await RunAsync("forward", "-L", "0:127.0.0.1:9", "--gateway", gateway.Url.ToString());
+        forward.ShouldContain("]0;titleover[2J the1A gateway");
+
+        foreach (var said in new[] { output, error, forward })
+            said.Replace(Environment.NewLine, "", StringComparison.Ordinal).ShouldAllBe(c => !char.IsControl(c) && c != '\u202E');
+    }
+
     [Theory]
     [InlineData(new[] { "fly" }, "fly")]
     [InlineData(new[] { "forwrad" }, "the nearest is forward")]

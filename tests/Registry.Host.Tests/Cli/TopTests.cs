@@ -39,6 +39,17 @@ public sealed class TopTests
     }
 
     [Fact]
+    public void What_a_gateway_says_does_not_act_on_the_terminal()
+    {
+        var view = new TopView(DateTimeOffset.UnixEpoch, [], [new(Tube("a", 1) with { State = "read\e[2Jy", Owner = "an\u009bna" }, null)]);
+
+        var text = view.ToText("http://gateway/  no answer from n\e[2Jode", 200, 10, isTerminal: false);
+
+        text.Split(Environment.NewLine).ShouldAllBe(line => !line.Any(char.IsControl));
+        text.ShouldContain("no answer from n[2Jode");
+    }
+
+    [Fact]
     public void Events_change_it_at_once_and_lists_bring_rates()
     {
         var board = new TubeBoard();

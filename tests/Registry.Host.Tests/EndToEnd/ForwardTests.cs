@@ -117,7 +117,7 @@ public sealed class ForwardTests
     {
         await using var server = await ByteServer.StartAsync();
         await using var gateway = await RealGateway.StartAsync(server.EndPoint.ToString());
-        await using var proxy = await TubeClosingProxy.StartAsync(gateway);
+        await using var proxy = await MeddlingProxy.StartAsync(gateway);
         await using var forward = new RunningForward(server.EndPoint, proxy.Url);
         var first = await forward.NextReadyAsync();
 
@@ -129,6 +129,20 @@ public sealed class ForwardTests
         next.Listen.ShouldBe(first.Listen);
         using var http = ShortConnections();
         (await http.GetByteArrayAsync(new Uri($"http://{forward.Listen}/1000")).WaitAsync(Eventually.Patience)).Length.ShouldBe(1000);
+    }
+
+    [Fact]
+    public async Task Candidates_of_the_gateway_that_are_of_no_use_are_told_once()
+    {
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.StartAsync(server.EndPoint.ToString());
+        await using var proxy = await MeddlingProxy.StartAsync(gateway, spoilsCandidates: true);
+        await using var forward = new RunningForward(server.EndPoint, proxy.Url);
+
+        await forward.NextReadyAsync(); // by the addresses that the gateway's checks come from
+
+        (await forward.NextLineAsync()).ShouldContain("A candidate of the gateway is of no use: ");
+        forward.Lines.ShouldHaveSingleItem();
     }
 
     [Fact]

@@ -9,7 +9,7 @@ namespace Registry.Actors.Channels.Flow;
 /// </summary>
 internal sealed class FrameLink : IDisposable
 {
-    // Replies that the receive loop owes. It must never wait for room to send: two ends that both did would wait for ever.
+    // Replies that the receive loop owes; each is small, whatever the peer asks. It must never wait for room to send: two ends that both did would wait for ever.
     private const int MaxReplies = 256;
 
     // The payload the original sends at most per message; small enough that connections take turns.
@@ -42,6 +42,9 @@ internal sealed class FrameLink : IDisposable
     /// <summary>Whether the channel is closed, although what came before may not have been taken.</summary>
     public bool IsChannelClosed => channel.State == DataChannelState.Closed;
 
+    /// <summary>What the peer did so that frames can no longer be sent; null for nothing. The channel is closed then.</summary>
+    public string? Fault { get; private set; }
+
     /// <summary>Cancelled by <see cref="Dispose"/>: the channel is ending, and its end says all that is left to say.</summary>
     public CancellationToken Ended => stop.Token;
 
@@ -58,7 +61,7 @@ internal sealed class FrameLink : IDisposable
         bool isFirst;
         lock (gate)
         {
-            if (!isSending && channel.TrySend(frame.Span))
+            if (!isSending && TrySend(frame.Span))
                 return ValueTask.CompletedTask;
             turn = new(frame, new(TaskCreationOptions.RunContinuationsAsynchronously), cancellationToken);
             isFirst = Enqueue(turn);
@@ -88,7 +91,7 @@ internal sealed class FrameLink : IDisposable
         {
             try
             {
-                if (!isSending && channel.TrySend(frame))
+                if (!isSending && TrySend(frame))
                     return true;
             }
             catch (DataChannelClosedException)
@@ -108,6 +111,26 @@ internal sealed class FrameLink : IDisposable
     }
 
     public void Dispose() => stop.Cancel();
+
+    private bool TrySend(ReadOnlySpan<byte> frame)
+    {
+        try
+        {
+            return channel.TrySend(frame);
+        }
+        catch (ArgumentException e)
+        {
+            throw EndFor(e);
+        }
+    }
+
+    // Every frame fitted when the channel opened; a later description said less.
+    private DataChannelClosedException EndFor(ArgumentException tooLarge)
+    {
+        Fault ??= tooLarge.Message;
+        channel.Close();
+        return new(tooLarge.Message);
+    }
 
     // True for the first that waits: who brought it starts the sending, outside the lock.
     private bool Enqueue(Turn turn)
@@ -153,7 +176,11 @@ internal sealed class FrameLink : IDisposable
             {
                 turn.Done?.TrySetCanceled(turn.Cancellation);
             }
-            catch (Exception e) when (e is DataChannelClosedException or ArgumentException)
+            catch (ArgumentException e)
+            {
+                turn.Done?.TrySetException(EndFor(e));
+            }
+            catch (DataChannelClosedException e)
             {
                 turn.Done?.TrySetException(e);
             }

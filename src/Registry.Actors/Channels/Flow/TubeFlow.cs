@@ -1,6 +1,6 @@
 namespace Registry.Actors.Channels.Flow;
 
-/// <summary>The bytes of one tube that wait in memory, each way, and how many may pass in a second; shared by its channels.</summary>
+/// <summary>The bytes of one tube that wait in memory, each way, how many may pass in a second, and what its peer was denied; shared by its channels.</summary>
 /// <param name="limits">The bounds.</param>
 /// <param name="rates">What limits the rate, which the tube ends; null for nothing.</param>
 internal sealed class TubeFlow(FlowLimits limits, TubeRates? rates = null) : IDisposable
@@ -21,6 +21,9 @@ internal sealed class TubeFlow(FlowLimits limits, TubeRates? rates = null) : IDi
 
     /// <summary>Fragments of payloads that are not complete.</summary>
     public QueuedBytes Fragments { get; } = new(MaxFragments);
+
+    /// <summary>Targets that were denied.</summary>
+    public DeniedTargets Denied { get; } = new();
 
     /// <summary>A further connection's share of the rate to the peer.</summary>
     public RateShare ShareSending() => new(rates?.Sending ?? []);

@@ -69,6 +69,15 @@ internal sealed class GuacdConnector(GuacdSettings settings, DnsEndPoint address
         }
     }
 
+    /// <inheritdoc cref="TargetDialer.DeniedAgainAsync"/>
+    public async ValueTask<DialResult?> DeniedAgainAsync(CancellationToken cancellationToken)
+    {
+        foreach (var target in settings.Targets)
+            if (await targets.DeniedAgainAsync(target.Host, target.Port, cancellationToken) is { } denied)
+                return denied;
+        return await guacd.DeniedAgainAsync(address.Host, address.Port, cancellationToken);
+    }
+
     private async Task<DialResult?> CheckTargetsAsync(Dictionary<string, string> values, List<IDisposable> held, Action<string> denied, CancellationToken cancellationToken)
     {
         foreach (var target in settings.Targets)

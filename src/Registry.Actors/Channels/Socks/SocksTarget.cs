@@ -51,8 +51,8 @@ internal readonly record struct SocksTarget(string Host, int Port)
         if (host.Length is 0 or > MaxHost || !Ascii.IsValid(host))
             return "The target's host is empty, too long or not ASCII.";
         var text = Encoding.ASCII.GetString(host);
-        if (Uri.CheckHostName(text) is not (UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6))
-            return "The target's host is not a host name or IP address.";
+        if (text.Contains('%', StringComparison.Ordinal) || Uri.CheckHostName(text) is not (UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6))
+            return "The target's host is not a host name or an IP address without a zone.";
         if (port is < 1 or > IPEndPoint.MaxPort)
             return "The target's port is 0.";
         target = new(text, port);

@@ -29,7 +29,6 @@ internal sealed class UdpRelay
     private readonly Func<string, int, IPEndPoint, bool> mayReach;
     private readonly Channel<SocksDatagram> queue = Channel.CreateBounded<SocksDatagram>(new BoundedChannelOptions(MaxQueued) { SingleReader = true });
     private readonly HashSet<(IPAddress Address, int Port)> sentTo = []; // under its own lock: the pumps of both families read it
-    private readonly HashSet<(string Host, int Port)> denied = [];
     private readonly Dictionary<string, (IPAddress[] Addresses, long At)> names = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<Task> receiving = [];
     private Socket? four;
@@ -145,12 +144,7 @@ internal sealed class UdpRelay
                 return new(TargetPolicy.Plain(address), port);
         }
 
-        if (why is not { } denial)
-            return null;
-        // One line for each target, not for each datagram.
-        if (denied.Count >= MaxKnown)
-            denied.Clear();
-        if (denied.Add((host, port)))
+        if (why is { } denial)
             dialer.TellDenied(host, port, denial);
         return null;
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using Registry.WebRtc;
 
@@ -29,8 +30,9 @@ internal sealed class BenchmarkPairs(RelayPorts? relay, PeerConnectionConfigurat
         var server = gateway.CreatePeerConnection(configuration);
         var accepted = new TaskCompletionSource<IDataChannel>(TaskCreationOptions.RunContinuationsAsynchronously);
         server.DataChannelReceived += channel => accepted.TrySetResult(channel);
-        client.IceCandidateFound += candidate => Trickle(server, candidate, relay?.PortA);
-        server.IceCandidateFound += candidate => Trickle(client, candidate, relay?.PortB);
+        var trickled = new ConcurrentQueue<Task>();
+        client.IceCandidateFound += candidate => trickled.Enqueue(TrickleAsync(server, candidate, relay?.PortA));
+        server.IceCandidateFound += candidate => trickled.Enqueue(TrickleAsync(client, candidate, relay?.PortB));
 
         var channel = client.CreateDataChannel("bench");
         var offer = await client.CreateOfferAsync();
@@ -40,7 +42,7 @@ internal sealed class BenchmarkPairs(RelayPorts? relay, PeerConnectionConfigurat
         await server.SetLocalDescriptionAsync(answer);
         await client.SetRemoteDescriptionAsync(answer);
         await channel.WaitForOpenAsync();
-        return new(client, server, channel, await accepted.Task);
+        return new(client, server, channel, await accepted.Task, trickled);
     }
 
     public async ValueTask DisposeAsync()
@@ -49,7 +51,7 @@ internal sealed class BenchmarkPairs(RelayPorts? relay, PeerConnectionConfigurat
         await gateway.DisposeAsync();
     }
 
-    private static async void Trickle(IPeerConnection to, IceCandidate? candidate, int? relayPort)
+    private static async Task TrickleAsync(IPeerConnection to, IceCandidate? candidate, int? relayPort)
     {
         // With a relay there is one way: the IPv4 candidate, at the relay's port.
         if (candidate is not null && relayPort is { } port)
@@ -69,12 +71,13 @@ internal sealed class BenchmarkPairs(RelayPorts? relay, PeerConnectionConfigurat
     }
 }
 
-/// <summary>A connected pair.</summary>
-internal sealed record BenchmarkPair(IPeerConnection Client, IPeerConnection Server, IDataChannel A, IDataChannel B) : IAsyncDisposable
+/// <summary>A connected pair. Disposing it fails when a candidate was not taken.</summary>
+internal sealed record BenchmarkPair(IPeerConnection Client, IPeerConnection Server, IDataChannel A, IDataChannel B, ConcurrentQueue<Task> Trickled) : IAsyncDisposable
 {
     public async ValueTask DisposeAsync()
     {
         await Client.DisposeAsync();
         await Server.DisposeAsync();
+        await Task.WhenAll(Trickled);
     }
 }

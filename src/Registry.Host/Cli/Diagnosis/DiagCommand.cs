@@ -48,7 +48,7 @@ internal static class DiagCommand
 
         var console = CommandConsole.Of(result);
         foreach (var problem in problems)
-            await console.Error.WriteLineAsync($"registry: the bundle lacks {problem}");
+            await console.Error.WriteLineAsync(PlainText.Of($"registry: the bundle lacks {problem}"));
         await console.Output.WriteLineAsync(result.GetValue(SharedOptions.Json) ? JsonSerializer.Serialize(new { File = file, Problems = problems }, ApiJson.Options) : file);
         return ExitCode.Ok;
     }

@@ -36,7 +36,7 @@ internal sealed record TopView(DateTimeOffset At, IReadOnlyList<NodeBody> Nodes,
         if (lines.Any(line => line.Length > width))
             lines = Lines(height, TubeName.LeastLength);
         var head = isTerminal ? Tables.Bold(Fit(lines[0], width)) : lines[0];
-        return string.Join(Environment.NewLine, [Fit(title, width), Fit(summary, width), head, .. lines.Skip(1).Select(line => Fit(line, width))]);
+        return string.Join(Environment.NewLine, [Fit(PlainText.Of(title), width), Fit(PlainText.Of(summary), width), head, .. lines.Skip(1).Select(line => Fit(line, width))]);
     }
 
     private string[] Lines(int height, int idLength)

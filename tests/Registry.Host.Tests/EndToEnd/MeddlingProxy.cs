@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -7,9 +8,9 @@ namespace Registry.Host.Tests.EndToEnd;
 
 /// <summary>
 /// Passes HTTP on to a gateway. Once told to, it has the gateway close the next tube that is sent candidates, before it passes them on, and lets nobody read
-/// that tube's signals until they are answered: as when the tube's node stops and takes its streams along.
+/// that tube's signals until they are answered: as when the tube's node stops and takes its streams along. Or it spoils the gateway's candidates.
 /// </summary>
-internal sealed class TubeClosingProxy : IAsyncDisposable
+internal sealed class MeddlingProxy : IAsyncDisposable
 {
     private readonly WebApplication application;
     private readonly RealGateway gateway;
@@ -17,7 +18,7 @@ internal sealed class TubeClosingProxy : IAsyncDisposable
     private volatile string? kept;
     private string? closed;
 
-    private TubeClosingProxy(RealGateway gateway)
+    private MeddlingProxy(RealGateway gateway)
     {
         this.gateway = gateway;
         var builder = WebApplication.CreateEmptyBuilder(new());
@@ -31,12 +32,15 @@ internal sealed class TubeClosingProxy : IAsyncDisposable
     /// <summary>Ends when the candidates of the tube that was closed are answered.</summary>
     public Task Answered => answered.Task;
 
-    public static async Task<TubeClosingProxy> StartAsync(RealGateway gateway)
+    public static async Task<MeddlingProxy> StartAsync(RealGateway gateway, bool spoilsCandidates = false)
     {
-        var proxy = new TubeClosingProxy(gateway);
+        var proxy = new MeddlingProxy(gateway) { SpoilsCandidates = spoilsCandidates };
         await proxy.application.StartAsync();
         return proxy;
     }
+
+    /// <summary>Whether the candidates among the signals are none.</summary>
+    public bool SpoilsCandidates { get; init; }
 
     /// <summary>Has the next tube closed that is not this one.</summary>
     public void CloseNextAfter(string tubeId) => kept = tubeId;
@@ -70,11 +74,24 @@ internal sealed class TubeClosingProxy : IAsyncDisposable
         context.Response.StatusCode = (int)response.StatusCode;
         context.Response.ContentType = response.Content.Headers.ContentType?.ToString();
         await context.Response.StartAsync(context.RequestAborted);
-        await response.Content.CopyToAsync(context.Response.Body, context.RequestAborted);
+        if (SpoilsCandidates && context.Request.Path.Value!.EndsWith("/signals", StringComparison.Ordinal))
+            await SpoilAsync(await response.Content.ReadAsStreamAsync(context.RequestAborted), context.Response.Body, context.RequestAborted);
+        else
+            await response.Content.CopyToAsync(context.Response.Body, context.RequestAborted);
         if (isClosing)
         {
             await context.Response.CompleteAsync();
             answered.TrySetResult();
+        }
+    }
+
+    private static async Task SpoilAsync(Stream from, Stream to, CancellationToken cancellationToken)
+    {
+        using var reader = new StreamReader(from);
+        while (await reader.ReadLineAsync(cancellationToken) is { } line)
+        {
+            await to.WriteAsync(Encoding.UTF8.GetBytes($"{line.Replace("\"candidate\":\"candidate:", "\"candidate\":\"nonsense:", StringComparison.Ordinal)}\n"), cancellationToken);
+            await to.FlushAsync(cancellationToken);
         }
     }
 }
