@@ -133,10 +133,11 @@ internal sealed class TargetPolicy
                 || b[0] >= 224                                 // multicast, reserved and broadcast (RFC 5771, RFC 1112 §4)
                 || b[0] == 100 && b[1] == 100 && b[2] == 100 && b[3] == 200; // cloud metadata
         return address.IsIPv6LinkLocal || address.IsIPv6Multicast || address.IsIPv6SiteLocal || address.Equals(IPAddress.IPv6Any)
-            || address.Equals(Ec2Metadata);
+            || CloudMetadata.Contains(address);
     }
 
-    private static readonly IPAddress Ec2Metadata = IPAddress.Parse("fd00:ec2::254");
+    // Of Amazon EC2 and of Google Compute Engine.
+    private static readonly IPAddress[] CloudMetadata = [IPAddress.Parse("fd00:ec2::254"), IPAddress.Parse("fd20:ce::254")];
 
     // IPv4 addresses that translators and tunnels would reach through this IPv6 address.
     private static IEnumerable<IPAddress> Embedded(IPAddress address)

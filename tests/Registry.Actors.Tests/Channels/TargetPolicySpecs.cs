@@ -44,6 +44,7 @@ public sealed class TargetPolicySpecs
     [InlineData("*", "h", "fe80::1", 80, false)]
     [InlineData("*", "h", "ff02::1", 80, false)]
     [InlineData("*", "h", "fd00:ec2::254", 80, false)]
+    [InlineData("*", "h", "fd20:ce::254", 80, false)]
     [InlineData("*", "h", "fd00:ec2::254%1", 80, false)] // a zone makes no other address of it
     [InlineData("*", "h", "fe80::1%1", 80, false)]
     [InlineData("*", "h", "::%1", 80, false)]
