@@ -70,7 +70,7 @@ public sealed partial class GatewayClient : IDisposable
 
     /// <summary>Closes a tube; one that has ended already is no error.</summary>
     /// <param name="tubeId">The tube.</param>
-    /// <param name="reason">A close reason as number or name; null for <c>AdminClosed</c>.</param>
+    /// <param name="reason"><c>Client</c> or <c>Normal</c>, of an operator also <c>AdminClosed</c> or <c>AIClosed</c>; null for an operator's <c>AdminClosed</c>, or <c>Client</c> of others.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public Task CloseTubeAsync(string tubeId, string? reason = null, CancellationToken cancellationToken = default) =>
         connection.SendAsync(HttpMethod.Delete, PathOf(tubeId) + QueryOf(reason), null, cancellationToken);
@@ -110,7 +110,7 @@ public sealed partial class GatewayClient : IDisposable
 
     /// <summary>Closes a conversation's channel.</summary>
     /// <param name="conversationId">The conversation.</param>
-    /// <param name="reason">A close reason as number or name; null for <c>AdminClosed</c>.</param>
+    /// <param name="reason"><c>Client</c> or <c>Normal</c>, of an operator also <c>AdminClosed</c> or <c>AIClosed</c>; null for an operator's <c>AdminClosed</c>, or <c>Client</c> of others.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public Task CloseConversationAsync(string conversationId, string? reason = null, CancellationToken cancellationToken = default) =>
         connection.SendAsync(HttpMethod.Delete, $"v1/conversations/{Uri.EscapeDataString(conversationId)}" + QueryOf(reason), null, cancellationToken);

@@ -132,13 +132,21 @@ public sealed record AddCandidates(TubeId TubeId, IReadOnlyList<string> Candidat
 /// <param name="TubeId">The tube.</param>
 /// <param name="Reason">What the peer and the subscribers are told.</param>
 /// <param name="Text">More about it, or null.</param>
-public sealed record CloseTube(TubeId TubeId, CloseReason Reason = CloseReason.AdminClosed, string? Text = null) : ITubeCommand;
+public sealed record CloseTube(TubeId TubeId, CloseReason Reason = CloseReason.AdminClosed, string? Text = null) : ITubeCommand
+{
+    /// <summary>Who asks, for the audit: the name of a key or of a token's subject; null when nobody knows, or nobody asks. Of a longer name the first 128 characters are kept.</summary>
+    public string? Caller { get; init; }
+}
 
 /// <summary>Closes a conversation's channel; its tube stays. Answered by <see cref="Done"/> when the conversation is free again, also when it was closed so before, or <see cref="Refused"/>.</summary>
 /// <param name="ConversationId">The conversation.</param>
 /// <param name="Reason">What the peer and the subscribers are told.</param>
 /// <param name="Text">More about it, or null.</param>
-public sealed record CloseConversation(ConversationId ConversationId, CloseReason Reason = CloseReason.AdminClosed, string? Text = null) : IRegistryCommand, IWithConversationId;
+public sealed record CloseConversation(ConversationId ConversationId, CloseReason Reason = CloseReason.AdminClosed, string? Text = null) : IRegistryCommand, IWithConversationId
+{
+    /// <summary>Who asks, as with <see cref="CloseTube.Caller"/>.</summary>
+    public string? Caller { get; init; }
+}
 
 /// <summary>Makes a further conversation findable under a tube, without a channel of its own. Answered by <see cref="Done"/> or <see cref="Refused"/>.</summary>
 /// <param name="TubeId">The tube.</param>

@@ -64,7 +64,7 @@ public sealed record AuditRecord(AuditKind Kind, string Id, DateTimeOffset At, s
     /// <summary>Who connected to it, as <c>ip:port</c>.</summary>
     public string? Client { get; init; }
 
-    /// <summary>What was asked for, as <c>host:port</c>; several of one session are separated by commas.</summary>
+    /// <summary>What was asked for, as <c>host:port</c>; several of one session are separated by commas. Of a handler its name, of an echo <c>echo</c>.</summary>
     public string? Target { get; init; }
 
     /// <summary>The address that was dialled, as <c>ip:port</c>; null when none was reached.</summary>
@@ -85,6 +85,9 @@ public sealed record AuditRecord(AuditKind Kind, string Id, DateTimeOffset At, s
 
     /// <summary>What happened, for people.</summary>
     public string? Text { get; init; }
+
+    /// <summary>Which caller asked for the end, named as in <see cref="Caller"/>; null when none did, or callers need not say.</summary>
+    public string? ClosedBy { get; init; }
 
     /// <summary>Milliseconds from the start to the end; null when nobody saw the end.</summary>
     public long? DurationMs { get; init; }

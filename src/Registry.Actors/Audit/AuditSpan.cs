@@ -54,10 +54,11 @@ internal sealed class AuditSpan
     /// <summary>Records the end of what began, once.</summary>
     /// <param name="reason">Why.</param>
     /// <param name="text">What happened, for people.</param>
+    /// <param name="closedBy">Which caller asked for it; null when none did.</param>
     /// <param name="sent">Bytes sent to the peer.</param>
     /// <param name="received">Bytes that came from it.</param>
     /// <param name="complete">Adds what was not known at the beginning.</param>
-    public void End(CloseReason reason, string text, long sent, long received, Func<AuditRecord, AuditRecord>? complete = null)
+    public void End(CloseReason reason, string text, string? closedBy, long sent, long received, Func<AuditRecord, AuditRecord>? complete = null)
     {
         if (begun is not { } starting || Interlocked.Exchange(ref ended, 1) != 0)
             return;
@@ -67,6 +68,7 @@ internal sealed class AuditSpan
             At = time.GetUtcNow(),
             Reason = reason,
             Text = Cut(text),
+            ClosedBy = closedBy,
             BytesSent = sent,
             BytesReceived = received,
             DurationMs = (long)time.GetElapsedTime(startedAt).TotalMilliseconds,

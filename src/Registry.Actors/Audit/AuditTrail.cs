@@ -35,6 +35,7 @@ internal sealed class AuditTrail(IAuditSink? sink, string node, TimeProvider tim
             TunnelSettings { TargetHost: { } host, TargetPort: var port } => (Name(host, port), null),
             RawSettings raw => (Name(raw.TargetHost, raw.TargetPort), null),
             GuacdSettings guacd => (Name(guacd), null),
+            HandlerSettings handler => (handler.Name, null),
             TunnelSettings { ListenEndPoint: { } endPoint } => (null, endPoint.ToString()),
             SocksSettings { ListenEndPoint: { } endPoint } => (null, endPoint.ToString()),
             _ => default((string?, string?)),

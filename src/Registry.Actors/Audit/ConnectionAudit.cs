@@ -1,4 +1,5 @@
 using System.Net;
+using Registry.Actors.Channels;
 using Registry.Messages;
 
 namespace Registry.Actors.Audit;
@@ -44,8 +45,11 @@ internal sealed class ConnectionAudit(AuditSpan span)
     /// <summary>A datagram of so many bytes went to the peer. Called by several.</summary>
     public void SentDatagram(int bytes) => Interlocked.Add(ref sent, bytes);
 
+    /// <summary>Records the end of a channel that is one connection. Why it closed when nobody said so its tube knows, if anybody.</summary>
+    public void End(ChannelEnd? end) => End(end?.Reason ?? CloseReason.TunnelClosed, (end ?? ChannelEnd.Unexplained).Text, end?.ClosedBy);
+
     /// <summary>Records the end.</summary>
-    public void End(CloseReason reason, string text) => span.End(reason, text, Volatile.Read(ref sent), Volatile.Read(ref received), end => end with
+    public void End(CloseReason reason, string text, string? closedBy) => span.End(reason, text, closedBy, Volatile.Read(ref sent), Volatile.Read(ref received), end => end with
     {
         Target = target ?? end.Target,
         Dialled = dialled?.ToString(),

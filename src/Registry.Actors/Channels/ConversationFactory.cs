@@ -64,7 +64,7 @@ internal sealed class ConversationFactory(ChannelServices services)
                 refusal = new(RefusalCode.InvalidSettings, $"settings.handler \"{name}\" is not one of this node's handlers. A program that embeds the registry adds them to its options.") { Key = "handler" };
                 break;
             case EchoSettings:
-                conversation = new EchoConversation(users);
+                conversation = new EchoConversation(origin, services, users);
                 break;
             default:
                 refusal = new(RefusalCode.InvalidSettings, $"Conversation type {settings.Type} is not supported by this node.") { Key = "conversationType" };

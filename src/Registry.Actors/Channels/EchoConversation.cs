@@ -1,13 +1,15 @@
 using System.Net;
+using Registry.Actors.Audit;
 using Registry.Messages;
 using Registry.WebRtc;
 
 namespace Registry.Actors.Channels;
 
 /// <summary>Sends every message back as it came. A peer that does not read stops its own channel.</summary>
-internal sealed class EchoConversation(UserTraffic users) : IConversation
+internal sealed class EchoConversation(ConversationOrigin origin, ChannelServices services, UserTraffic users) : IConversation
 {
     private readonly CancellationTokenSource stop = new();
+    private readonly ConnectionAudit audit = services.Audit.Connection(origin, number: null, origin.Type);
     private readonly Lock endLock = new();
     private IDataChannel? channel;
     private ChannelEnd? end;
@@ -27,13 +29,10 @@ internal sealed class EchoConversation(UserTraffic users) : IConversation
 
         try
         {
-            while (await channel.ReceiveAsync(stop.Token) is { } message)
-                using (message)
-                {
-                    users.Received();
-                    await channel.SendAsync(message.Data, message.Type, stop.Token);
-                    users.Sent();
-                }
+            if (await audit.BeginAsync(stop.Token))
+                await EchoAsync(channel);
+            else
+                Close(CloseReason.ErrorRecording, AuditTrail.Unavailable);
         }
         catch (DataChannelClosedException)
         {
@@ -50,14 +49,17 @@ internal sealed class EchoConversation(UserTraffic users) : IConversation
         }
 
         lock (endLock)
+        {
+            audit.End(end);
             return end ?? ChannelEnd.Unexplained;
+        }
     }
 
-    public void Close(CloseReason reason, string text)
+    public void Close(CloseReason reason, string text, string? closedBy = null)
     {
         lock (endLock)
         {
-            end ??= new(reason, text);
+            end ??= new(reason, text) { ClosedBy = closedBy };
             channel?.Close();
         }
     }
@@ -66,5 +68,18 @@ internal sealed class EchoConversation(UserTraffic users) : IConversation
     {
         stop.Cancel();
         channel?.Close();
+    }
+
+    private async Task EchoAsync(IDataChannel channel)
+    {
+        while (await channel.ReceiveAsync(stop.Token) is { } message)
+            using (message)
+            {
+                users.Received();
+                audit.Received(message.Data.Length);
+                await channel.SendAsync(message.Data, message.Type, stop.Token);
+                users.Sent();
+                audit.Sent(message.Data.Length);
+            }
     }
 }

@@ -1,3 +1,4 @@
+using Registry.Actors.Audit;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -8,13 +9,15 @@ public sealed class HandledConversation
 {
     private readonly IDataChannel channel;
     private readonly UserTraffic users;
+    private readonly ConnectionAudit audit;
 
-    internal HandledConversation(ConversationOrigin origin, IDataChannel channel, UserTraffic users)
+    internal HandledConversation(ConversationOrigin origin, IDataChannel channel, UserTraffic users, ConnectionAudit audit)
     {
         TubeId = origin.TubeId;
         ConversationId = origin.ConversationId;
         this.channel = channel;
         this.users = users;
+        this.audit = audit;
     }
 
     /// <summary>The tube.</summary>
@@ -31,8 +34,10 @@ public sealed class HandledConversation
     public async ValueTask<DataChannelMessage?> ReceiveAsync(CancellationToken cancellationToken)
     {
         var message = await channel.ReceiveAsync(cancellationToken);
-        if (message is not null)
-            users.Received();
+        if (message is null)
+            return null;
+        users.Received();
+        audit.Received(message.Data.Length);
         return message;
     }
 
@@ -46,6 +51,7 @@ public sealed class HandledConversation
     {
         await channel.SendAsync(message, type, cancellationToken);
         users.Sent();
+        audit.Sent(message.Length);
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Net;
+using Registry.Actors.Audit;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -11,6 +12,7 @@ internal sealed class HandlerConversation(string name, IConversationHandler hand
     public const string PlainMessages = "handler";
 
     private readonly CancellationTokenSource stop = new(Timeout.InfiniteTimeSpan, services.Time);
+    private readonly ConnectionAudit audit = services.Audit.Connection(origin, number: null, name);
     private readonly Lock endLock = new();
     private IDataChannel? channel;
     private ChannelEnd? end;
@@ -37,10 +39,7 @@ internal sealed class HandlerConversation(string name, IConversationHandler hand
 
         channel.StateChanged += Watch;
         Watch(channel.State);
-        // Its code may block before it waits for anything; the tube must not.
-        var serving = openedByPeer && channel.Protocol == ControlMessage.Protocol
-            ? RefuseFramesAsync(channel)
-            : Task.Run(() => handler.RunAsync(new(origin, channel, users), stop.Token));
+        var serving = ServeAsync(channel, openedByPeer);
         try
         {
             // A handler that ignores its token holds nobody up.
@@ -63,12 +62,15 @@ internal sealed class HandlerConversation(string name, IConversationHandler hand
         channel.Close();
         await stop.CancelAsync();
         lock (endLock)
+        {
+            audit.End(end);
             return end ?? ChannelEnd.Unexplained;
+        }
     }
 
-    public void Close(CloseReason reason, string text)
+    public void Close(CloseReason reason, string text, string? closedBy = null)
     {
-        End(reason, text);
+        End(reason, text, closedBy);
         stop.Cancel();
     }
 
@@ -76,6 +78,16 @@ internal sealed class HandlerConversation(string name, IConversationHandler hand
     {
         channel?.Close();
         stop.Cancel();
+    }
+
+    private async Task ServeAsync(IDataChannel channel, bool openedByPeer)
+    {
+        if (!await audit.BeginAsync(stop.Token))
+            End(CloseReason.ErrorRecording, AuditTrail.Unavailable);
+        else if (openedByPeer && channel.Protocol == ControlMessage.Protocol)
+            await RefuseFramesAsync(channel);
+        else
+            await Task.Run(() => handler.RunAsync(new(origin, channel, users, audit), stop.Token)); // Its code may block before it waits for anything; the tube must not.
     }
 
     // A tunnel says nothing before it has a client, so that both would wait for ever. It is told in its own language.
@@ -89,11 +101,11 @@ internal sealed class HandlerConversation(string name, IConversationHandler hand
     }
 
     // What was sent before still goes to the peer.
-    private void End(CloseReason reason, string text)
+    private void End(CloseReason reason, string text, string? closedBy = null)
     {
         lock (endLock)
         {
-            end ??= new(reason, text);
+            end ??= new(reason, text) { ClosedBy = closedBy };
             channel?.Close();
         }
     }

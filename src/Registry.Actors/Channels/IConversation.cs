@@ -30,7 +30,10 @@ internal interface IConversation : IDisposable
     }
 
     /// <summary>Ends in order: tells the peer why, closes the channel, lets <see cref="RunAsync"/> finish. May be repeated, the first reason counts.</summary>
-    void Close(CloseReason reason, string text);
+    /// <param name="reason">Why.</param>
+    /// <param name="text">What happened, for people.</param>
+    /// <param name="closedBy">Which caller asked for it, for the audit; null for none.</param>
+    void Close(CloseReason reason, string text, string? closedBy = null);
 }
 
 /// <summary>How a channel ended.</summary>
@@ -38,8 +41,18 @@ internal interface IConversation : IDisposable
 /// <param name="Text">What happened, for people.</param>
 internal readonly record struct ChannelEnd(CloseReason? Reason, string Text)
 {
+    // Names of callers that are longer are cut: a close is never refused for its caller's name.
+    private const int MaxCaller = 128;
+
     /// <summary>Whether the peer said so.</summary>
     public bool ByPeer { get; init; }
+
+    /// <summary>Which caller asked for it; null when none did.</summary>
+    public string? ClosedBy { get; init; }
+
+    /// <summary>The end that a caller asks for.</summary>
+    public static ChannelEnd AskedFor(CloseReason reason, string? text, string? caller) =>
+        new(reason, text ?? reason.Message) { ClosedBy = caller is { Length: > MaxCaller } ? caller[..MaxCaller] : caller };
 
     public static readonly ChannelEnd Unexplained = new(null, "The data channel closed.");
 }

@@ -73,15 +73,14 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
 
         lock (endLock)
         {
-            // Why a channel closed its tube knows, if anybody.
-            audit.End(end?.Reason ?? CloseReason.TunnelClosed, (end ?? ChannelEnd.Unexplained).Text);
+            audit.End(end);
             return end ?? ChannelEnd.Unexplained;
         }
     }
 
-    public void Close(CloseReason reason, string text)
+    public void Close(CloseReason reason, string text, string? closedBy = null)
     {
-        End(reason, text);
+        End(reason, text, closedBy);
         stop.Cancel();
     }
 
@@ -224,11 +223,11 @@ internal sealed class RawConversation(string host, int port, TargetDialer dialer
     }
 
     // What was sent before still goes to the peer.
-    private void End(CloseReason reason, string text)
+    private void End(CloseReason reason, string text, string? closedBy = null)
     {
         lock (endLock)
         {
-            end ??= new(reason, text);
+            end ??= new(reason, text) { ClosedBy = closedBy };
             channel?.Close();
         }
     }

@@ -20,7 +20,7 @@ namespace Registry.Actors.Channels;
 /// </remarks>
 internal sealed partial class TunnelConnection : IDisposable
 {
-    private sealed record End(CloseReason Reason, string Text);
+    private sealed record End(CloseReason Reason, string Text, string? ClosedBy = null);
 
     private readonly ChannelFlow flow;
     private readonly FrameLink link;
@@ -198,8 +198,8 @@ internal sealed partial class TunnelConnection : IDisposable
             return;
         }
 
-        if (why is { Reason: { } reason, Text: var text })
-            Cause(new(reason, text));
+        if (why is { Reason: { } reason, Text: var text, ClosedBy: var closedBy })
+            Cause(new(reason, text, closedBy));
         stop.Cancel();
     }
 
@@ -345,7 +345,7 @@ internal sealed partial class TunnelConnection : IDisposable
             ?? (!stop.IsCancellationRequested && open ? new(CloseReason.Normal, "Both sides ended the connection.")
             : !stop.IsCancellationRequested ? new(CloseReason.Client, "The client ended before it had asked for a target.")
             : new End(CloseReason.TunnelClosed, "Its channel ended."));
-        audit.End(end.Reason, end.Text);
+        audit.End(end.Reason, end.Text, end.ClosedBy);
     }
 
     private void CloseSocket(Socket socket)

@@ -150,13 +150,13 @@ internal sealed class TunnelConversation : IConversation
             return end ?? ChannelEnd.Unexplained;
     }
 
-    public void Close(CloseReason reason, string text)
+    public void Close(CloseReason reason, string text, string? closedBy = null)
     {
         lock (endLock)
         {
             if (end is not null)
                 return;
-            var close = new ChannelEnd(reason, text);
+            var close = new ChannelEnd(reason, text) { ClosedBy = closedBy };
             end = close;
             if (channel is not null && flow is not null)
                 closing = SayCloseAsync(flow.Link, channel, close);

@@ -290,7 +290,7 @@ internal sealed partial class TubeActor
     {
         if (AwaitEnd(command) is not { Closing: null } channel)
             return;
-        channel.Closing = new(command.Reason, command.Text ?? command.Reason.Message);
+        channel.Closing = ChannelEnd.AskedFor(command.Reason, command.Text, command.Caller);
         if (channel.Create == first && state == TubeState.Initializing)
             refusal = new(RefusalCode.TubeClosing, "The conversation was closed while its tube was being made.") { TubeId = id };
         if (!channel.IsOpen || state is not (TubeState.Ready or TubeState.Disconnected))
@@ -300,7 +300,7 @@ internal sealed partial class TubeActor
         }
 
         Timers.StartSingleTimer(channel.TimerKey, new ChannelDeadline(channel), node.Settings.ClosingTimeout);
-        channel.Conversation!.Close(command.Reason, channel.Closing.Value.Text);
+        channel.Conversation!.Close(command.Reason, channel.Closing.Value.Text, channel.Closing.Value.ClosedBy);
     }
 
     private void ExpireChannel(TubeChannel channel)
@@ -345,6 +345,9 @@ internal sealed partial class TubeActor
             node.Metrics.ChannelClosed(reason);
         }
 
+        if (channel.Closing is { ClosedBy: { } caller })
+            log.Info("Conversation {ConversationId} of tube {TubeId} closed by {Caller}: {Reason}: {Text}", channel.Id, id, caller, reason.Name, how.Text);
+
         if (channel.Create is { } create)
         {
             if (create != first)
@@ -357,6 +360,6 @@ internal sealed partial class TubeActor
         if (state == TubeState.Ready && !AnyOpen)
             Enter(TubeState.Active);
         else if (state == TubeState.Initializing && channel.Create == first)
-            BeginClose(new(id, reason, how.Text)); // Nobody waits for this tube any more.
+            BeginClose(new(id, reason, how.Text) { Caller = how.ClosedBy }); // Nobody waits for this tube any more.
     }
 }

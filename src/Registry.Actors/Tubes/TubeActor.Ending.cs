@@ -60,7 +60,7 @@ internal sealed partial class TubeActor
     private void BeginClose(CloseTube command)
     {
         endingSince = node.Time.GetTimestamp();
-        end ??= new(command.Reason, command.Text ?? command.Reason.Message);
+        end ??= ChannelEnd.AskedFor(command.Reason, command.Text, command.Caller);
         var isConnected = state is TubeState.Active or TubeState.Ready;
         Enter(TubeState.Closing);
         Become(Closing);
@@ -71,7 +71,7 @@ internal sealed partial class TubeActor
         }
 
         foreach (var channel in channels.Values.Where(c => c.IsOpen))
-            channel.Conversation!.Close(command.Reason, end.Value.Text);
+            channel.Conversation!.Close(command.Reason, end.Value.Text, end.Value.ClosedBy);
         CloseConnectionWhenChannelsEnded();
     }
 
@@ -122,7 +122,7 @@ internal sealed partial class TubeActor
             Signal((t, n) => new TubeClosed(t, n, Now, why.Reason!.Value, why.Text));
         });
         signals.Complete();
-        Release("audit", () => audit.End(why.Reason!.Value, why.Text, entry.Snapshot.Traffic.BytesSent, entry.Snapshot.Traffic.BytesReceived));
+        Release("audit", () => audit.End(why.Reason!.Value, why.Text, why.ClosedBy, entry.Snapshot.Traffic.BytesSent, entry.Snapshot.Traffic.BytesReceived));
         Release("read-model", () =>
         {
             entry.Connection = null;
@@ -131,7 +131,10 @@ internal sealed partial class TubeActor
         Release("create", () => Answer(first, refusal ?? new(RefusalCode.CreateFailed, why.Text) { TubeId = id }));
         Release("metrics", () => node.Metrics.TubeClosed(why.Reason!.Value, Age, node.Time.GetElapsedTime(endingSince.Value)));
         Release("trace", () => trace.Ended(why.Reason!.Value));
-        log.Info("Tube {TubeId} of conversation {ConversationId} closed: {Reason}: {Text}", id, first.Command.ConversationId, why.Reason!.Value.Name, why.Text);
+        if (why.ClosedBy is { } caller)
+            log.Info("Tube {TubeId} of conversation {ConversationId} closed by {Caller}: {Reason}: {Text}", id, first.Command.ConversationId, caller, why.Reason!.Value.Name, why.Text);
+        else
+            log.Info("Tube {TubeId} of conversation {ConversationId} closed: {Reason}: {Text}", id, first.Command.ConversationId, why.Reason!.Value.Name, why.Text);
     }
 
     // A step that fails must not keep the next from being done.

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Microsoft.AspNetCore.Http.Features;
+using Registry.Host.Security;
 using Registry.Messages;
 
 namespace Registry.Host.Api;
@@ -8,6 +9,10 @@ namespace Registry.Host.Api;
 /// <summary>Reads what stands in paths and queries. What is wrong is named.</summary>
 internal static class Arguments
 {
+    /// <summary>The close reasons that a caller can know to be true; those of operators first. All others the gateway finds out itself.</summary>
+    public static readonly CloseReason[] CallersReasons = [CloseReason.AdminClosed, CloseReason.AIClosed, CloseReason.Client, CloseReason.Normal];
+
+    private static readonly CloseReason[] reasonsOfOthers = [CloseReason.Client, CloseReason.Normal];
 
     public static bool TryTubeId(string? text, out TubeId id, [NotNullWhen(false)] out Problem? problem)
     {
@@ -25,20 +30,19 @@ internal static class Arguments
         return problem is null;
     }
 
-    /// <summary>Reads a close reason given as number or name; <see cref="CloseReason.AdminClosed"/> when it is left out.</summary>
-    public static bool TryCloseReason(string? text, out CloseReason reason, [NotNullWhen(false)] out Problem? problem)
+    /// <summary>Reads a close reason given as number or name, one of those that are for the caller to give; the first of them when it is left out.</summary>
+    public static bool TryCloseReason(string? text, Caller caller, out CloseReason reason, [NotNullWhen(false)] out Problem? problem)
     {
-        reason = CloseReason.AdminClosed;
+        var allowed = caller.ActsOnAll ? CallersReasons : reasonsOfOthers;
+        reason = allowed[0];
         problem = null;
         if (string.IsNullOrEmpty(text))
             return true;
-        // Enum.TryParse alone would take any number and lists such as "1,2".
-        if (byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var code) && Enum.IsDefined((CloseReason)code))
-            reason = (CloseReason)code;
-        else if (Enum.GetNames<CloseReason>().FirstOrDefault(name => name.Equals(text, StringComparison.OrdinalIgnoreCase)) is { } name)
-            reason = Enum.Parse<CloseReason>(name);
+        var given = allowed.Where(each => each.Name.Equals(text, StringComparison.OrdinalIgnoreCase) || each.Code.ToString(CultureInfo.InvariantCulture) == text).ToArray();
+        if (given is [var one])
+            reason = one;
         else
-            problem = Problem.InvalidRequest("reason", $"'reason' must be a close reason's number or name, such as {(int)CloseReason.AdminClosed} or {nameof(CloseReason.AdminClosed)}.");
+            problem = Problem.InvalidRequest("reason", $"'reason' must be left out or be, as name or number, one of {string.Join(", ", allowed.Select(each => $"{each.Name} ({each.Code})"))}: why else something ends the gateway says itself.");
         return problem is null;
     }
 

@@ -31,7 +31,7 @@ internal static class ConversationEndpoints
 
     private static async Task<IResult> CloseAsync(HttpContext context, string? reason, CallerRegistry registry, CancellationToken cancellationToken)
     {
-        if (!Arguments.TryConversationId(Arguments.LastSegment(context), out var id, out var problem) || !Arguments.TryCloseReason(reason, out var closeReason, out problem))
+        if (!Arguments.TryConversationId(Arguments.LastSegment(context), out var id, out var problem) || !Arguments.TryCloseReason(reason, new(context.User), out var closeReason, out problem))
             return problem;
         return Replies.Translate(await registry.CloseConversationAsync(new(id, closeReason), cancellationToken));
     }

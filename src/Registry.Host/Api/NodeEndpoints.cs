@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using System.Text.Json;
 using Akka.Actor;
 using Registry.Actors;
 using Registry.Actors.Audit;
@@ -22,13 +23,12 @@ internal static class NodeEndpoints
         routes.MapPut("/v1/capacity/limits", ChangeLimitsAsync).ForOperators().Described(Operations.ChangeLimits);
         routes.MapGet("/v1/nodes", (ITubeRegistry registry) => Results.Json(new ListBody<NodeBody>([.. registry.Nodes.Select(NodeBody.Of)]), ApiJson.Options)).ForReaders().Described(Operations.ListNodes);
         routes.MapPost("/v1/nodes/{node}/drain", (string node, HttpRequest request, ITubeRegistry registry) =>
-            DrainAsync(request, (command, cancellationToken) => registry.DrainAsync(node, command, cancellationToken))).ForOperators().Described(Operations.DrainNamed);
-        routes.MapDelete("/v1/nodes/{node}/drain", async (string node, ITubeRegistry registry, CancellationToken cancellationToken) =>
-            Translate(await registry.ResumeAsync(node, cancellationToken), StatusCodes.Status200OK)).ForOperators().Described(Operations.ResumeNamed);
+            DrainAsync(request, node, (command, cancellationToken) => registry.DrainAsync(node, command, cancellationToken))).ForOperators().Described(Operations.DrainNamed);
+        routes.MapDelete("/v1/nodes/{node}/drain", (string node, HttpContext context, ITubeRegistry registry) =>
+            ResumeAsync(context, node, cancellationToken => registry.ResumeAsync(node, cancellationToken))).ForOperators().Described(Operations.ResumeNamed);
         routes.MapGet("/v1/caller", (ClaimsPrincipal user) => Results.Json(CallerBody.Of(user), ApiJson.Options)).ForReaders().Described(Operations.ReadCaller);
-        routes.MapPost("/v1/node/drain", (HttpRequest request, ITubeRegistry registry) => DrainAsync(request, registry.DrainAsync)).ForOperators().Described(Operations.Drain);
-        routes.MapDelete("/v1/node/drain", async (ITubeRegistry registry, CancellationToken cancellationToken) =>
-            Translate(await registry.ResumeAsync(cancellationToken), StatusCodes.Status200OK)).ForOperators().Described(Operations.Resume);
+        routes.MapPost("/v1/node/drain", (HttpRequest request, ITubeRegistry registry) => DrainAsync(request, registry.Node, registry.DrainAsync)).ForOperators().Described(Operations.Drain);
+        routes.MapDelete("/v1/node/drain", (HttpContext context, ITubeRegistry registry) => ResumeAsync(context, registry.Node, registry.ResumeAsync)).ForOperators().Described(Operations.Resume);
         routes.MapPost("/v1/node/reload", ReloadAsync).ForOperators().Described(Operations.Reload);
         routes.MapGet("/healthz", () => Results.Text("ok")).ForAnyone().DisableRateLimiting().Described(Operations.Liveness);
         routes.MapGet("/readyz", ReadReadiness).ForAnyone().DisableRateLimiting().Described(Operations.Readiness);
@@ -46,10 +46,11 @@ internal static class NodeEndpoints
             MaxTubesPerOwner = body.Value.MaxTubesPerOwner,
             MaxWaiting = body.Value.MaxWaiting,
         };
+        Tell(request.HttpContext, $"other limits: {JsonSerializer.Serialize(body.Value, ApiJson.Options)}");
         return Translate(await registry.ChangeLimitsAsync(change, request.HttpContext.RequestAborted), StatusCodes.Status200OK);
     }
 
-    private static async Task<IResult> DrainAsync(HttpRequest request, Func<DrainNode, CancellationToken, Task<RegistryReply>> drain)
+    private static async Task<IResult> DrainAsync(HttpRequest request, string node, Func<DrainNode, CancellationToken, Task<RegistryReply>> drain)
     {
         var body = await RequestBody.ReadOrDefaultAsync<DrainBody>(request);
         if (!body.IsValid)
@@ -57,7 +58,14 @@ internal static class NodeEndpoints
         if (!Arguments.TryDuration(body.Value.DeadlineMs, DrainNode.LongestDeadline, "deadlineMs", out var deadline, out var problem))
             return problem;
         var command = new DrainNode { Deadline = deadline, UntilAtMost = body.Value.UntilAtMost ?? 0 };
+        Tell(request.HttpContext, $"a drain of node {node}: {JsonSerializer.Serialize(body.Value, ApiJson.Options)}");
         return Translate(await drain(command, request.HttpContext.RequestAborted), StatusCodes.Status202Accepted);
+    }
+
+    private static async Task<IResult> ResumeAsync(HttpContext context, string node, Func<CancellationToken, Task<RegistryReply>> resume)
+    {
+        Tell(context, $"node {node} back in service");
+        return Translate(await resume(context.RequestAborted), StatusCodes.Status200OK);
     }
 
     private static async Task<IResult> ReloadAsync(HttpRequest request, GatewayReload reload, ILogger<GatewayReload> log)
@@ -65,6 +73,7 @@ internal static class NodeEndpoints
         var body = await RequestBody.ReadOrDefaultAsync<ReloadBody>(request);
         if (!body.IsValid)
             return body.Problem;
+        Tell(request.HttpContext, "the settings to be read again");
         try
         {
             var report = await reload.ReloadAsync(request.HttpContext.RequestAborted);
@@ -76,6 +85,10 @@ internal static class NodeEndpoints
             return new Problem(StatusCodes.Status409Conflict, ProblemCodes.InvalidConfiguration, $"Nothing changed: {e.Message.ReplaceLineEndings(" ")}") { Field = (e as SettingsException)?.Faults[0].Key };
         }
     }
+
+    // Of what concerns a whole node there is no record but this.
+    private static void Tell(HttpContext context, string what) => context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(NodeEndpoints))
+        .LogInformation("{Caller} asked for {What}", new Caller(context.User).Name ?? "A caller", what);
 
     private static IResult Translate(RegistryReply reply, int status) => reply is CapacityRead read
         ? Results.Json(CapacityBody.Of(read.Capacity), ApiJson.Options, statusCode: status)

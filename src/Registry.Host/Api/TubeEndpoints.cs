@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Security.Claims;
 using System.Text.Json;
 using Registry.Host.Api.Description;
 using Registry.Host.Security;
@@ -97,9 +98,9 @@ internal static class TubeEndpoints
         };
     }
 
-    private static async Task<IResult> CloseAsync(string tubeId, string? reason, CallerRegistry registry, CancellationToken cancellationToken)
+    private static async Task<IResult> CloseAsync(string tubeId, string? reason, ClaimsPrincipal user, CallerRegistry registry, CancellationToken cancellationToken)
     {
-        if (!Arguments.TryTubeId(tubeId, out var id, out var problem) || !Arguments.TryCloseReason(reason, out var closeReason, out problem))
+        if (!Arguments.TryTubeId(tubeId, out var id, out var problem) || !Arguments.TryCloseReason(reason, new(user), out var closeReason, out problem))
             return problem;
         return Replies.Translate(await registry.CloseTubeAsync(new(id, closeReason), cancellationToken));
     }

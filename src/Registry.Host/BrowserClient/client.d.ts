@@ -189,6 +189,9 @@ export interface Description {
   sdp: string;
 }
 
+/** Why a caller closes something; the first two are for operators. */
+export type CallersReason = 'AdminClosed' | 'AIClosed' | 'Client' | 'Normal';
+
 /** A gateway. Every call that is not carried out rejects with a RegistryError. */
 export class RegistryClient {
   constructor(options?: RegistryClientOptions);
@@ -196,8 +199,8 @@ export class RegistryClient {
   /** One tube, also for a while after its end. */
   tube(tubeId: string): Promise<TubeInfo>;
   tubes(query?: TubeQuery): Promise<Page<TubeInfo>>;
-  /** `reason`: number or name of a close reason; AdminClosed when left out. */
-  closeTube(tubeId: string, reason?: string, options?: RequestInit): Promise<null>;
+  /** `reason`: AdminClosed for operators and Client for others when left out. */
+  closeTube(tubeId: string, reason?: CallersReason, options?: RequestInit): Promise<null>;
   /** An empty line means that there are no more. */
   addCandidates(tubeId: string, candidates: string[]): Promise<null>;
   /** An offer restarts ICE and is answered; an answer is not. */
@@ -206,7 +209,7 @@ export class RegistryClient {
   createToken(tubeId: string, lifetimeMs?: number): Promise<{ tubeId: string; token: string; expiresAt: string }>;
   associate(tubeId: string, conversationId: string): Promise<null>;
   conversation(conversationId: string): Promise<Conversation>;
-  closeConversation(conversationId: string, reason?: string): Promise<null>;
+  closeConversation(conversationId: string, reason?: CallersReason): Promise<null>;
   capacity(): Promise<Capacity>;
   changeLimits(limits: { maxConcurrentCreates?: number; maxTubes?: number; maxTubesPerOwner?: number; maxWaiting?: number }): Promise<Capacity>;
   nodes(): Promise<NodeInfo[]>;

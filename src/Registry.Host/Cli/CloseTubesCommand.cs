@@ -16,7 +16,7 @@ internal static class CloseTubesCommand
 
     private static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Do not ask." };
 
-    private static readonly Option<string?> Reason = new("--reason") { Description = "Close reason, as number or name; AdminClosed unless told otherwise.", HelpName = "REASON" };
+    private static readonly Option<string?> Reason = new("--reason") { Description = "Client or Normal; an operator's also AdminClosed or AIClosed. Left out, AdminClosed for operators and Client for others.", HelpName = "REASON" };
 
     public static Command Create()
     {

@@ -9,7 +9,7 @@ export async function closeTube(id, conversations) {
       : `Its ${conversations.length} conversations end with it.`;
   if (!await agreed(`Close tube ${id}?`, end, 'Close tube')) return;
   try {
-    await call('DELETE', `/v1/tubes/${encodeURIComponent(id)}?reason=AdminClosed`);
+    await call('DELETE', `/v1/tubes/${encodeURIComponent(id)}`);
   } catch (e) {
     complain(`Tube ${id} was not closed: ${e.message}`);
   }

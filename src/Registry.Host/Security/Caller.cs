@@ -15,21 +15,24 @@ internal sealed class Caller
     /// <summary>The claim that says when that tube was made: its id alone may be another tube's later.</summary>
     public const string TubeMadeAtClaim = "tube-made-at";
 
+    /// <summary>What the audit calls whoever has a tube's token. No key has this id.</summary>
+    public const string TokenName = "tube_token";
+
     private readonly string? owner;
     private readonly string? tube;
     private readonly string? tubeMadeAt;
 
     public Caller(ClaimsPrincipal user)
     {
-        Name = user.Identity?.Name;
         owner = user.FindFirstValue(OwnerClaim);
         tube = user.FindFirstValue(TubeClaim);
         tubeMadeAt = user.FindFirstValue(TubeMadeAtClaim);
+        Name = user.Identity?.Name ?? (tube is null ? null : TokenName);
         ActsOnAll = user.IsInRole(Roles.Operator);
         SeesAll = ActsOnAll || user.IsInRole(Roles.Viewer);
     }
 
-    /// <summary>What the audit calls the caller: a key's id, or a token's subject; null when callers need not say who they are.</summary>
+    /// <summary>What the audit calls the caller: a key's id, a token's subject, or <see cref="TokenName"/>; null when callers need not say who they are.</summary>
     public string? Name { get; }
 
     /// <summary>Whose tubes the caller makes; null for those of anybody.</summary>

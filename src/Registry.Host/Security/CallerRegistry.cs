@@ -40,7 +40,7 @@ internal sealed class CallerRegistry(ITubeRegistry registry, Caller caller)
         ActAsync(command.TubeId, () => registry.RestartIceAsync(command, cancellationToken), cancellationToken);
 
     public Task<RegistryReply> CloseTubeAsync(CloseTube command, CancellationToken cancellationToken) =>
-        ActAsync(command.TubeId, () => registry.CloseTubeAsync(command, cancellationToken), cancellationToken);
+        ActAsync(command.TubeId, () => registry.CloseTubeAsync(command with { Caller = caller.Name }, cancellationToken), cancellationToken);
 
     public async Task<RegistryReply> AssociateAsync(AssociateConversation command, CancellationToken cancellationToken) =>
         await HideAsync(await ActAsync(command.TubeId, () => registry.AssociateAsync(command, cancellationToken), cancellationToken), command.ConversationId, cancellationToken);
@@ -48,7 +48,7 @@ internal sealed class CallerRegistry(ITubeRegistry registry, Caller caller)
     public async Task<RegistryReply> CloseConversationAsync(CloseConversation command, CancellationToken cancellationToken) =>
         !caller.ActsOnAll && await FindAsync(command.ConversationId, caller.ActsOn, cancellationToken) is Refused refused
             ? refused
-            : await registry.CloseConversationAsync(command, cancellationToken);
+            : await registry.CloseConversationAsync(command with { Caller = caller.Name }, cancellationToken);
 
     public ValueTask<RegistryReply> FindTubeAsync(TubeId tubeId, CancellationToken cancellationToken) => FindAsync(tubeId, caller.Sees, cancellationToken);
 

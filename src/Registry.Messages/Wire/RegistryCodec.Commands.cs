@@ -162,21 +162,28 @@ public static partial class RegistryCodec
         var wire = new V1.CloseTube { TubeId = command.TubeId.ToString(), Reason = command.Reason.Code };
         if (command.Text is { } text)
             wire.Text = text;
+        if (command.Caller is { } caller)
+            wire.Caller = caller;
         return wire;
     }
 
-    private static CloseTube Read(V1.CloseTube wire) => new(Tube(wire.TubeId), CloseReason.FromCode(wire.Reason), wire.HasText ? wire.Text : null);
+    private static CloseTube Read(V1.CloseTube wire) => new(Tube(wire.TubeId), CloseReason.FromCode(wire.Reason), wire.HasText ? wire.Text : null)
+    {
+        Caller = wire.HasCaller ? wire.Caller : null,
+    };
 
     private static V1.CloseConversation Write(CloseConversation command)
     {
         var wire = new V1.CloseConversation { ConversationId = command.ConversationId.ToString(), Reason = command.Reason.Code };
         if (command.Text is { } text)
             wire.Text = text;
+        if (command.Caller is { } caller)
+            wire.Caller = caller;
         return wire;
     }
 
     private static CloseConversation Read(V1.CloseConversation wire) =>
-        new(Conversation(wire.ConversationId), CloseReason.FromCode(wire.Reason), wire.HasText ? wire.Text : null);
+        new(Conversation(wire.ConversationId), CloseReason.FromCode(wire.Reason), wire.HasText ? wire.Text : null) { Caller = wire.HasCaller ? wire.Caller : null };
 
     private static V1.AssociateConversation Write(AssociateConversation command) =>
         new() { TubeId = command.TubeId.ToString(), ConversationId = command.ConversationId.ToString() };

@@ -114,8 +114,8 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   // Ends are told in sentences.
   await page.click('nav a[href="#/try"]');
   await shows('#state', 'ready');
-  await page.evaluate(async key => fetch(`/v1/tubes/${document.querySelector('#tube').textContent}?reason=NodeStopped`, { method: 'DELETE', headers: { Authorization: `Bearer ${key}` } }), operator);
-  await shows('#state-detail', '^The gateway was stopped\\.$');
+  await page.evaluate(async key => fetch(`/v1/tubes/${document.querySelector('#tube').textContent}?reason=AIClosed`, { method: 'DELETE', headers: { Authorization: `Bearer ${key}` } }), operator);
+  await shows('#state-detail', '^Automated analysis closed it\\.$');
   await page.route('**/v1/nodes', route => route.abort());
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange'))); // asks at once
   await shows('#live', '^The gateway does not answer\\.$');
@@ -164,4 +164,8 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await shows('#nodes .state', 'draining');
   await page.click('#nodes .switch');
   await page.waitForSelector('#nodes .switch[aria-checked="false"]');
+  await page.click('nav a[href="#/try"]');
+  await shows('#state', 'ready');
+  await page.evaluate(async key => fetch('/v1/node/drain', { method: 'POST', headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' }, body: '{"deadlineMs":1}' }), operator);
+  await shows('#state-detail', '^The gateway was stopped\\.$');
 });

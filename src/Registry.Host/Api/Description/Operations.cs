@@ -29,7 +29,9 @@ internal static class Operations
     private static readonly ArgumentDescription tubeId = new("tubeId", "The tube.", Examples.TubeId, Id, ParameterLocation.Path);
     private static readonly ArgumentDescription node = new("node", "The node's name.", Examples.Node, () => new() { Type = JsonSchemaType.String }, ParameterLocation.Path);
     private static readonly ArgumentDescription conversationId = new("conversationId", "The conversation, percent-encoded.", Examples.Conversation, () => Text(ConversationId.MaxLength), ParameterLocation.Path);
-    private static readonly ArgumentDescription reason = new("reason", "Why, as number or name of a close reason; AdminClosed when it is left out.", nameof(CloseReason.Client));
+    private static readonly ArgumentDescription reason = new("reason",
+        "Why, as name or number: Client (5) or Normal (0); of an operator also AdminClosed (12) or AIClosed (15). Left out, it is AdminClosed for operators and Client for others.",
+        nameof(CloseReason.Client), () => Choice(Arguments.CallersReasons.Select(each => each.Name)));
     private static readonly ArgumentDescription ifNoneMatch = new("If-None-Match", "The ETag of the answer that is known; 304 when it is still the same.", "\"8d5ef0c1\"", In: ParameterLocation.Header);
     private static readonly ArgumentDescription after = new("after", "The id of the last event that was received, where Last-Event-ID cannot be sent.", "17");
     private static readonly ArgumentDescription lastEventId = new("Last-Event-ID", "The id of the last event that was received; the stream goes on after it.", "17", In: ParameterLocation.Header);
