@@ -84,6 +84,7 @@ public sealed class ConnectionAuditSpecs
         audit.ShouldBeWhole();
         var end = audit.Of(AuditKind.ConnectionEnd).ShouldHaveSingleItem();
         (end.Connection, end.Reason, end.Dialled is null).ShouldBe((7u, reason, cause is "refused" or "denied" or "no such name"));
+        end.ClosedBy.ShouldBe(cause == "channel closed" ? "root" : null);
         end.Text!.ShouldContain(text);
     }
 
@@ -101,7 +102,7 @@ public sealed class ConnectionAuditSpecs
                 peer.Targets.Change([]);
                 break;
             case "channel closed":
-                peer.Conversation.Close(CloseReason.AdminClosed, "no more");
+                peer.Conversation.Close(CloseReason.AdminClosed, "no more", "root");
                 break;
             case "peer closes the channel":
                 await peer.SendAsync(Frame.Encode(0, 0, ControlMessage.EncodeClose(0, CloseReason.IdleTimeout, "idle")));
@@ -287,7 +288,7 @@ public sealed class ConnectionAuditSpecs
         await using (var peer = new PlayedPeer(RawSettings.Dial(target.Address.ToString(), target.Port), audit: audit))
         {
             if (cause == "closed")
-                peer.Conversation.Close(CloseReason.AdminClosed, "no more");
+                peer.Conversation.Close(CloseReason.AdminClosed, "no more", "root");
             if (cause == "channel")
                 peer.Channel.Close();
             if (cause == "target ends")
@@ -298,6 +299,31 @@ public sealed class ConnectionAuditSpecs
         audit.ShouldBeWhole();
         var end = audit.Of(AuditKind.ConnectionEnd).ShouldHaveSingleItem();
         (end.Connection, end.Target, end.Reason, end.BytesSent).ShouldBe((null, target.ToString(), reason, cause == "target ends" ? 3 : 0));
+        end.ClosedBy.ShouldBe(cause == "closed" ? "root" : null);
+    }
+
+    [Theory]
+    [InlineData("closed", CloseReason.AdminClosed, "root")]
+    [InlineData("peer", CloseReason.TunnelClosed, null)]
+    [InlineData("tube gone", CloseReason.TunnelClosed, null)]
+    public async Task An_echo_is_recorded_as_one_connection_without_a_number(string cause, CloseReason reason, string? closedBy)
+    {
+        await using (var peer = new PlayedPeer(new EchoSettings(), audit: audit))
+        {
+            await peer.SendAsync("hello"u8.ToArray());
+            (await peer.ReceiveAsync()).Item2.ShouldBe("68656C6C6F");
+            if (cause == "closed")
+                peer.Conversation.Close(CloseReason.AdminClosed, "no more", "root");
+            if (cause == "peer")
+                peer.Channel.Close();
+            if (cause == "tube gone")
+                peer.Conversation.Dispose();
+            await peer.EndAsync();
+        }
+
+        audit.ShouldBeWhole();
+        var end = audit.Of(AuditKind.ConnectionEnd).ShouldHaveSingleItem();
+        (end.Connection, end.Dialled, end.BytesSent, end.BytesReceived, end.Reason, end.ClosedBy).ShouldBe((null, null, 5, 5, reason, closedBy));
     }
 
     [Fact]
@@ -318,6 +344,8 @@ public sealed class ConnectionAuditSpecs
 
         await using (var raw = new PlayedPeer(RawSettings.Dial("127.0.0.1", server.EndPoint.Port), audit: audit))
             (await raw.EndAsync()).Reason.ShouldBe(CloseReason.ErrorRecording);
+        await using (var echo = new PlayedPeer(new EchoSettings(), audit: audit))
+            (await echo.EndAsync()).Reason.ShouldBe(CloseReason.ErrorRecording);
         await using (var tunnel = new TunnelFixture(server.EndPoint, audit: audit))
         {
             await Should.ThrowAsync<SocketException>(async () =>

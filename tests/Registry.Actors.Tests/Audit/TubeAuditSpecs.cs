@@ -14,7 +14,7 @@ public sealed class TubeAuditSpecs(ITestOutputHelper output, RecordingAudit audi
     {
         var (tube, _, far) = await ReadyAsync(Create("talk", TunnelSettings.Dial("db.example", 5432)) with { Owner = "alice", Caller = "laptop" });
         Clock.Advance(TimeSpan.FromSeconds(5));
-        await Registry.CloseTubeAsync(new(tube.TubeId, CloseReason.Client, new string('x', 1000)));
+        await Registry.CloseTubeAsync(new(tube.TubeId, CloseReason.Client, new string('x', 1000)) { Caller = new string('c', 200) });
         await far.DisposeAsync();
 
         var (start, end) = audit.OfTube(tube.TubeId);
@@ -27,8 +27,29 @@ public sealed class TubeAuditSpecs(ITestOutputHelper output, RecordingAudit audi
             Type = "tunnel",
             Target = "db.example:5432",
         });
-        end.ShouldBe(start with { Kind = AuditKind.TubeEnd, At = end.At, BytesSent = end.BytesSent, BytesReceived = end.BytesReceived, Reason = CloseReason.Client, Text = new string('x', 512), DurationMs = 5000 });
+        end.ShouldBe(start with { Kind = AuditKind.TubeEnd, At = end.At, BytesSent = end.BytesSent, BytesReceived = end.BytesReceived, Reason = CloseReason.Client, Text = new string('x', 512), ClosedBy = new string('c', 128), DurationMs = 5000 });
         end.At.ShouldBe(start.At + TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public async Task Who_closes_a_conversation_is_in_its_records_and_in_those_of_a_tube_that_ends_with_it()
+    {
+        var (tube, _, far) = await ReadyAsync(Create("heard"));
+        await Registry.CloseConversationAsync(new(new("heard"), CloseReason.Client) { Caller = "laptop" });
+        audit.Of(AuditKind.ConnectionEnd).Single(end => end.ConversationId == "heard").ClosedBy.ShouldBe("laptop");
+        await Registry.CloseTubeAsync(new(tube.TubeId));
+        await far.DisposeAsync();
+        audit.OfTube(tube.TubeId).End.ClosedBy.ShouldBeNull();
+
+        var id = TubeId.NewId();
+        var writing = new TaskCompletionSource<bool>();
+        audit.Answer = _ => writing.Task;
+        var creating = Registry.CreateAsync(Create("unmade") with { TubeId = id });
+        await StateAsync(id, TubeState.Initializing);
+        await Registry.CloseTubeAsync(new(id, CloseReason.Client) { Caller = "laptop" });
+        await creating;
+        writing.SetResult(true);
+        await AwaitAssertAsync(() => audit.OfTube(id).End.ClosedBy.ShouldBe("laptop"));
     }
 
     [Fact]

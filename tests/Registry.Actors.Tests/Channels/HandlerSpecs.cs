@@ -1,8 +1,10 @@
 using System.Text;
 using Akka.Configuration;
 using Microsoft.Extensions.Time.Testing;
+using Registry.Actors.Audit;
 using Registry.Actors.Channels;
 using Registry.Actors.Channels.Flow;
+using Registry.Actors.Tests.Audit;
 using Registry.Actors.Tests.Scripted;
 using Registry.Messages;
 using Registry.WebRtc;
@@ -119,6 +121,48 @@ public sealed class HandlerSpecs
         served.Failures.ShouldBeEmpty();
     }
 
+    [Theory]
+    [InlineData("returns", CloseReason.Normal, null)]
+    [InlineData("throws", CloseReason.HandlerError, null)]
+    [InlineData("closed", CloseReason.AdminClosed, "root")]
+    [InlineData("peer", CloseReason.TunnelClosed, null)]
+    public async Task A_handler_s_channel_is_recorded_as_one_connection_to_it(string cause, CloseReason reason, string? closedBy)
+    {
+        var audit = new RecordingAudit();
+        var answered = new TaskCompletionSource();
+        using var served = new Served(async (conversation, token) =>
+        {
+            using var message = await conversation.ReceiveAsync(token);
+            await conversation.SendAsync(message!.Data[..2], message.Type, token);
+            answered.SetResult();
+            if (cause == "throws")
+                throw new InvalidOperationException();
+            if (cause != "returns")
+                await conversation.ReceiveAsync(token);
+        }, audit: audit);
+        await served.Peer.SendAsync("hello"u8.ToArray());
+        (await served.NextAsync()).ShouldBe("he");
+        await answered.Task.WaitAsync(Patience);
+        if (cause == "closed")
+            served.Conversation.Close(CloseReason.AdminClosed, "enough", "root");
+        if (cause == "peer")
+            served.Peer.Close();
+        await served.EndAsync();
+
+        audit.ShouldBeWhole();
+        var end = audit.Of(AuditKind.ConnectionEnd).ShouldHaveSingleItem();
+        (end.Target, end.Dialled, end.Connection, end.BytesSent, end.BytesReceived, end.Reason, end.ClosedBy).ShouldBe(("test", null, null, 2, 5, reason, closedBy));
+    }
+
+    [Fact]
+    public async Task A_handler_is_not_called_for_what_cannot_be_recorded()
+    {
+        using var served = new Served((_, _) => throw new InvalidOperationException("called"), audit: new RecordingAudit { Answer = _ => Task.FromResult(false) });
+
+        (await served.EndAsync()).Reason.ShouldBe(CloseReason.ErrorRecording);
+        served.Failures.ShouldBeEmpty();
+    }
+
     [Fact]
     public void A_handler_that_the_node_lacks_is_refused_by_name()
     {
@@ -159,13 +203,14 @@ public sealed class HandlerSpecs
     {
         private readonly Func<HandledConversation, CancellationToken, Task> run;
 
-        public Served(Func<HandledConversation, CancellationToken, Task> run, TimeProvider? time = null, IConversation? other = null, bool isOpenedByOther = true)
+        public Served(Func<HandledConversation, CancellationToken, Task> run, TimeProvider? time = null, IConversation? other = null, bool isOpenedByOther = true, IAuditSink? audit = null)
         {
             this.run = run;
             var services = new ChannelServices(RegistrySettings.From(Config.Empty), TargetPolicy.Parse([]), time ?? TimeProvider.System, new())
             {
                 Handlers = new Dictionary<string, IConversationHandler> { ["test"] = this },
                 HandlerFailed = (_, _, e) => Failures.Add(e.Message),
+                Audit = new(audit, "here", TimeProvider.System),
             };
             Users = new(services.Time);
             new ConversationFactory(services).TryOpen(new HandlerSettings("test"), TunnelFixture.Origin, Users, new(FlowLimits.From(services.Settings)), out var conversation, out _).ShouldBeTrue();

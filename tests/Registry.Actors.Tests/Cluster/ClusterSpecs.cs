@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Registry.Actors.Cluster.Conversations;
+using Registry.Actors.Tests.Audit;
 using Registry.Actors.Tests.Tracing;
 using Registry.Messages;
 using Registry.Messages.Cluster;
@@ -11,7 +12,9 @@ public sealed class ThreeNodes : IAsyncLifetime
 {
     internal InProcessCluster Cluster { get; private set; } = null!;
 
-    public async Task InitializeAsync() => Cluster = await InProcessCluster.StartAsync(3);
+    internal RecordingAudit Audit { get; } = new();
+
+    public async Task InitializeAsync() => Cluster = await InProcessCluster.StartAsync(3, configure: options => options.Audit = Audit);
 
     public async Task DisposeAsync() => await Cluster.DisposeAsync();
 }
@@ -117,7 +120,8 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
                 r => r.Code.ShouldBe(RefusalCode.ConversationExists), r => r.TubeId.ShouldBe(far.TubeId));
             (await asked.Registry.CloseConversationAsync(new(new("further")))).ShouldBeOfType<Done>();
             (await cluster[1].Registry.CloseConversationAsync(new(new("further")))).ShouldBeOfType<Done>();
-            (await asked.Registry.CloseTubeAsync(new(far.TubeId, CloseReason.AIClosed))).ShouldBeOfType<Done>();
+            (await asked.Registry.CloseTubeAsync(new(far.TubeId, CloseReason.AIClosed) { Caller = "laptop" })).ShouldBeOfType<Done>();
+            fixture.Audit.OfTube(far.TubeId).End.ClosedBy.ShouldBe("laptop");
             (await cluster[2].Registry.CloseTubeAsync(new(far.TubeId))).ShouldBeOfType<Done>();
             (await asked.Registry.ReadStatisticsAsync(far.TubeId)).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.TubeNotFound);
             foreach (var reader in cluster.Nodes)

@@ -245,7 +245,11 @@ public sealed class TubeApiTests : IAsyncLifetime
     [InlineData("PUT", "/v1/tubes/a%20b/conversations/c", null, "tubeId")]
     [InlineData("PUT", "/v1/tubes/t1/conversations/a%0Ab", null, "conversationId")]
     [InlineData("DELETE", "/v1/conversations/a%0Ab", null, "conversationId")]
+    [InlineData("DELETE", "/v1/tubes/t1?reason=NodeStopped", null, "reason")]
+    [InlineData("DELETE", "/v1/tubes/t1?reason=65", null, "reason")]
+    [InlineData("DELETE", "/v1/tubes/t1?reason=Client&reason=Normal", null, "reason")]
     [InlineData("DELETE", "/v1/conversations/c?reason=24", null, "reason")]
+    [InlineData("DELETE", "/v1/conversations/c?reason=SecurityThreat", null, "reason")]
     [InlineData("PUT", "/v1/capacity/limits", """{"maxTube":1}""", "maxTube")]
     [InlineData("PUT", "/v1/capacity/limits", """{"maxTubes":"1"}""", "maxTubes")]
     [InlineData("PUT", "/v1/capacity/limits", """{"maxTubes":2147483648}""", "maxTubes")]
@@ -263,6 +267,8 @@ public sealed class TubeApiTests : IAsyncLifetime
     [InlineData("", CloseReason.AdminClosed)]
     [InlineData("?reason=5", CloseReason.Client)]
     [InlineData("?reason=client", CloseReason.Client)]
+    [InlineData("?reason=Normal", CloseReason.Normal)]
+    [InlineData("?reason=15", CloseReason.AIClosed)]
     public async Task Close_takes_a_reason_as_number_or_name(string query, CloseReason reason)
     {
         (await gateway.SendAsync(HttpMethod.Delete, $"/v1/tubes/t1{query}")).Status.ShouldBe(HttpStatusCode.NoContent);

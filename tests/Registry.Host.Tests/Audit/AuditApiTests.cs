@@ -57,6 +57,7 @@ public sealed class AuditApiTests : IAsyncLifetime
         end.GetProperty("kind").GetString().ShouldBe("tube_end");
         end.GetProperty("reason").GetString().ShouldBe("Client");
         end.GetProperty("caller").GetString().ShouldBe("laptop");
+        end.GetProperty("closedBy").GetString().ShouldBe("desk");
         end.GetProperty("durationMs").GetInt64().ShouldBe(90_000);
         end.TryGetProperty("dialled", out _).ShouldBeFalse();
         body.TryGetProperty("nextCursor", out _).ShouldBeFalse();

@@ -2,7 +2,9 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Registry.Host.Tests.EndToEnd;
+using Registry.Host.Security;
 using Registry.Host.Tests.RealPrograms;
+using Registry.Host.Tests.Telemetry;
 
 namespace Registry.Host.Tests.Audit;
 
@@ -37,6 +39,46 @@ public sealed class AuditedGatewayTests
         var lines = AuditLogTests.Lines(folder.File("audit.jsonl"));
         AuditLogTests.ShouldBeWhole(lines);
         lines.Length.ShouldBe(4);
+    }
+
+    [Fact]
+    public async Task Who_asked_for_an_end_is_in_its_record_and_in_the_log_and_who_asked_for_more_in_the_log()
+    {
+        using var folder = new TemporaryFolder();
+        var (root, rootLine) = ApiKeys.Create("root", [Roles.Operator], null);
+        var (laptop, laptopLine) = ApiKeys.Create("laptop", [Roles.Creator], "alice");
+        await File.WriteAllLinesAsync(folder.File("keys"), [rootLine, laptopLine]);
+        var log = new RecordedLog();
+        await using var gateway = await RealGateway.WithAsync($"registry.auth.keys = \"{folder.File("keys")}\"\nregistry.audit.database.path = \"{folder.File("audit.db")}\"", log);
+        void As(string key) => gateway.Http.DefaultRequestHeaders.Authorization = new("Bearer", key);
+        async Task AskAsync(string method, string path, object? body = null) => ((int)(await gateway.SendAsync(new(method), path, body)).Status).ShouldBeInRange(200, 299, path);
+
+        As(laptop);
+        foreach (var id in new[] { "first", "second", "third" })
+            await gateway.CreateTubeAsync(id, tubeId: id);
+        var token = (await gateway.SendAsync(HttpMethod.Post, "/v1/tubes/third/tokens", new { })).Body.GetProperty("token").GetString()!;
+        await AskAsync("DELETE", "/v1/tubes/first");
+        await AskAsync("DELETE", "/v1/conversations/second");
+        As(token);
+        await AskAsync("DELETE", "/v1/tubes/third");
+        As(root);
+        await AskAsync("DELETE", "/v1/tubes/second");
+        await AskAsync("PUT", "/v1/capacity/limits", new { maxTubes = 5 });
+        await AskAsync("POST", "/v1/node/drain", new { deadlineMs = 60_000 });
+        await AskAsync("DELETE", "/v1/node/drain");
+        await AskAsync("POST", "/v1/node/reload", new { });
+
+        JsonElement ends = default;
+        await Eventually.BecomesAsync(3, () => (ends = gateway.SendAsync(HttpMethod.Get, "/v1/audit?kind=tube_end").GetAwaiter().GetResult().Body.GetProperty("items")).GetArrayLength(), "ends");
+        ends.EnumerateArray().Select(end => $"{end.GetProperty("tubeId")} {end.GetProperty("closedBy")} {end.GetProperty("reason")}")
+            .ShouldBe(["first laptop Client", "second root AdminClosed", "third tube_token Client"], ignoreOrder: true);
+        var lines = string.Join('\n', await log.UntilAsync(text => text.Contains("the settings to be read again", StringComparison.Ordinal) && text.Contains("closed by root", StringComparison.Ordinal)));
+        foreach (var said in new[]
+        {
+            "Tube first of conversation first closed by laptop: Client:", "Conversation second of tube second closed by laptop: Client:", "Tube third of conversation third closed by tube_token: Client:",
+            "Tube second of conversation second closed by root: AdminClosed:", "root asked for other limits: {", "root asked for a drain of node ", " back in service", "root asked for the settings to be read again",
+        })
+            lines.ShouldContain(said);
     }
 
     [SmallDiskTheory]

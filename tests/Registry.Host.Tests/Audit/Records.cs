@@ -28,6 +28,7 @@ internal static class Records
         BytesReceived = 2,
         Reason = CloseReason.Client,
         Text = "enough \"said\"\nof ü",
+        ClosedBy = "desk",
         DurationMs = 90_000,
     };
 

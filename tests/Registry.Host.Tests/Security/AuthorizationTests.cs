@@ -36,6 +36,44 @@ public sealed class AuthorizationTests : IAsyncLifetime
             (await secured.SendAsync(secured.KeyOf(caller), "GET", "/v1/tubes")).Body.GetProperty("items").EnumerateArray().Select(tube => tube.GetProperty("tubeId").GetString()).ToArray();
     }
 
+    [Theory]
+    [InlineData("operator", "", CloseReason.AdminClosed)]
+    [InlineData("operator", "?reason=AIClosed", CloseReason.AIClosed)]
+    [InlineData("operator", "?reason=NodeStopped", null)]
+    [InlineData("alice", "", CloseReason.Client)]
+    [InlineData("alice", "?reason=normal", CloseReason.Normal)]
+    [InlineData("alice", "?reason=NodeStopped", null)]
+    [InlineData("alice", "?reason=12", null)]
+    [InlineData("token", "", CloseReason.Client)]
+    [InlineData("token", "?reason=AdminClosed", null)]
+    public async Task A_close_carries_who_asked_and_a_reason_that_it_can_know(string caller, string query, CloseReason? reason)
+    {
+        var key = caller == "token"
+            ? (await secured.SendAsync(secured.KeyOf("alice"), "POST", "/v1/tubes/alice-tube/tokens")).Body.GetProperty("token").GetString()!
+            : secured.KeyOf(caller);
+        var name = caller == "token" ? Caller.TokenName : caller;
+
+        var (status, problem) = await secured.SendAsync(key, "DELETE", $"/v1/tubes/alice-tube{query}");
+
+        if (reason is { } given)
+        {
+            status.ShouldBe(HttpStatusCode.NoContent);
+            secured.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new CloseTube(new("alice-tube"), given) { Caller = name });
+            return;
+        }
+
+        (status, problem.GetProperty("field").GetString()).ShouldBe((HttpStatusCode.BadRequest, "reason"));
+        problem.GetProperty("detail").GetString()!.ShouldContain(caller == "operator" ? "AdminClosed (12), AIClosed (15), Client (5), Normal (0)" : " one of Client (5), Normal (0)");
+        secured.Registry.Commands.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_conversation_s_close_carries_who_asked()
+    {
+        await secured.SendAsync(secured.KeyOf("alice"), "DELETE", "/v1/conversations/alice-talk");
+        secured.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new CloseConversation(new("alice-talk"), CloseReason.Client) { Caller = "alice" });
+    }
+
     [Fact]
     public async Task A_taken_conversation_does_not_say_whose_tube_it_is_on()
     {

@@ -127,10 +127,8 @@ internal static class Golden
         ("RI", new RestartIce(Tube), "0A06747562652D31"),
         ("AC", new AddCandidates(Tube, ["candidate:1 1 udp 1 10.0.0.1 5000 typ host", ""]),
             "0A06747562652D31122A63616E6469646174653A3120312075647020312031302E302E302E3120353030302074797020686F73741200"),
-        ("CLT", new CloseTube(Tube, CloseReason.Client, "done"), "0A06747562652D3110051A04646F6E65"),
-        ("CLT", new CloseTube(Tube, CloseReason.Client) { Caller = "laptop" }, "0A06747562652D31100522066C6170746F70"),
-        ("CLC", new CloseConversation(Conversation, CloseReason.IdleTimeout, "idle"), "0A095369747A756E67203710411A0469646C65"),
-        ("CLC", new CloseConversation(Conversation, CloseReason.AdminClosed) { Caller = "laptop" }, "0A095369747A756E672037100C22066C6170746F70"),
+        ("CLT", new CloseTube(Tube, CloseReason.Client, "done") { Caller = "laptop" }, "0A06747562652D3110051A04646F6E6522066C6170746F70"),
+        ("CLC", new CloseConversation(Conversation, CloseReason.IdleTimeout, "idle") { Caller = "laptop" }, "0A095369747A756E67203710411A0469646C6522066C6170746F70"),
         ("ASC", new AssociateConversation(Tube, Conversation), "0A06747562652D3112095369747A756E672037"),
         ("SUB", new SubscribeSignals(Tube, 300) { Window = 64 }, "0A06747562652D3110AC021840"),
         ("UNS", new UnsubscribeSignals(Tube), "0A06747562652D31"),
@@ -250,6 +248,8 @@ internal static class Golden
         ("CT", Create with { MaxBytesPerSecond = null, Caller = null, TraceParent = null, TraceState = null },
             "0A095369747A756E67203712190A170A10FE80000000000000000000000000000110903F180318012208646A307744516F3D2A06747562652D313205"
             + "6B65792D313A067465616D2D61400148025003588080A7D39219"),
+        ("CLT", new CloseTube(Tube, CloseReason.Client, "done"), "0A06747562652D3110051A04646F6E65"),
+        ("CLC", new CloseConversation(Conversation, CloseReason.IdleTimeout, "idle"), "0A095369747A756E67203710411A0469646C65"),
         ("CR", new CapacityRead(Capacity with { IsDraining = false }), "0A2B0801100118022003280430053806410000000000001E4048085009580A600B680C700D780E80010F880110"),
         ("TF", new TubeFound(Snapshot with { Conversations = [Conversed] }),
             "0ABF010A06747562652D3112066E6F64652D31180722067465616D2D61280132260A095369747A756E672037120674756E6E656C1801220F3132372E"
