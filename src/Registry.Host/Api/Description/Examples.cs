@@ -74,12 +74,15 @@ internal static class Examples
     public static readonly ListBody<AuditRecord> Records = new([new(AuditKind.TubeEnd, "gateway-1.18f2c.7", At.AddMinutes(5), Node)
     {
         Owner = "alice",
+        Caller = "alice-laptop",
         TubeId = TubeId,
         ConversationId = Conversation,
         Type = "tunnel",
         BytesSent = 48211,
         BytesReceived = 1930,
         Reason = Registry.Messages.CloseReason.Client,
+        Text = "The client ended it.",
+        ClosedBy = "alice-laptop",
         DurationMs = 300_000,
     }]);
 
