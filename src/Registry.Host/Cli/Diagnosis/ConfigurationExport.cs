@@ -31,12 +31,15 @@ internal static partial class ConfigurationExport
     private static string Show(string key, HoconValue value)
     {
         string[] texts = [.. GatewayConfiguration.Texts(value)];
-        return plain.Contains(key) || GatewayConfiguration.Default.GetValue(key) is { } known && texts.SequenceEqual(GatewayConfiguration.Texts(known)) || !SecretName().IsMatch(key) && texts.All(text => Harmless().IsMatch(text))
+        var known = GatewayConfiguration.Default.GetValue(key);
+        // The setting that an unknown one was meant to be may be a secret.
+        var isKnown = known is not null || key.StartsWith("akka.", StringComparison.Ordinal);
+        return plain.Contains(key) || known is not null && texts.SequenceEqual(GatewayConfiguration.Texts(known)) || isKnown && !SecretName().IsMatch(key) && texts.All(text => Harmless().IsMatch(text))
             ? string.Join(", ", texts)
             : Redaction.Hidden;
     }
 
-    [GeneratedRegex("(credential|secret|password|token|key|user|username)s?$", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("(credential|secret|password|passphrase|token|key|user|username)s?(\\.|$)", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
     private static partial Regex SecretName();
 
     // Switches, numbers, durations and sizes.
