@@ -19,8 +19,14 @@ internal sealed class AuthorizationProblems(FailedAttempts failures) : IAuthoriz
 
     private async Task<Problem> RefuseAsync(HttpContext context)
     {
-        if ((await context.AuthenticateAsync()).Failure is IssuerUnreachableException unreachable)
-            return IssuerUnreachable(unreachable);
+        switch ((await context.AuthenticateAsync()).Failure)
+        {
+            case IssuerUnreachableException unreachable:
+                return IssuerUnreachable(unreachable);
+            case TooManyFailuresException:
+                return TooManyFailures();
+        }
+
         if (context.Request.Headers.ContainsKey(HeaderNames.Authorization) && !failures.TryCount(context))
             return TooManyFailures();
         context.Response.Headers.WWWAuthenticate = "Bearer";

@@ -4,6 +4,9 @@ using System.Threading.RateLimiting;
 
 namespace Registry.Host.Security;
 
+/// <summary>A token was not looked at because of its sender's address.</summary>
+internal sealed class TooManyFailuresException() : Exception("The address was wrong too often.");
+
 /// <summary>Slows those who guess: an address that was wrong too often is not told for a while whether it is, and its JSON web tokens are not looked at.</summary>
 internal sealed class FailedAttempts : IDisposable
 {

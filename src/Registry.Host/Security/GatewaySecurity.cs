@@ -113,7 +113,7 @@ internal static class GatewaySecurity
         if (failures.IsBlocked(context.HttpContext))
         {
             // A signature is worth enough of the processor to be guessed at with.
-            context.NoResult();
+            context.Fail(new TooManyFailuresException());
             return;
         }
 

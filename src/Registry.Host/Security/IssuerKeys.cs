@@ -22,6 +22,7 @@ internal sealed class IssuerKeys : IDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private const int MaxDocument = 1 << 20;
+    private const int MaxReason = 300;
 
     private readonly Uri metadata;
     private readonly TimeProvider time;
@@ -74,6 +75,9 @@ internal sealed class IssuerKeys : IDisposable
         }
     }
 
+    // It may quote what the issuer answered.
+    private static string ReasonOf(Exception e) => e.GetBaseException().Message.ReplaceLineEndings(" ") is var text && text.Length > MaxReason ? text[..MaxReason] + "…" : text;
+
     private bool Knows(string? keyId) => current.Count > 0 && (string.IsNullOrEmpty(keyId) || current.Any(key => key.KeyId == keyId));
 
     private async Task FetchAsync()
@@ -94,7 +98,7 @@ internal sealed class IssuerKeys : IDisposable
             lock (gate)
                 failed = true;
             log.LogWarning("registry.auth.jwt.metadata-url: the keys of the token issuer at {Host} cannot be fetched: {Reason}. JSON web tokens that are signed with a key that is not known yet are answered 503 {Code} until they can.",
-                metadata.Authority, e.GetBaseException().Message.ReplaceLineEndings(" "), Api.ProblemCodes.IssuerUnreachable);
+                metadata.Authority, ReasonOf(e), Api.ProblemCodes.IssuerUnreachable);
         }
     }
 }

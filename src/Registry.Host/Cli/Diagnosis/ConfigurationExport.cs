@@ -10,7 +10,7 @@ internal static partial class ConfigurationExport
 {
     private static readonly HashSet<string> plain = new(StringComparer.Ordinal)
     {
-        "registry.telemetry.log.level", "registry.telemetry.log.levels", "registry.telemetry.log.format", "registry.audit.mode", "registry.audit.file.path", "registry.audit.database.path", "registry.http.hosts", "registry.http.tls.certificate", "registry.http.tls.key", "registry.auth.keys", "registry.auth.token-keys",
+        "registry.telemetry.log.level", "registry.telemetry.log.levels", "registry.telemetry.log.format", "registry.audit.mode", "registry.audit.file.path", "registry.audit.database.path", "registry.http.hosts", "registry.http.trusted-proxies", "registry.http.tls.certificate", "registry.http.tls.key", "registry.auth.keys", "registry.auth.token-keys",
         "registry.auth.jwt.issuer", "registry.auth.jwt.audience", "registry.auth.jwt.keys", "registry.auth.jwt.owner-claim", "registry.auth.jwt.roles-claim",
         "registry.webrtc.stack", "registry.webrtc.congestion-control", "registry.ice.servers", "registry.ice.transport-policy", "registry.ice.relay-ca-file", "registry.ice.include-networks", "registry.ice.exclude-networks",
         "registry.channels.listen", "registry.guacd.address", "registry.targets.allow",
