@@ -29,7 +29,8 @@ public sealed class PrudenceTests : IDisposable
     {
         foreach (var verb in new[] { "serve", "check-config" })
         {
-            var (code, output, error) = await RunAsync(verb, "--set", assignment);
+            // A gateway that took it would serve for ever.
+            var (code, output, error) = await RunAsync(verb, "--set", assignment).WaitAsync(Eventually.Patience);
             code.ShouldBe((int)ExitCode.Usage, error);
             error.ShouldContain($"--set {key}: ");
             error.ShouldContain("--config FILE.conf");
