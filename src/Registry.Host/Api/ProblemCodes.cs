@@ -21,6 +21,7 @@ internal static class ProblemCodes
     public const string MethodNotAllowed = "method_not_allowed";
     public const string Unauthenticated = "unauthenticated";
     public const string Forbidden = "forbidden";
+    public const string IssuerUnreachable = "issuer_unreachable";
     public const string TooManyFailures = "too_many_failures";
     public const string RateLimited = "rate_limited";
     public const string StreamLimit = "stream_limit";
@@ -33,7 +34,7 @@ internal static class ProblemCodes
     public static readonly string[] OfAnyCall = [RefusalCode.InternalError.Text, UnknownHost];
 
     /// <summary>What a call can be answered that is not for everybody.</summary>
-    public static readonly string[] OfKnownCallers = [Unauthenticated, Forbidden, TooManyFailures];
+    public static readonly string[] OfKnownCallers = [Unauthenticated, Forbidden, TooManyFailures, IssuerUnreachable];
 
     /// <summary>What a call with a body can be answered.</summary>
     public static readonly string[] OfBodies = [BadRequest, InvalidRequest, UnsupportedMediaType, BodyTooLarge];
@@ -52,7 +53,8 @@ internal static class ProblemCodes
         new(MethodNotAllowed, [405], "The path does not take this method; the header Allow lists those it takes."),
         new(Unauthenticated, [401], "The key or token is missing, wrong, expired, or not for this gateway."),
         new(Forbidden, [403], "The key or token is not for this call."),
-        new(TooManyFailures, [429], "The address was wrong about its key too often and is not listened to for a while.", Retryable: true),
+        new(IssuerUnreachable, [503], "The keys of the issuer of JSON web tokens could not be fetched, so a token can be neither taken nor refused; the gateway's log says why.", Retryable: true),
+        new(TooManyFailures, [429], "The key or token is not taken, and the address was wrong about them too often to be told more for a while.", Retryable: true),
         new(RateLimited, [429], "The caller sends more requests per second than registry.http.limits allows.", Retryable: true),
         new(StreamLimit, [429], "The caller has as many event streams open as registry.http.limits allows; a close of one makes room.", Retryable: true),
         new(Joining, [503], "The node has not joined its cluster yet; another one may serve.", Retryable: true),

@@ -15,11 +15,7 @@ internal static class BrowserClientFiles
     private static void MapFile(this IEndpointRouteBuilder routes, string name, string type)
     {
         var file = new TaggedContent(Read(name), type, "no-cache");
-        routes.MapGet($"/{name}", (HttpResponse response) =>
-        {
-            response.Headers.XContentTypeOptions = "nosniff";
-            return file;
-        }).ForAnyone().ExcludeFromDescription();
+        routes.MapGet($"/{name}", () => file).ForAnyone().ExcludeFromDescription();
     }
 
     private static byte[] Read(string name)

@@ -76,8 +76,9 @@ internal static class ForwardCommand
 
     private static GatewayAddress[] ReadGateways(ParseResult result)
     {
-        var key = GatewayKey.Read(result);
-        return [.. result.GetRequiredValue(Gateways).Select(url => new GatewayAddress(GatewayClient.ParseGateway(url), key))];
+        Uri[] urls = [.. result.GetRequiredValue(Gateways).Select(GatewayClient.ParseGateway)];
+        var key = GatewayKey.Read(result, urls);
+        return [.. urls.Select(url => new GatewayAddress(url, key))];
     }
 
     private static Task<int> RunStdioAsync(ParseResult result, string target) => CommandLine.RunAsync(result, async cancellationToken =>

@@ -9,7 +9,11 @@ internal static class GatewayClients
     {
         /// <summary>The client for <c>--gateway</c> and <c>--key-file</c>.</summary>
         /// <exception cref="CommandException">One of them is of no use.</exception>
-        public static GatewayClient Of(ParseResult result) => new(new GatewayAddress(GatewayClient.ParseGateway(result.GetRequiredValue(SharedOptions.Gateway)), GatewayKey.Read(result)));
+        public static GatewayClient Of(ParseResult result)
+        {
+            var gateway = GatewayClient.ParseGateway(result.GetRequiredValue(SharedOptions.Gateway));
+            return new(new GatewayAddress(gateway, GatewayKey.Read(result, gateway)));
+        }
 
         /// <summary>Reads <c>--gateway</c>.</summary>
         /// <exception cref="CommandException">The text is not an http or https URL.</exception>

@@ -8,9 +8,17 @@ internal static class GatewayKey
     /// <summary>The environment variable that names the file when the option does not.</summary>
     public const string Variable = "REGISTRY_KEY_FILE";
 
-    /// <summary>The key; null when none is given.</summary>
+    /// <summary>The key for some gateways; null when none is given. Says on standard error when one of them gets it in the clear.</summary>
     /// <exception cref="CommandException">The file cannot be read or holds something else.</exception>
-    public static string? Read(ParseResult result)
+    public static string? Read(ParseResult result, params IEnumerable<Uri> gateways)
+    {
+        var key = Read(result);
+        if (key is not null && gateways.FirstOrDefault(gateway => gateway.Scheme == Uri.UriSchemeHttp && !gateway.IsLoopback) is { } open)
+            result.InvocationConfiguration.Error.WriteLine($"registry: WARNING: the key goes to {open.GetLeftPart(UriPartial.Authority)} in the clear: whoever is on the way can read and use it. Use https://, or a tunnel to the gateway's loopback.");
+        return key;
+    }
+
+    private static string? Read(ParseResult result)
     {
         if ((result.GetValue(SharedOptions.KeyFile) ?? Environment.GetEnvironmentVariable(Variable)) is not { Length: > 0 } file)
             return null;

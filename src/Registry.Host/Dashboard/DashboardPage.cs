@@ -51,7 +51,6 @@ internal static class DashboardPage
 
     private static IResult File(HttpResponse response, byte[] content, string type, string caching)
     {
-        response.Headers.XContentTypeOptions = "nosniff";
         response.Headers.CacheControl = caching;
         return Results.Bytes(content, type, entityTag: TaggedContent.TagOf(content));
     }

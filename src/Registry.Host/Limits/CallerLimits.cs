@@ -49,6 +49,9 @@ internal static class CallerLimits
     /// <summary>An answer that goes on: counts for as long as it does.</summary>
     public static T Streaming<T>(this T endpoint) where T : IEndpointConventionBuilder => endpoint.RequireRateLimiting(Streams);
 
+    /// <summary>Whether an endpoint's answer goes on.</summary>
+    public static bool IsStreaming(this Endpoint endpoint) => endpoint.Metadata.GetMetadata<EnableRateLimitingAttribute>() is { PolicyName: Streams };
+
     private static Problem Explain(OnRejectedContext context, RequestLimits limits) => context.Lease.TryGetMetadata(MetadataName.RetryAfter, out var wait)
         ? new(StatusCodes.Status429TooManyRequests, ProblemCodes.RateLimited, $"You sent more than {limits.RequestsPerSecond} requests per second. Wait, and send them more slowly.")
         {

@@ -23,6 +23,9 @@ internal sealed record RequestLimits
     /// <summary>Connections that are open at a time, of all callers together; null for no limit.</summary>
     public int? Connections { get; private init; }
 
+    /// <summary>How many of them one address may have; null for no limit.</summary>
+    public int? ConnectionsPerAddress { get; private init; }
+
     /// <summary>Reads the section, with the defaults behind it.</summary>
     /// <exception cref="ConfigurationException">A value is of no use; the message names its key.</exception>
     public static RequestLimits From(Config config)
@@ -35,8 +38,19 @@ internal sealed record RequestLimits
             Streams = reader.IntegerOrOff("http.limits.streams", 1, Most),
             Connections = reader.IntegerOrOff("http.limits.connections", 1, Most),
         };
+        limits = limits with { ConnectionsPerAddress = ReadPerAddress(reader, limits.Connections) };
         if (limits.RequestsPerSecond is { } rate && limits.Burst < rate)
             throw SettingReader.Wrong("registry.http.limits.burst", $"requests-per-second at least, which is {rate}", null);
         return limits;
+    }
+
+    private static int? ReadPerAddress(SettingReader reader, int? connections)
+    {
+        const string Key = "http.limits.connections-per-address";
+        if (reader.TextOrOff(Key) is not { } text)
+            return null;
+        if (text == "half")
+            return (connections + 1) / 2;
+        return SettingReader.ParseInteger(text, 1, Most) ?? throw SettingReader.Wrong($"registry.{Key}", $"off, half, or a whole number from 1 to {Most}", null);
     }
 }

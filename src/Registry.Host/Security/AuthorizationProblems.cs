@@ -1,4 +1,4 @@
-using System.Net;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.Net.Http.Headers;
@@ -9,30 +9,42 @@ namespace Registry.Host.Security;
 /// <summary>Answers those who may not with a problem that says why, and counts those who were wrong about who they are.</summary>
 internal sealed class AuthorizationProblems(FailedAttempts failures) : IAuthorizationMiddlewareResultHandler
 {
-    public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+    public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
     {
         if (authorizeResult.Succeeded)
-            return next(context);
-        if (authorizeResult.Forbidden)
-            return Forbidden(context).ExecuteAsync(context);
-        if (context.Request.Headers.ContainsKey(HeaderNames.Authorization))
-            failures.Count(AddressOf(context));
-        context.Response.Headers.WWWAuthenticate = "Bearer";
-        return Unauthenticated(context).ExecuteAsync(context);
+            await next(context);
+        else
+            await (authorizeResult.Forbidden ? Forbidden(context) : await RefuseAsync(context)).ExecuteAsync(context);
     }
 
-    /// <summary>Turns away those who were wrong too often, before they are listened to.</summary>
-    public static Task HandleFailuresAsync(HttpContext context, RequestDelegate next, FailedAttempts failures)
+    private async Task<Problem> RefuseAsync(HttpContext context)
     {
-        if (!context.Request.Headers.ContainsKey(HeaderNames.Authorization) || !failures.IsBlocked(AddressOf(context)))
-            return next(context);
-        var problem = new Problem(StatusCodes.Status429TooManyRequests, ProblemCodes.TooManyFailures, $"Your address was refused {FailedAttempts.Burst} times for a wrong key or token. Mend it, and try again later.")
+        switch ((await context.AuthenticateAsync()).Failure)
+        {
+            case IssuerUnreachableException unreachable:
+                return IssuerUnreachable(unreachable);
+            case TooManyFailuresException:
+                return TooManyFailures();
+        }
+
+        if (context.Request.Headers.ContainsKey(HeaderNames.Authorization) && !failures.TryCount(context))
+            return TooManyFailures();
+        context.Response.Headers.WWWAuthenticate = "Bearer";
+        return Unauthenticated(context);
+    }
+
+    private static Problem IssuerUnreachable(IssuerUnreachableException unreachable) => new(StatusCodes.Status503ServiceUnavailable, ProblemCodes.IssuerUnreachable, unreachable.Message)
+    {
+        Retryable = true,
+        RetryAfterMs = (long)IssuerKeys.Pause.TotalMilliseconds,
+    };
+
+    private static Problem TooManyFailures() =>
+        new(StatusCodes.Status429TooManyRequests, ProblemCodes.TooManyFailures, $"Your address was refused {FailedAttempts.Burst} times for a wrong key or token. Mend it, and try again later.")
         {
             Retryable = true,
             RetryAfterMs = (long)FailedAttempts.Pause.TotalMilliseconds,
         };
-        return problem.ExecuteAsync(context);
-    }
 
     private static Problem Unauthenticated(HttpContext context) => new(StatusCodes.Status401Unauthorized, ProblemCodes.Unauthenticated,
         context.Request.Headers.ContainsKey(HeaderNames.Authorization)
@@ -43,6 +55,4 @@ internal sealed class AuthorizationProblems(FailedAttempts failures) : IAuthoriz
         context.GetEndpoint()?.Metadata.GetMetadata<PermissionMetadata>() is { } needed
             ? $"{context.Request.Method} {context.Request.Path} is for {needed.Who}. Your key or token is not that."
             : $"Your key or token is not for {context.Request.Method} {context.Request.Path}.");
-
-    private static IPAddress AddressOf(HttpContext context) => context.Connection.RemoteIpAddress ?? IPAddress.None;
 }

@@ -50,8 +50,12 @@ internal static class GatewaySecurity
             .AddScheme<AuthenticationSchemeOptions, TubeTokenHandler>(Tube, null);
         if (settings.Jwt is { } jwt)
         {
-            var keys = jwt.KeysFile is { } keysFile ? services.AddReloadable(new JwtKeys(keysFile)) : null;
-            authentication.AddJwtBearer(Jwt, options => Configure(options, jwt, keys));
+            if (jwt.KeysFile is { } keysFile)
+                services.AddReloadable(new JwtKeys(keysFile));
+            if (jwt.MetadataUrl is { } metadata)
+                services.AddSingleton(provider => new IssuerKeys(metadata, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<IssuerKeys>>()));
+            authentication.AddJwtBearer(Jwt, _ => { });
+            services.AddOptions<JwtBearerOptions>(Jwt).Configure<IServiceProvider>((options, provider) => Configure(options, jwt, provider));
         }
 
         services.AddAuthorizationBuilder().SetFallbackPolicy(Permissions.Fallback);
@@ -60,8 +64,6 @@ internal static class GatewaySecurity
 
     public static void UseGatewaySecurity(this WebApplication application)
     {
-        var failures = application.Services.GetRequiredService<FailedAttempts>();
-        application.Use((context, next) => AuthorizationProblems.HandleFailuresAsync(context, next, failures));
         application.UseAuthentication();
         application.UseRateLimiter();
         application.UseAuthorization();
@@ -77,17 +79,18 @@ internal static class GatewaySecurity
             : Jwt;
     }
 
-    private static void Configure(JwtBearerOptions options, JwtSettings settings, JwtKeys? keys)
+    private static void Configure(JwtBearerOptions options, JwtSettings settings, IServiceProvider services)
     {
+        var file = services.GetService<JwtKeys>();
+        var issuer = services.GetService<IssuerKeys>();
+        var failures = services.GetRequiredService<FailedAttempts>();
         options.MapInboundClaims = false;
-        options.MetadataAddress = settings.MetadataUrl?.ToString()!;
-        options.RequireHttpsMetadata = settings.MetadataUrl is { IsLoopback: false };
         options.TokenValidationParameters = new()
         {
             ValidIssuer = settings.Issuer,
             ValidAudience = settings.Audience,
             ValidAlgorithms = algorithms,
-            IssuerSigningKeyResolver = keys is null ? null : (_, _, _, _) => keys.Current,
+            IssuerSigningKeyResolver = (_, _, _, _) => file?.Current ?? issuer!.Current,
             ClockSkew = ClockSkew,
             RequireExpirationTime = true,
             RequireSignedTokens = true,
@@ -96,19 +99,47 @@ internal static class GatewaySecurity
         };
         options.Events = new()
         {
+            OnMessageReceived = context => PrepareAsync(context, settings, issuer, failures),
             OnTokenValidated = context =>
             {
-                // Whatever the issuer says of owners and tubes in claims of our own names is not ours.
-                var identity = (ClaimsIdentity)context.Principal!.Identity!;
-                var owner = identity.FindFirst(settings.OwnerClaim)?.Value;
-                foreach (var claim in identity.FindAll(c => c.Type is Caller.OwnerClaim or Caller.TubeClaim).ToArray())
-                    identity.RemoveClaim(claim);
-                if (string.IsNullOrEmpty(owner))
-                    context.Fail($"The token has no claim {settings.OwnerClaim}.");
-                else
-                    identity.AddClaim(new(Caller.OwnerClaim, owner));
+                TakeOwner(context, settings);
                 return Task.CompletedTask;
             },
         };
+    }
+
+    private static async Task PrepareAsync(MessageReceivedContext context, JwtSettings settings, IssuerKeys? issuer, FailedAttempts failures)
+    {
+        if (failures.IsBlocked(context.HttpContext))
+        {
+            // A signature is worth enough of the processor to be guessed at with.
+            context.Fail(new TooManyFailuresException());
+            return;
+        }
+
+        // Who does not even name the issuer makes nobody ask it.
+        if (issuer is null || BearerToken.Of(context.Request) is not { } text || JwtKeys.ReadToken(text) is not { } token || token.Issuer != settings.Issuer)
+            return;
+        try
+        {
+            await issuer.PrepareAsync(token.Kid, context.HttpContext.RequestAborted);
+        }
+        catch (IssuerUnreachableException e)
+        {
+            context.Fail(e);
+        }
+    }
+
+    // Whatever the issuer says of owners and tubes in claims of our own names is not ours.
+    private static void TakeOwner(TokenValidatedContext context, JwtSettings settings)
+    {
+        var identity = (ClaimsIdentity)context.Principal!.Identity!;
+        var owner = identity.FindFirst(settings.OwnerClaim)?.Value;
+        foreach (var claim in identity.FindAll(c => c.Type is Caller.OwnerClaim or Caller.TubeClaim).ToArray())
+            identity.RemoveClaim(claim);
+        if (string.IsNullOrEmpty(owner))
+            context.Fail($"The token has no claim {settings.OwnerClaim}.");
+        else
+            identity.AddClaim(new(Caller.OwnerClaim, owner));
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Registry.Host.Cli;
 using Registry.Host.Serving;
@@ -14,6 +15,19 @@ internal sealed class JwtKeys : IReloadable
     public JwtKeys(string file) => current = Read(file);
 
     public IReadOnlyList<SecurityKey> Current => current;
+
+    /// <summary>What a token says of itself, before anybody looked at its signature; null when it is none.</summary>
+    public static JsonWebToken? ReadToken(string text)
+    {
+        try
+        {
+            return new(text);
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
+    }
 
     public PreparedReload Prepare(GatewayOptions read)
     {

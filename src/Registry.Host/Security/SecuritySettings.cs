@@ -1,3 +1,4 @@
+using System.Net;
 using Akka.Configuration;
 using Registry.Actors;
 
@@ -13,6 +14,9 @@ internal sealed record SecuritySettings
 
     /// <summary>Names that requests may be sent to besides those of loopback; empty for what <see cref="HostsBeside"/> says.</summary>
     public IReadOnlyList<string> Hosts { get; private init; } = [];
+
+    /// <summary>Networks of the proxies that are believed when they say whom they speak for; empty for none.</summary>
+    public IReadOnlyList<IPNetwork> TrustedProxies { get; private init; } = [];
 
     /// <summary>PEM file of the certificate and those between it and a known authority; null for none.</summary>
     public string? Certificate { get; private init; }
@@ -43,6 +47,7 @@ internal sealed record SecuritySettings
         var settings = new SecuritySettings
         {
             Hosts = reader.Texts("http.hosts"),
+            TrustedProxies = ReadNetworks(reader, "http.trusted-proxies"),
             Certificate = reader.TextOrOff("http.tls.certificate"),
             CertificateKey = reader.TextOrOff("http.tls.key"),
             ApiKeysFile = reader.TextOrOff("auth.keys"),
@@ -54,6 +59,14 @@ internal sealed record SecuritySettings
         return settings;
     }
 
+    private static IReadOnlyList<IPNetwork> ReadNetworks(SettingReader reader, string key) =>
+    [
+        .. reader.Texts(key).Select(text =>
+            IPNetwork.TryParse(text, out var network) ? network
+            : IPAddress.TryParse(text, out var address) ? new IPNetwork(address, 8 * address.GetAddressBytes().Length)
+            : throw SettingReader.Wrong($"registry.{key}", $"a list of addresses and networks such as \"10.0.0.0/8\"; '{text}' is neither", null)),
+    ];
+
     private static JwtSettings? ReadJwt(SettingReader reader)
     {
         var (issuer, audience, keys, metadata) =
@@ -62,6 +75,8 @@ internal sealed record SecuritySettings
             return null;
         if (issuer is null || audience is null || keys is null == metadata is null)
             throw SettingReader.Wrong("registry.auth.jwt", "an issuer, an audience and one of keys and metadata-url, or nothing at all", null);
+        if (metadata is { IsLoopback: false } && metadata.Scheme != Uri.UriSchemeHttps)
+            throw SettingReader.Wrong("registry.auth.jwt.metadata-url", "an https URL, unless it leads to this machine's loopback: whoever is on the way could put keys of its own there", null);
         return new(issuer, audience, keys, metadata, reader.TextOrOff("auth.jwt.owner-claim") ?? "sub", reader.TextOrOff("auth.jwt.roles-claim") ?? "roles");
     }
 

@@ -39,7 +39,7 @@ internal sealed class ServerCertificate : IReloadable
             chain.ImportFromPemFile(certificateFile);
             return SslStreamCertificateContext.Create(certificate, chain, offline: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
         {
             throw CommandException.Usage($"registry.http.tls: {certificateFile} and {keyFile} are not a certificate and its key in PEM: {e.Message}");
         }

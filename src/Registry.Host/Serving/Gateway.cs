@@ -127,7 +127,11 @@ internal sealed class Gateway : IAsyncDisposable
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.Apply(options.Limits);
-            kestrel.Listen(options.Http, listen => Protect(listen, certificate));
+            kestrel.Listen(options.Http, listen =>
+            {
+                listen.LimitConnections(options.Limits, options.Security.TrustedProxies);
+                Protect(listen, certificate);
+            });
         });
         builder.Services.AddRoutingCore();
         // A page of another site may point its own name at 127.0.0.1 (DNS rebinding); its requests carry that name, but no key.
@@ -148,8 +152,11 @@ internal sealed class Gateway : IAsyncDisposable
         configure?.Invoke(builder.Services);
 
         var application = builder.Build();
+        application.UseAnswerRules();
+        application.UseTrustedProxies(options.Security.TrustedProxies);
         application.UseProblems();
         application.UseHostFiltering();
+        application.UseHeadRequests();
         application.UseGatewaySecurity();
         application.MapNode();
         application.MapMetrics();

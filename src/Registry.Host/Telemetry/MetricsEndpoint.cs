@@ -31,6 +31,6 @@ internal static class MetricsEndpoint
     public static void MapMetrics(this WebApplication application)
     {
         application.Services.GetRequiredService<ProcessMetrics>();
-        application.MapPrometheusScrapingEndpoint("/metrics").ForViewers();
+        application.MapPrometheusScrapingEndpoint("/metrics").WithMetadata(new HttpMethodMetadata([HttpMethods.Get])).ForViewers();
     }
 }

@@ -35,14 +35,16 @@ internal sealed class ScriptedGateway : IAsyncDisposable
 
     /// <param name="time">The clock; null for the real one.</param>
     /// <param name="security">The sections <c>http</c>, <c>auth</c> and <c>audit</c> as in <c>gateway.conf</c>.</param>
-    public static async Task<ScriptedGateway> StartAsync(TimeProvider? time = null, string security = "")
+    /// <param name="log">Where it logs; null for nowhere.</param>
+    public static async Task<ScriptedGateway> StartAsync(TimeProvider? time = null, string security = "", TextWriter? log = null)
     {
         var registry = new ScriptedRegistry();
         var gateway = await Gateway.StartAsync(
             new()
             {
                 Http = new(IPAddress.Loopback, 0),
-                LogLevel = LogLevel.Critical,
+                LogLevel = log is null ? LogLevel.Critical : null,
+                LogOutput = log,
                 Security = SecuritySettings.From(ConfigurationFactory.ParseString(security)),
                 Audit = AuditSettings.From(ConfigurationFactory.ParseString(security)),
                 Limits = RequestLimits.From(ConfigurationFactory.ParseString(security)),

@@ -83,17 +83,45 @@ public sealed class DiagTests : IDisposable
     [Fact]
     public async Task Without_a_gateway_and_with_a_wrong_configuration_there_is_a_bundle_that_says_so()
     {
-        await File.WriteAllTextAsync(folder.File("gateway.conf"), "registry.ice.credential = [planted]\nregistry.warp = planted");
+        await File.WriteAllTextAsync(folder.File("gateway.conf"), """
+            registry.ice { shared-secret = planted-shared-secret, credential = [planted-credential], sharedsecret = planted-mistyped, credential-of = 12345678901 }
+            registry.warp = planted-warp
+            """);
+        await File.WriteAllTextAsync(folder.File("log"), "first line\nsomebody logged planted-shared-secret, planted-credential, planted-mistyped and 12345678901\nlast line");
 
-        var (code, output, error) = await RunAsync("diag", "--json", "--config", folder.File("gateway.conf"), "--log", folder.File("none"), "--out", folder.File("b"), "--gateway", $"http://{Programs.FreeEndPoint()}");
+        var (code, output, error) = await RunAsync("diag", "--json", "--config", folder.File("gateway.conf"), "--log", folder.File("log"), "--out", folder.File("b"), "--gateway", $"http://{Programs.FreeEndPoint()}");
 
         code.ShouldBe(0);
-        JsonDocument.Parse(output).RootElement.GetProperty("problems").GetArrayLength().ShouldBe(6);
+        JsonDocument.Parse(output).RootElement.GetProperty("problems").GetArrayLength().ShouldBe(8, output);
         error.ShouldContain("the bundle lacks capacity.json");
         var files = await ReadAsync(folder.File("b"));
         files["problems.txt"].ShouldContain("registry.warp is not a setting");
-        files["problems.txt"].ShouldNotContain("planted");
+        foreach (var text in files.Values.Append(error).Append(output))
+        {
+            text.ShouldNotContain("planted");
+            text.ShouldNotContain("12345678901");
+        }
+
+        files["log.txt"].ShouldContain("first line");
+        files["log.txt"].ShouldContain("last line");
+        files["configuration.json"].ShouldContain("registry.ice.sharedsecret");
         (await RunAsync("diag", "--out", folder.File("b"), "--gateway", $"http://{Programs.FreeEndPoint()}")).Code.ShouldBe((int)ExitCode.Usage, "it exists");
+    }
+
+    [Fact]
+    public async Task Of_a_configuration_that_cannot_be_read_no_secret_is_known_and_the_log_is_left_out()
+    {
+        await File.WriteAllTextAsync(folder.File("gateway.conf"), "registry { ice.shared-secret = planted-shared-secret");
+        await File.WriteAllTextAsync(folder.File("log"), "somebody logged planted-shared-secret");
+
+        var (code, _, error) = await RunAsync("diag", "--config", folder.File("gateway.conf"), "--log", folder.File("log"), "--out", folder.File("b"), "--gateway", $"http://{Programs.FreeEndPoint()}");
+
+        code.ShouldBe(0, error);
+        error.ShouldContain("the bundle lacks log.txt: what of it are secrets is in the configuration, which cannot be read");
+        var files = await ReadAsync(folder.File("b"));
+        files.Keys.ShouldNotContain("log.txt");
+        files.Keys.ShouldNotContain("configuration.json");
+        files.Values.ShouldAllBe(text => !text.Contains("planted"));
     }
 
     [Fact]

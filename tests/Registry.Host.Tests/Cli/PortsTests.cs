@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Registry.Host.Tests.RealPrograms;
 using static Registry.Host.Tests.Cli.Commands;
 
 namespace Registry.Host.Tests.Cli;
@@ -18,11 +19,12 @@ public sealed class PortsTests
     [Fact]
     public async Task Everything_that_the_configuration_reaches_or_is_reached_at_is_there()
     {
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder.File("gateway.conf"), "registry.ice { servers = [\"stun:stun.example\", \"turns:turn.example\", \"turn:[2001:db8::1]:3479\"], shared-secret = s3cret }");
         var needs = await ReadAsync(
             "--http", "http://192.0.2.1:8443", "--insecure", "--udp-port", "20000", "--cluster", "127.0.0.1:4053", "--seed", "127.0.0.1:4053", "--seed", "10.0.0.2:4054", "--allow", "10.0.0.0/8:22,80",
             "--set", "registry.webrtc.tcp-port = 20001", "--set", "registry.channels.listen = any", "--set", "registry.guacd.address = \"guacd.internal:4822\"", "--set", "registry.targets.allow = [\"*\", \"[fd00::/8]:*\"]",
-            "--set", "registry.ice { servers = [\"stun:stun.example\", \"turns:turn.example\", \"turn:[2001:db8::1]:3479\"], shared-secret = s3cret }",
-            "--set", "registry.ice.credentials-url = \"https://relay.example:444/x\"",
+            "--config", folder.File("gateway.conf"), "--set", "registry.ice.credentials-url = \"https://relay.example:444/x\"",
             "--set", "registry.auth.jwt { issuer = i, audience = a, metadata-url = \"https://login.example/openid\" }");
 
         needs.ShouldBe(

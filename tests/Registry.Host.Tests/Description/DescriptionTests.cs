@@ -219,6 +219,14 @@ public sealed class DescriptionTests
             await AskAsync(viewer, "GET", "/v1/audit");
         }
 
+        await using (var issuer = await PlayedIssuer.StartAsync())
+        {
+            issuer.IsDown = true;
+            await using var closed = await ScriptedGateway.StartAsync(security: issuer.Setting);
+            using var known = transcript.Client(closed.Url, issuer.Token());
+            (await AskAsync(known, "GET", "/v1/tubes")).GetProperty("code").GetString().ShouldBe("issuer_unreachable");
+        }
+
         using var nobody = transcript.Client(secured.Gateway.Url, "tr_alice_guessed");
         for (var status = HttpStatusCode.Unauthorized; status == HttpStatusCode.Unauthorized;)
             using (var answer = await nobody.GetAsync(new Uri("/v1/tubes", UriKind.Relative)))

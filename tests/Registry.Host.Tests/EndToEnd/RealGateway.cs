@@ -24,7 +24,8 @@ internal sealed class RealGateway : IAsyncDisposable
     private RealGateway(Gateway gateway)
     {
         this.gateway = gateway;
-        Http = new() { BaseAddress = gateway.Url };
+        // The certificates of tests are their own authorities.
+        Http = new(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null } }) { BaseAddress = gateway.Url };
     }
 
     public HttpClient Http { get; }
@@ -112,6 +113,7 @@ internal sealed class RealGateway : IAsyncDisposable
     private static async Task<RealGateway> StartAsync(RegistrySetup setup, SecuritySettings? security = null, TelemetrySettings? telemetry = null, TextWriter? log = null) => new(await Gateway.StartAsync(new()
     {
         Http = new(IPAddress.Loopback, 0),
+        IsHttps = security?.Certificate is not null,
         LogLevel = log is null ? LogLevel.Critical : null,
         LogOutput = log,
         Telemetry = telemetry ?? TelemetrySettings.From(Config.Empty),

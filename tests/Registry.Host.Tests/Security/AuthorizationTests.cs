@@ -262,26 +262,4 @@ public sealed class AuthorizationTests : IAsyncLifetime
         wrong.Body.GetRawText().ShouldNotContain("sesame");
         (await secured.SendAsync(secured.KeyOf("viewer"), "POST", "/v1/node/drain")).Body.GetProperty("detail").GetString()!.ShouldContain("is for operators");
     }
-
-    [Fact]
-    public async Task An_address_that_guesses_is_not_listened_to_for_a_while()
-    {
-        var wrong = 0;
-        (HttpStatusCode Status, JsonElement Body) right;
-        // An attempt is forgiven every few seconds: when that happens right here, once more.
-        do
-        {
-            while (wrong < 10 * FailedAttempts.Burst && (await secured.SendAsync($"tr_alice_{wrong}", "GET", "/v1/capacity")).Status == HttpStatusCode.Unauthorized)
-                wrong++;
-            right = await secured.SendAsync(secured.KeyOf("alice"), "GET", "/v1/capacity");
-        }
-        while (wrong < 10 * FailedAttempts.Burst && right.Status == HttpStatusCode.OK);
-
-        wrong.ShouldBeGreaterThanOrEqualTo(FailedAttempts.Burst);
-        var (status, body) = right;
-        status.ShouldBe(HttpStatusCode.TooManyRequests);
-        body.GetProperty("code").GetString().ShouldBe("too_many_failures");
-        body.GetProperty("retryAfterMs").GetInt64().ShouldBeGreaterThan(0);
-        (await secured.SendAsync(null, "GET", "/healthz")).Status.ShouldBe(HttpStatusCode.OK);
-    }
 }

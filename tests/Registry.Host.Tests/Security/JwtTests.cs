@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -84,6 +85,23 @@ public sealed class JwtTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_signature_is_not_looked_at_where_guesses_come_from()
+    {
+        (HttpStatusCode Status, JsonElement Body) answer = default;
+        // An attempt is forgiven every few seconds: when that happens right here, once more.
+        for (var round = 0; round < 10 && answer.Status != HttpStatusCode.TooManyRequests; round++)
+        {
+            await FailedAttemptsTests.GuessAsync(secured);
+            answer = await secured.SendAsync(Token(), "GET", "/v1/capacity");
+        }
+
+        answer.Status.ShouldBe(HttpStatusCode.TooManyRequests);
+        answer.Body.GetProperty("code").GetString().ShouldBe("too_many_failures");
+        (await secured.SendAsync(Token(), "GET", "/healthz")).Status.ShouldBe(HttpStatusCode.OK);
+        (await secured.SendAsync(secured.KeyOf("operator"), "GET", "/v1/capacity")).Status.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
     public async Task Keys_that_are_read_again_count_from_then_on_and_a_wrong_file_changes_nothing()
     {
         var file = Path.Combine(Path.GetDirectoryName(secured.KeysFile)!, "jwks");
@@ -103,7 +121,7 @@ public sealed class JwtTests : IAsyncLifetime
         (await StatusAsync(Token(), "/v1/capacity")).ShouldBe(HttpStatusCode.Unauthorized);
     }
 
-    private static string KeySet(ECDsaSecurityKey key)
+    internal static string KeySet(ECDsaSecurityKey key)
     {
         var jwk = JsonWebKeyConverter.ConvertFromECDsaSecurityKey(key);
         return $$"""{"keys":[{"kty":"EC","crv":"P-256","use":"sig","kid":"{{key.KeyId}}","x":"{{jwk.X}}","y":"{{jwk.Y}}"}]}""";

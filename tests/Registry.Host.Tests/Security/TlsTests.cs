@@ -44,6 +44,34 @@ public sealed class TlsTests
         (await ShownAsync(gateway.Url)).ShouldBe(second);
     }
 
+    [Fact]
+    public async Task A_key_that_is_not_the_certificates_is_told_by_check_config_serve_and_reload()
+    {
+        using var folder = new TemporaryFolder();
+        await WriteAsync(folder);
+        var (key, line) = ApiKeys.Create("ops", ["operator"], null);
+        await File.WriteAllTextAsync(folder.File("keys"), line);
+        var tls = $"registry.http.tls {{ certificate = \"{folder.File("certificate")}\", key = \"{folder.File("key")}\" }}";
+        await File.WriteAllTextAsync(folder.File("gateway.conf"), $"{tls}\nregistry.auth.keys = \"{folder.File("keys")}\"");
+        await using var gateway = await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), IsHttps = true, LogLevel = LogLevel.Critical, Security = SecuritySettings.From(ConfigurationFactory.ParseString(await File.ReadAllTextAsync(folder.File("gateway.conf")))) });
+        using var other = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        await File.WriteAllTextAsync(folder.File("key"), other.ExportPkcs8PrivateKeyPem());
+
+        foreach (string[] verb in new[] { new[] { "check-config" }, ["serve", "--http", "https://127.0.0.1:0"] })
+        {
+            var (code, _, error) = await Commands.RunAsync([.. verb, "--config", folder.File("gateway.conf")]);
+            code.ShouldBe((int)ExitCode.Usage, error);
+            error.ShouldContain($"registry.http.tls: {folder.File("certificate")} and {folder.File("key")} are not a certificate and its key in PEM");
+            error.ShouldNotContain("fault of the program");
+        }
+
+        using var http = new HttpClient(new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, certificate, _, _) => certificate is not null }) { DefaultRequestHeaders = { Authorization = new("Bearer", key) } };
+        using var reload = await http.PostAsync(new Uri(gateway.Url, "/v1/node/reload"), null);
+        reload.StatusCode.ShouldBe(HttpStatusCode.Conflict);
+        (await reload.Content.ReadAsStringAsync()).ShouldContain("\"code\":\"invalid_configuration\"");
+        await ShownAsync(gateway.Url);
+    }
+
     // Writes a new certificate and its key, and returns its thumbprint.
     internal static async Task<string> WriteAsync(TemporaryFolder folder, string name = "gateway")
     {

@@ -25,7 +25,15 @@ internal sealed class EchoPeer : IAsyncDisposable
     /// <param name="conversationId">The conversation.</param>
     /// <param name="bearer">A key or token; null for none.</param>
     /// <param name="traceParent">The header <c>traceparent</c>; null for none.</param>
-    public async Task ConnectAsync(HttpClient http, string conversationId, string? bearer = null, string? traceParent = null)
+    /// <param name="bytes">What is sent and must come back; null for any.</param>
+    public async Task ConnectAsync(HttpClient http, string conversationId, string? bearer = null, string? traceParent = null, byte[]? bytes = null)
+    {
+        bytes ??= new byte[1000];
+        (await ExchangeAsync(http, conversationId, RealGateway.Echo, bytes, bearer, traceParent)).ShouldBe(bytes);
+    }
+
+    /// <summary>Makes a tube, sends a message over it and returns the first that comes.</summary>
+    public async Task<byte[]> ExchangeAsync(HttpClient http, string conversationId, object settings, byte[] message, string? bearer = null, string? traceParent = null)
     {
         connection = factory.CreatePeerConnection();
         var channel = connection.CreateDataChannel(conversationId);
@@ -35,7 +43,7 @@ internal sealed class EchoPeer : IAsyncDisposable
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/tubes")
         {
             // The gateway's candidates are enough: it finds the peer's by the checks that come in.
-            Content = JsonContent.Create(new { conversationId, settings = RealGateway.Echo, offer = Offer, trickleIce = false }),
+            Content = JsonContent.Create(new { conversationId, settings, offer = Offer, trickleIce = false }),
         };
         if (bearer is not null)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
@@ -47,9 +55,9 @@ internal sealed class EchoPeer : IAsyncDisposable
         (TubeId, Answer) = (created.GetProperty("tubeId").GetString()!, created.GetProperty("answer").GetString()!);
         await connection.SetRemoteDescriptionAsync(new(SdpType.Answer, Encoding.UTF8.GetString(Convert.FromBase64String(Answer))));
         await channel.WaitForOpenAsync().WaitAsync(Eventually.Patience);
-        await channel.SendAsync(new byte[1000]);
-        using var echo = await channel.ReceiveAsync().AsTask().WaitAsync(Eventually.Patience);
-        echo.ShouldNotBeNull().Data.Length.ShouldBe(1000);
+        await channel.SendAsync(message);
+        using var answer = await channel.ReceiveAsync().AsTask().WaitAsync(Eventually.Patience);
+        return answer.ShouldNotBeNull().Data.ToArray();
     }
 
     public async ValueTask DisposeAsync()

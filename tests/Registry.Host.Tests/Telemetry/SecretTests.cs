@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Claims;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -22,15 +23,22 @@ public sealed partial class SecretTests : IDisposable
     private const string FetchedPassword = "fetched-password-0123456789";
     private const string UrlKey = "url-key-0123456789";
     private const string GuacdPassword = "guacd-password-0123456789";
+    private const string SharedSecret = "shared-secret-0123456789";
+    private const string UserText = "user-bytes-0123456789";
+
+    private const string AllThatCanBeLogged = """
+        registry.telemetry.log { level = trace, levels = ["Microsoft = trace", "Microsoft.Extensions.Hosting = trace"] }
+        akka.actor.debug { receive = on, autoreceive = on, lifecycle = on, unhandled = on, event-stream = on, fsm = on, router-misconfiguration = on }
+        """;
 
     private readonly TemporaryFolder folder = new();
     private readonly ECDsaSecurityKey signer = new(ECDsa.Create(ECCurve.NamedCurves.nistP256)) { KeyId = "k1" };
-    private readonly HashSet<string> secrets = [TurnPassword, FetchedPassword, UrlKey, GuacdPassword];
+    private readonly HashSet<string> secrets = [TurnPassword, FetchedPassword, UrlKey, GuacdPassword, UserText];
 
     [Fact]
     public async Task A_broad_run_at_the_level_trace_tells_no_secret()
     {
-        var log = new RecordedLog();
+        using var log = new RecordedLog();
         await using var credentials = await CredentialsEndpoint.StartAsync(FetchedPassword);
         credentials.Answer();
         await using var receiver = await OtlpReceiver.StartAsync();
@@ -40,24 +48,82 @@ public sealed partial class SecretTests : IDisposable
         await using (var gateway = await RealGateway.WithAsync(Settings(credentials, receiver), log))
         {
             await using var peer = new EchoPeer();
-            await peer.ConnectAsync(gateway.Http, "talk", aliceKey);
+            await peer.ConnectAsync(gateway.Http, "talk", aliceKey, bytes: Encoding.UTF8.GetBytes(UserText));
             var token = (await SendAsync(gateway, aliceKey, "POST", $"/v1/tubes/{peer.TubeId}/tokens", "{}")).GetProperty("token").GetString()!;
             secrets.UnionWith([token, peer.Offer, peer.Answer, IcePassword(peer.Offer), IcePassword(peer.Answer)]);
             await CallEverythingAsync(gateway, [operatorKey, aliceKey, jwt, token, expired, unknownKey, "nonsense-0123456789", null], peer.TubeId);
             gateway.Services.GetRequiredService<TracerProvider>().ForceFlush();
         }
 
+        ShouldTellNone(log, receiver, "Request starting", "POST", "[/user/tube-registry", "was not authenticated", " closed: ");
+    }
+
+    [Fact]
+    public async Task A_session_with_guacd_over_TLS_and_a_relay_with_a_shared_secret_tells_none_either()
+    {
+        using var log = new RecordedLog();
+        await using var guacd = new AskingGuacd();
+        await using var receiver = await OtlpReceiver.StartAsync();
+        var key = NewKey("alice", ["creator"], "alice");
+        secrets.UnionWith([SharedSecret, .. WriteCertificate()]);
+        await using (var gateway = await RealGateway.WithAsync($$"""
+            registry.http.tls { certificate = "{{folder.File("certificate")}}", key = "{{folder.File("tls-key")}}" }
+            registry.ice { servers = ["turn:127.0.0.1:9"], shared-secret = "{{SharedSecret}}", gathering-timeout = 200ms }
+            registry.auth.keys = "{{folder.File("keys")}}"
+            registry.guacd.address = "{{guacd.EndPoint}}"
+            registry.targets.allow = ["10.0.0.0/8:*"]
+            {{receiver.Setting}}
+            {{AllThatCanBeLogged}}
+            """, log))
+        {
+            gateway.Url.Scheme.ShouldBe("https");
+            await using var peer = new EchoPeer();
+            var settings = new { conversationType = "vnc", guacd_params = new { hostname = "10.0.0.1", password = GuacdPassword } };
+            var opened = await peer.ExchangeAsync(gateway.Http, "desktop", settings, OpenConnection, key);
+            opened[16..22].ShouldBe([0, 103, 0, 0, 0, 1], "ConnectionOpened");
+            (await guacd.Told).ShouldContain($"7.connect,13.VERSION_1_5_0,8.10.0.0.1,4.5900,{GuacdPassword.Length}.{GuacdPassword};");
+            secrets.UnionWith([peer.Offer, peer.Answer, IcePassword(peer.Offer), IcePassword(peer.Answer)]);
+            gateway.Services.GetRequiredService<TracerProvider>().ForceFlush();
+        }
+
+        ShouldTellNone(log, receiver, "Request starting", "[/user/tube-registry", " closed: ");
+    }
+
+    /// <param name="log">What was logged.</param>
+    /// <param name="receiver">What was sent of traces.</param>
+    /// <param name="expected">What must have been logged, or too little was to tell anything.</param>
+    private void ShouldTellNone(RecordedLog log, OtlpReceiver receiver, params string[] expected)
+    {
         var text = log.ToString();
-        foreach (var expected in new[] { "Request starting", "POST", "[/user/tube-registry", "was not authenticated", " closed: " })
-            text.ShouldContain(expected); // or too little was logged to tell anything
+        foreach (var line in expected)
+            text.ShouldContain(line);
         var sent = string.Concat(receiver.Bodies.Select(Encoding.UTF8.GetString));
         sent.ShouldContain("registry.create");
         foreach (var secret in secrets)
         {
             secret.Length.ShouldBeGreaterThan(15);
-            (text.IndexOf(secret, StringComparison.Ordinal) is >= 0 and var at ? text[Math.Max(0, at - 300)..Math.Min(text.Length, at + 100)] : null).ShouldBeNull();
-            sent.Contains(secret, StringComparison.Ordinal).ShouldBeFalse(secret);
+            var bytes = Encoding.UTF8.GetBytes(secret);
+            foreach (var form in new[] { secret, Convert.ToBase64String(bytes)[..^4], Convert.ToHexString(bytes), Convert.ToHexStringLower(bytes) })
+            {
+                (text.IndexOf(form, StringComparison.Ordinal) is >= 0 and var at ? text[Math.Max(0, at - 300)..Math.Min(text.Length, at + 100)] : null).ShouldBeNull();
+                sent.Contains(form, StringComparison.Ordinal).ShouldBeFalse(form);
+            }
         }
+    }
+
+    // The frame with which the end that has the clients opens the first connection.
+    private static byte[] OpenConnection => [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 101, 0, 0, 0, 1, (byte)';'];
+
+    // Returns the lines of the key.
+    private IEnumerable<string> WriteCertificate()
+    {
+        using var rsa = RSA.Create(2048);
+        using var certificate = new CertificateRequest("CN=gateway", rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        var pem = rsa.ExportPkcs8PrivateKeyPem();
+        File.WriteAllText(folder.File("certificate"), certificate.ExportCertificatePem());
+        File.WriteAllText(folder.File("tls-key"), pem);
+        // The first lines say what kind of key it is, as those of every other one do.
+        return pem.Split('\n').Where(line => line.Length == 64).Skip(1);
     }
 
     public void Dispose()
@@ -77,8 +143,7 @@ public sealed partial class SecretTests : IDisposable
             registry.guacd.address = "127.0.0.1:9"
             registry.targets.allow = ["10.0.0.0/8:*"]
             {{receiver.Setting}}
-            registry.telemetry.log { level = trace, levels = ["Microsoft = trace", "Microsoft.Extensions.Hosting = trace"] }
-            akka.actor.debug { receive = on, autoreceive = on, lifecycle = on, unhandled = on, event-stream = on, fsm = on, router-misconfiguration = on }
+            {{AllThatCanBeLogged}}
             """;
     }
 

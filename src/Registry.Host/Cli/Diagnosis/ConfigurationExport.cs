@@ -10,7 +10,7 @@ internal static partial class ConfigurationExport
 {
     private static readonly HashSet<string> plain = new(StringComparer.Ordinal)
     {
-        "registry.telemetry.log.level", "registry.telemetry.log.levels", "registry.telemetry.log.format", "registry.audit.mode", "registry.audit.file.path", "registry.audit.database.path", "registry.http.hosts", "registry.http.tls.certificate", "registry.http.tls.key", "registry.auth.keys", "registry.auth.token-keys",
+        "registry.telemetry.log.level", "registry.telemetry.log.levels", "registry.telemetry.log.format", "registry.audit.mode", "registry.audit.file.path", "registry.audit.database.path", "registry.http.hosts", "registry.http.trusted-proxies", "registry.http.tls.certificate", "registry.http.tls.key", "registry.auth.keys", "registry.auth.token-keys",
         "registry.auth.jwt.issuer", "registry.auth.jwt.audience", "registry.auth.jwt.keys", "registry.auth.jwt.owner-claim", "registry.auth.jwt.roles-claim",
         "registry.webrtc.stack", "registry.webrtc.congestion-control", "registry.ice.servers", "registry.ice.transport-policy", "registry.ice.relay-ca-file", "registry.ice.include-networks", "registry.ice.exclude-networks",
         "registry.channels.listen", "registry.guacd.address", "registry.targets.allow",
@@ -31,12 +31,15 @@ internal static partial class ConfigurationExport
     private static string Show(string key, HoconValue value)
     {
         string[] texts = [.. GatewayConfiguration.Texts(value)];
-        return plain.Contains(key) || GatewayConfiguration.Default.GetValue(key) is { } known && texts.SequenceEqual(GatewayConfiguration.Texts(known)) || !SecretName().IsMatch(key) && texts.All(text => Harmless().IsMatch(text))
+        var known = GatewayConfiguration.Default.GetValue(key);
+        // The setting that an unknown one was meant to be may be a secret.
+        var isKnown = known is not null || key.StartsWith("akka.", StringComparison.Ordinal);
+        return plain.Contains(key) || known is not null && texts.SequenceEqual(GatewayConfiguration.Texts(known)) || isKnown && !SecretName().IsMatch(key) && texts.All(text => Harmless().IsMatch(text))
             ? string.Join(", ", texts)
             : Redaction.Hidden;
     }
 
-    [GeneratedRegex("(credential|secret|password|token|key|user|username)s?$", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("(credential|secret|password|passphrase|token|key|user|username)s?(\\.|$)", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
     private static partial Regex SecretName();
 
     // Switches, numbers, durations and sizes.

@@ -35,14 +35,23 @@ internal static class DiagCommand
         var problems = new List<string>();
         var config = ReadConfiguration(result, problems);
         var key = GatewayKey.Read(result);
-        var bundle = new DiagnosisBundle(new([.. ConfigurationExport.Secrets(config), .. key is null ? Array.Empty<string>() : [key]]));
+        var redaction = new Redaction([.. ConfigurationExport.Secrets(config ?? Config.Empty), .. key is null ? Array.Empty<string>() : [key]]);
+        var bundle = new DiagnosisBundle(redaction);
         using var gateway = GatewayClient.Of(result);
         bundle.AddJson("version.json", new { RegistryReads.Version, At = now, Gateway = gateway.Gateway.ToString() });
-        bundle.AddJson("configuration.json", ConfigurationExport.Of(config));
+        if (config is not null)
+            bundle.AddJson("configuration.json", ConfigurationExport.Of(config));
         bundle.AddJson("environment.json", MachineFacts.Read());
         if (result.GetValue(Log) is { } log)
-            await TryAsync("log.txt", async () => bundle.Add("log.txt", await ReadLogAsync(log, cancellationToken)), problems);
+        {
+            if (config is null)
+                problems.Add("log.txt: what of it are secrets is in the configuration, which cannot be read. Mend that, or look through the log yourself and send it beside.");
+            else
+                await TryAsync("log.txt", async () => bundle.Add("log.txt", await ReadLogAsync(log, cancellationToken)), problems);
+        }
+
         await AskAsync(gateway, bundle, problems, cancellationToken);
+        problems = [.. problems.Select(redaction.Clean)];
         bundle.Add("problems.txt", string.Join('\n', problems));
         await bundle.WriteAsync(file, now, cancellationToken);
 
@@ -53,16 +62,19 @@ internal static class DiagCommand
         return ExitCode.Ok;
     }
 
-    private static Config ReadConfiguration(ParseResult result, List<string> problems)
+    // Also where settings are wrong: what of it are secrets has to be known, and what is wrong is what is looked for. Null when it cannot be read at all.
+    private static Config? ReadConfiguration(ParseResult result, List<string> problems)
     {
         try
         {
-            return GatewayConfiguration.Read(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? []);
+            var (config, faults) = GatewayConfiguration.Inspect(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? []);
+            problems.AddRange(faults.Select(fault => $"a good configuration: {fault}"));
+            return config;
         }
         catch (CommandException e)
         {
             problems.Add($"the configuration: {e.Message}");
-            return Config.Empty;
+            return null;
         }
     }
 

@@ -37,19 +37,24 @@ internal sealed class SettingSource
         }
     }
 
-    /// <exception cref="CommandException">The text is not <c>key=value</c>, or its value is not HOCON.</exception>
+    /// <exception cref="CommandException">The text is not <c>key=value</c>, its value is not HOCON, or it is a secret, which every user of the machine can read in the arguments.</exception>
     public static SettingSource Assignment(string assignment)
     {
         if (assignment.IndexOf('=', StringComparison.Ordinal) is not (> 0 and var separator))
             throw CommandException.Usage($"--set '{assignment}' must be key=value, such as registry.admission.max-tubes=500.");
+        Config config;
         try
         {
-            return new("--set", ConfigurationFactory.ParseString($"{assignment[..separator]} = {assignment[(separator + 1)..]}"), []);
+            config = ConfigurationFactory.ParseString($"{assignment[..separator]} = {assignment[(separator + 1)..]}");
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             throw CommandException.Usage($"--set '{assignment[..separator]}' is not HOCON: {e.Message}");
         }
+
+        return SecretSettings.FindIn(config) is { } secret
+            ? throw CommandException.Usage($"--set {secret}: a secret has no place among arguments, which everybody on this machine can read. Put {secret} into a file that only the gateway's user can read, and give that with --config FILE.conf.")
+            : new("--set", config, []);
     }
 
     /// <summary>Options that stand for settings.</summary>

@@ -1,0 +1,44 @@
+using Registry.Host.Limits;
+
+namespace Registry.Host.Api;
+
+/// <summary>What holds for the answer to every call, wherever it is mapped.</summary>
+internal static class AnswerRules
+{
+    private static readonly object head = new();
+
+    /// <summary>Says of every answer that it is what its type says.</summary>
+    public static void UseAnswerRules(this WebApplication application) => application.Use((context, next) =>
+    {
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        return next(context);
+    });
+
+    /// <summary>Answers HEAD wherever GET is mapped (RFC 9110 §9.3.2). The server itself leaves the body of an answer to HEAD out. Routing begins here.</summary>
+    public static void UseHeadRequests(this WebApplication application)
+    {
+        application.Use((context, next) =>
+        {
+            if (HttpMethods.IsHead(context.Request.Method))
+            {
+                context.Request.Method = HttpMethods.Get;
+                context.Items[head] = head;
+            }
+
+            return next(context);
+        });
+        application.UseRouting();
+        application.Use((context, next) =>
+        {
+            if (!context.Items.ContainsKey(head))
+                return next(context);
+            context.Request.Method = HttpMethods.Head;
+            // An answer that goes on would keep the asker waiting for its end.
+            if (context.GetEndpoint() is not { } endpoint || !endpoint.IsStreaming())
+                return next(context);
+            context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
+            context.Response.Headers.Allow = HttpMethods.Get;
+            return Task.CompletedTask;
+        });
+    }
+}
