@@ -7,7 +7,7 @@ using Registry.Host.Api;
 namespace Registry.Host.Security;
 
 /// <summary>Answers those who may not with a problem that says why, and counts those who were wrong about who they are.</summary>
-internal sealed class AuthorizationProblems(FailedAttempts failures) : IAuthorizationMiddlewareResultHandler
+internal sealed class AuthorizationProblems(FailedAttempts failures, ILogger<AuthorizationProblems> log) : IAuthorizationMiddlewareResultHandler
 {
     public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
     {
@@ -27,8 +27,14 @@ internal sealed class AuthorizationProblems(FailedAttempts failures) : IAuthoriz
                 return TooManyFailures();
         }
 
-        if (context.Request.Headers.ContainsKey(HeaderNames.Authorization) && !failures.TryCount(context))
-            return TooManyFailures();
+        if (context.Request.Headers.ContainsKey(HeaderNames.Authorization))
+        {
+            if (!failures.TryCount(context))
+                return TooManyFailures(); // Without a line: somebody else would say how many there are.
+            log.LogWarning("{Address} sent a wrong key or token{Then}", context.Connection.RemoteIpAddress,
+                failures.IsBlocked(context) ? $", too often: what is wrong gets {ProblemCodes.TooManyFailures} now, until it pauses" : "");
+        }
+
         context.Response.Headers.WWWAuthenticate = "Bearer";
         return Unauthenticated(context);
     }

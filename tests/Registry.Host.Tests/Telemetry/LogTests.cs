@@ -6,8 +6,10 @@ using Akka.Configuration;
 using Akka.Event;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Registry.Host.Security;
 using Registry.Host.Telemetry;
 using Registry.Host.Tests.EndToEnd;
+using Registry.Host.Tests.RealPrograms;
 using LogLevel = Microsoft.Extensions.Logging.LogLevel;
 
 namespace Registry.Host.Tests.Telemetry;
@@ -61,6 +63,23 @@ public sealed class LogTests
 
         lines.ShouldContain(line => line.Contains("INFO [Microsoft.AspNetCore.Hosting.Diagnostics] Request starting", StringComparison.Ordinal));
         lines.ShouldNotContain(line => line.Contains("Microsoft.AspNetCore.Routing", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Who_sends_wrong_keys_is_named_until_it_is_not_heard_any_more()
+    {
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder.File("keys"), "");
+        var log = new RecordedLog();
+        await using var gateway = await RealGateway.WithAsync($"registry.auth.keys = \"{folder.File("keys")}\"", log);
+        gateway.Http.DefaultRequestHeaders.Authorization = new("Bearer", "tr_nobody_guess");
+        for (var i = 0; i < 3 * FailedAttempts.Burst; i++)
+            (await gateway.Http.GetAsync("/v1/capacity")).Dispose();
+
+        var lines = await log.UntilAsync(text => text.Contains("too often", StringComparison.Ordinal));
+        lines.First(line => line.Contains("wrong key", StringComparison.Ordinal)).ShouldMatch(@"WARN .*127\.0\.0\.1 sent a wrong key or token$");
+        // As many as are looked at, and one more for each pause while this ran.
+        lines.Count(line => line.Contains("wrong key", StringComparison.Ordinal)).ShouldBeInRange(FailedAttempts.Burst, 2 * FailedAttempts.Burst);
     }
 
     [Theory]
