@@ -82,6 +82,12 @@ internal sealed record ChannelServices(RegistrySettings Settings, TargetPolicy T
     /// <summary>Told when the dialling end refuses a connection, be it the other end or this one.</summary>
     public Action<CloseReason, string>? ConnectionRefused { get; init; }
 
+    /// <summary>
+    /// Told where clients connect, or null, and how many connections that were up ended with their channel; or that one was ended because its target is
+    /// no longer allowed, with the other end's words.
+    /// </summary>
+    public Action<IPEndPoint?, int, string?>? ConnectionsCut { get; init; }
+
     /// <summary>What tubes get that ask for no less.</summary>
     public TubeLimits Limits { get; init; } = new(Settings);
 

@@ -23,7 +23,11 @@ internal sealed partial class TunnelConnection
         {
             Fail(socketLost, $"The local socket broke: {e.Message}.");
         }
-        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
+        catch (DataChannelClosedException)
+        {
+            Dispose();
+        }
+        catch (OperationCanceledException)
         {
             stop.Cancel();
         }
@@ -138,7 +142,11 @@ internal sealed partial class TunnelConnection
             }
             while (Interlocked.Add(ref owedWindow, -bytes) > 0);
         }
-        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
+        catch (DataChannelClosedException)
+        {
+            Dispose();
+        }
+        catch (OperationCanceledException)
         {
             stop.Cancel();
         }

@@ -12,26 +12,28 @@ namespace Registry.Actors.Channels;
 // What a SOCKS5 client asks for, and the datagrams of an association, at both ends.
 internal sealed partial class TunnelConnection
 {
-    private async Task<Socket?> ServeSocksAsync(Socket client, CancellationToken cancellationToken)
+    private async Task<Socket?> ServeSocksAsync(ListenerClient accepted, CancellationToken cancellationToken)
     {
+        var client = accepted.Socket;
         using var limit = new CancellationTokenSource(services.Settings.OpenTimeout, services.Time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        if (await ReadSocksAsync(client, linked.Token) is not { } target)
+        if ((accepted.Asked ?? await ReadSocksAsync(client, linked.Token)) is not { } target)
             return null;
+        accepted = accepted with { Asked = target };
         try
         {
             if (target.IsAssociation)
             {
-                await AssociateAsync(client, cancellationToken);
+                await AssociateAsync(accepted, cancellationToken);
                 return null;
             }
 
             audit.Asked(target.ToString());
-            await AskPeerAsync(client, target.Encode(), cancellationToken);
+            await AskPeerAsync(accepted, target.Encode(), cancellationToken);
             client.Send(SocksReplies.Encode(SocksReply.Succeeded));
             return client;
         }
-        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException)
+        catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException && !HasUnserved)
         {
             var reason = (peerEnd ?? localEnd)?.Reason;
             // That is how a peer without tube.v2 refuses an open that names no target.
@@ -40,15 +42,16 @@ internal sealed partial class TunnelConnection
         }
     }
 
-    private async Task AssociateAsync(Socket client, CancellationToken cancellationToken)
+    private async Task AssociateAsync(ListenerClient accepted, CancellationToken cancellationToken)
     {
+        var client = accepted.Socket;
         using var port = new UdpPort(((IPEndPoint)client.LocalEndPoint!).Address, ((IPEndPoint)client.RemoteEndPoint!).Address, link.PayloadSize);
         TakeDatagrams(payload =>
         {
             port.Give(payload.Span);
             return null;
         });
-        await AskPeerAsync(client, SocksTarget.Association.Encode(), cancellationToken);
+        await AskPeerAsync(accepted, SocksTarget.Association.Encode(), cancellationToken);
         client.Send(SocksReplies.Encode(port.EndPoint));
         isAnswered = true;
         var sending = port.RunAsync(SendDatagramAsync, cancellationToken);

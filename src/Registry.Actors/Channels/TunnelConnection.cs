@@ -49,6 +49,8 @@ internal sealed partial class TunnelConnection : IDisposable
     private volatile bool isKnownToPeer;
     private int hasGranted;
     private int owedWindow;
+    private volatile bool endedWithChannel;
+    private LastingListener? lasting;
     private IDisposable? held; // what ends it when the rules change
     private Func<ReadOnlyMemory<byte>, string?>? datagrams; // of a UDP association: takes one, and says what is wrong with it
     private Task updatingWindow = Task.CompletedTask;
@@ -78,8 +80,14 @@ internal sealed partial class TunnelConnection : IDisposable
 
     public uint Number { get; }
 
-    /// <summary>Whether the pumps run.</summary>
+    /// <summary>Whether the pumps run, or did.</summary>
     public bool IsOpen => open;
+
+    /// <summary>Whether one of both sides, or the channel, has ended it.</summary>
+    public bool IsEnding => peerEnd is not null || stop.IsCancellationRequested;
+
+    /// <summary>Whether it was up and its channel's end was its own.</summary>
+    public bool WasCut => open && endedWithChannel;
 
     /// <summary>Ends when the socket is closed and every task of the connection is over.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
@@ -87,9 +95,14 @@ internal sealed partial class TunnelConnection : IDisposable
     /// <summary>Serves a client that was accepted: asks the peer to open, then pumps.</summary>
     /// <param name="client">The client's socket, which is the connection's from now on.</param>
     /// <param name="speaksSocks">Whether the client says by SOCKS5 what to open, and is answered so.</param>
+    /// <param name="takesBack">Who takes the client back if the channel ends too early; null for nobody.</param>
     /// <param name="onEnded">Called when all is over.</param>
-    public void Accept(Socket client, bool speaksSocks, Action<TunnelConnection> onEnded) =>
-        Completion = RunAsync(token => speaksSocks ? ServeSocksAsync(client, token) : AskPeerAsync(client, [], token), client, onEnded);
+    public void Accept(ListenerClient client, bool speaksSocks, LastingListener? takesBack, Action<TunnelConnection> onEnded)
+    {
+        lasting = takesBack;
+        unserved = takesBack is null || speaksSocks ? null : client;
+        Completion = RunAsync(token => speaksSocks ? ServeSocksAsync(client, token) : AskPeerAsync(client, [], token), client.Socket, onEnded);
+    }
 
     /// <summary>Serves a connection the peer asked for: dials, answers, then pumps.</summary>
     public void Dial(TargetDialer dialer, string host, int port, Action<TunnelConnection> onEnded) =>
@@ -200,11 +213,15 @@ internal sealed partial class TunnelConnection : IDisposable
 
         if (why is { Reason: { } reason, Text: var text, ClosedBy: var closedBy })
             Cause(new(reason, text, closedBy));
-        stop.Cancel();
+        Dispose();
     }
 
     /// <summary>Ends the connection at once and without a word, because its channel ends. <see cref="Completion"/> says when all is released.</summary>
-    public void Dispose() => stop.Cancel();
+    public void Dispose()
+    {
+        endedWithChannel |= !isOver && !IsEnding;
+        stop.Cancel();
+    }
 
     private async Task RunAsync(Func<CancellationToken, Task<Socket?>> connect, Socket? socket, Action<TunnelConnection> onEnded, Func<CancellationToken, ValueTask<DialResult?>>? deniedAgain = null)
     {
@@ -238,7 +255,7 @@ internal sealed partial class TunnelConnection : IDisposable
         catch (Exception e) when (e is OperationCanceledException or DataChannelClosedException or SocketException)
         {
             if (e is SocketException)
-                Cause(new(socketLost, $"The local socket broke: {e.Message}."));
+                ClientLeft(e);
             else if (!stop.IsCancellationRequested && e is OperationCanceledException)
                 Cause(new(CloseReason.Timeout, "The client did not say in time what to open."));
             // The client left, or the peer or the channel ended the connection while it was being opened: there is nobody to tell.
@@ -251,66 +268,15 @@ internal sealed partial class TunnelConnection : IDisposable
             isOver = true;
             ForgetInbound();
             window.Close();
-            if (socket is not null)
+            if (TakeUnserved() is { } client)
+                GiveBack(client);
+            else if (socket is not null)
                 CloseSocket(socket);
             await SayEndAsync();
             await updatingWindow;
             services.Gauges.ConnectionsChanged(-1);
             RecordEnd();
             onEnded(this);
-        }
-    }
-
-    private async Task<Socket?> AskPeerAsync(Socket client, byte[] target, CancellationToken cancellationToken)
-    {
-        client.NoDelay = true;
-        await link.SendAsync(Frame.Encode(0, link.Timestamp, ControlMessage.Encode(ControlCode.OpenConnection, Number, target)), cancellationToken);
-        isKnownToPeer = true;
-        OpenWindow();
-        try
-        {
-            await answered.Task.WaitAsync(services.Settings.OpenTimeout, services.Time, cancellationToken);
-        }
-        catch (TimeoutException)
-        {
-            Fail(CloseReason.Timeout, $"The peer did not answer the open within {services.Settings.OpenTimeout.TotalSeconds:0.###} s.");
-        }
-
-        // A refusal is an answer too, and the cancellation that comes with it may come a moment later.
-        if (!peerOpened)
-            stop.Cancel();
-        cancellationToken.ThrowIfCancellationRequested();
-        return client;
-    }
-
-    private async Task<Socket?> DialAsync(TargetDialer dialer, string host, int port, CancellationToken cancellationToken)
-    {
-        var dialed = await dialer.DialAsync(host, port, cancellationToken);
-        if (dialed.Socket is null)
-        {
-            Refuse(dialed);
-            return null;
-        }
-
-        audit.Dialled(host, dialed.EndPoint!);
-        held = dialer.Hold(host, dialed.EndPoint!, why => Fail(CloseReason.ServerRefuse, why));
-        return await AnswerOpenAsync(dialed.Socket, cancellationToken);
-    }
-
-    private async Task<Socket> AnswerOpenAsync(Socket socket, CancellationToken cancellationToken)
-    {
-        services.Gauges.SocketsChanged(1);
-        try
-        {
-            isKnownToPeer = true;
-            OpenWindow();
-            await link.SendControlAsync(ControlCode.ConnectionOpened, Number, cancellationToken);
-            return socket;
-        }
-        catch
-        {
-            CloseSocket(socket);
-            throw;
         }
     }
 
@@ -333,6 +299,7 @@ internal sealed partial class TunnelConnection : IDisposable
     // A peer that does not know the connection yet is told nothing.
     private void RefuseUnrecorded(bool tellPeer)
     {
+        TakeUnserved();
         if (tellPeer)
             Fail(CloseReason.ErrorRecording, AuditTrail.Unavailable);
         else
@@ -361,7 +328,7 @@ internal sealed partial class TunnelConnection : IDisposable
 
     private async Task SayEndAsync()
     {
-        if (localEnd is not { } end || peerEnd is not null)
+        if ((localEnd ?? Moved) is not { } end || peerEnd is not null)
             return;
         try
         {

@@ -42,6 +42,7 @@ internal sealed class TunnelConversation : IConversation
     private Task beating = Task.CompletedTask;
     private Task closing = Task.CompletedTask;
     private int connectionCount;
+    private int cut; // connections that ended with the channel
     private int disposed;
     private bool listenerClosed;
     private bool superseded;
@@ -146,6 +147,8 @@ internal sealed class TunnelConversation : IConversation
         await beating;
         await frames.Completion;
         fragments?.Dispose();
+        if (Volatile.Read(ref cut) is > 0 and var count)
+            services.ConnectionsCut?.Invoke(ListenEndPoint, count, null);
         lock (endLock)
             return end ?? ChannelEnd.Unexplained;
     }
@@ -338,8 +341,11 @@ internal sealed class TunnelConversation : IConversation
             case ControlCode.WindowUpdate:
                 return connection.PeerGranted(message.WindowBytes);
             case ControlCode.CloseConnection:
+                var wasOpen = connection is { IsOpen: true, IsEnding: false };
                 if (connection.PeerClosed(message.Reason, message.Text) && listener is not null)
                     services.ConnectionRefused?.Invoke(message.Reason, message.Text);
+                else if (wasOpen && message.Reason == CloseReason.ServerRefuse && listener is not null)
+                    services.ConnectionsCut?.Invoke(ListenEndPoint, 1, message.Text);
                 break;
         }
 
@@ -382,20 +388,20 @@ internal sealed class TunnelConversation : IConversation
 
     /// <summary>Takes a client of the listener, or turns it away when it is one too many.</summary>
     /// <returns>False when this tunnel is ending and the client is another's.</returns>
-    public bool TryServe(Socket client)
+    public bool TryServe(ListenerClient client)
     {
         if (end is not null || Volatile.Read(ref listenerClosed))
             return false;
         if (!TryCount())
         {
-            TunnelListener.Reset(client);
+            TunnelListener.Reset(client.Socket);
             return true;
         }
 
-        var audit = services.Audit.Connection(origin, ++lastNumber, target: null, ListenEndPoint!.ToString(), client.RemoteEndPoint?.ToString());
+        var audit = services.Audit.Connection(origin, ++lastNumber, target: null, ListenEndPoint!.ToString(), client.Socket.RemoteEndPoint?.ToString());
         var connection = new TunnelConnection(lastNumber, CloseReason.Client, flow!, services, users, audit);
         connections[connection.Number] = connection;
-        connection.Accept(client, servesSocks, Forget);
+        connection.Accept(client, servesSocks, ownsListener ? null : new(listener!, this), Forget);
         return true;
     }
 
@@ -403,6 +409,8 @@ internal sealed class TunnelConversation : IConversation
     public void Supersede()
     {
         Interlocked.Exchange(ref superseded, true);
+        foreach (var (_, connection) in connections)
+            connection.MoveAway();
         CloseWhenSuperseded();
     }
 
@@ -434,6 +442,8 @@ internal sealed class TunnelConversation : IConversation
         if (connections.TryRemove(new(connection.Number, connection)))
         {
             Interlocked.Decrement(ref connectionCount);
+            if (connection.WasCut)
+                Interlocked.Increment(ref cut);
             fragments?.Forget(connection.Number);
             CloseWhenSuperseded();
         }

@@ -1,12 +1,14 @@
 using System.Net;
 using System.Net.Sockets;
+using Registry.Actors.Channels.Socks;
 
 namespace Registry.Actors.Channels;
 
 /// <summary>
 /// A TCP port of this machine. One in <see cref="TubeRegistryOptions.Listeners"/> outlives the tubes that serve it: a tunnel that listens on its address
 /// serves the clients that come once its channel is open; the tunnel before it keeps those it has, and its channel closes when they have ended. While no
-/// tunnel serves, clients wait: at most <see cref="MaxWaiting"/>, each at most <see cref="MaxWait"/>; others are reset.
+/// tunnel serves, clients wait: at most <see cref="MaxWaiting"/>, each at most <see cref="MaxWait"/>; others are reset. One whose tunnel ended before the
+/// other end had answered for it waits for the next tunnel too.
 /// </summary>
 public sealed class TunnelListener : IDisposable
 {
@@ -82,7 +84,7 @@ public sealed class TunnelListener : IDisposable
         lock (gate)
         {
             (previous, server) = (server, next);
-            while (waiting is [var client, ..] && next.TryServe(client.Socket))
+            while (waiting is [var client, ..] && next.TryServe(client.Client))
             {
                 client.Dispose();
                 waiting.RemoveAt(0);
@@ -91,6 +93,21 @@ public sealed class TunnelListener : IDisposable
 
         previous?.Supersede();
     }
+
+    /// <summary>What is left of the time that a client may wait.</summary>
+    internal TimeSpan LeftOf(ListenerClient client)
+    {
+        var left = MaxWait - time.GetElapsedTime(client.Since);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+
+    /// <summary>Takes back a client that a tunnel cannot serve, for the next one.</summary>
+    /// <param name="client">The client.</param>
+    /// <param name="from">The tunnel.</param>
+    internal void TakeBack(ListenerClient client, TunnelConversation from) => Offer(client, from);
+
+    /// <summary>Says that a client was reset because nobody served it.</summary>
+    internal void GiveUp(string why) => givenUp?.Invoke(EndPoint, why);
 
     /// <summary>Gives a tunnel no further client.</summary>
     internal void Detach(TunnelConversation ended)
@@ -106,7 +123,7 @@ public sealed class TunnelListener : IDisposable
         {
             try
             {
-                Offer(await socket.AcceptAsync(stop.Token));
+                Offer(new(await socket.AcceptAsync(stop.Token), time.GetTimestamp()), except: null);
             }
             catch (Exception) when (stop.IsCancellationRequested)
             {
@@ -120,11 +137,11 @@ public sealed class TunnelListener : IDisposable
         }
     }
 
-    private void Offer(Socket client)
+    private void Offer(ListenerClient client, TunnelConversation? except)
     {
         lock (gate)
         {
-            if (server?.TryServe(client) == true)
+            if (server is not null && server != except && server.TryServe(client))
                 return;
             if (!stop.IsCancellationRequested && waiting.Count < MaxWaiting)
             {
@@ -132,12 +149,12 @@ public sealed class TunnelListener : IDisposable
                 return;
             }
 
-            Reset(client);
+            Reset(client.Socket);
             if (stop.IsCancellationRequested)
                 return;
         }
 
-        givenUp?.Invoke(EndPoint, $"{MaxWaiting} wait for a tube already");
+        GiveUp($"{MaxWaiting} wait for a tube already");
     }
 
     private void Expire(Waiting client)
@@ -149,20 +166,20 @@ public sealed class TunnelListener : IDisposable
             client.Reset();
         }
 
-        givenUp?.Invoke(EndPoint, $"no tube for {MaxWait.TotalSeconds} s");
+        GiveUp($"no tube for {MaxWait.TotalSeconds} s");
     }
 
     private sealed class Waiting : IDisposable
     {
         private readonly ITimer limit;
 
-        public Waiting(TunnelListener listener, Socket socket)
+        public Waiting(TunnelListener listener, ListenerClient client)
         {
-            Socket = socket;
-            limit = listener.time.CreateTimer(_ => listener.Expire(this), null, MaxWait, Timeout.InfiniteTimeSpan);
+            Client = client;
+            limit = listener.time.CreateTimer(_ => listener.Expire(this), null, listener.LeftOf(client), Timeout.InfiniteTimeSpan);
         }
 
-        public Socket Socket { get; }
+        public ListenerClient Client { get; }
 
         /// <summary>Ends the wait; the socket is another's now.</summary>
         public void Dispose() => limit.Dispose();
@@ -170,7 +187,13 @@ public sealed class TunnelListener : IDisposable
         public void Reset()
         {
             Dispose();
-            TunnelListener.Reset(Socket);
+            TunnelListener.Reset(Client.Socket);
         }
     }
 }
+
+/// <summary>A client that is not connected to anything yet.</summary>
+/// <param name="Socket">Its socket.</param>
+/// <param name="Since">When it came, by the listener's clock.</param>
+/// <param name="Asked">What it asked for by SOCKS5, once it has.</param>
+internal sealed record ListenerClient(Socket Socket, long Since, SocksTarget? Asked = null);

@@ -51,6 +51,7 @@ internal sealed class TubeRegistryNode : IExtension
         channels = new(Settings, TargetPolicy.Parse(Settings.AllowTargets), time, gauges)
         {
             ConnectionRefused = options.ConnectionRefused,
+            ConnectionsCut = options.ConnectionsCut,
             Listeners = [.. options.Listeners],
             Handlers = options.Handlers.ToFrozenDictionary(StringComparer.Ordinal),
             Audit = audit,

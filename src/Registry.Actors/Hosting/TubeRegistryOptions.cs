@@ -1,3 +1,4 @@
+using System.Net;
 using Registry.Actors.Audit;
 using Registry.Actors.Channels;
 using Registry.Messages;
@@ -73,6 +74,12 @@ public sealed class TubeRegistryOptions
     /// why, and in words. It must not block or throw.
     /// </summary>
     public Action<CloseReason, string>? ConnectionRefused { get; set; }
+
+    /// <summary>
+    /// Told when connections of a tunnel that were up end before their time: where their clients connect, or null at the end that dials; how many; and null when
+    /// their channel ended, or the words of the other end, whose rules no longer allow the target. It must not block or throw.
+    /// </summary>
+    public Action<IPEndPoint?, int, string?>? ConnectionsCut { get; set; }
 
     /// <summary>Where the audit of tubes and connections goes; null for nowhere. The registry does not dispose it.</summary>
     public IAuditSink? Audit { get; set; }

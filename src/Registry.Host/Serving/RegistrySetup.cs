@@ -1,3 +1,4 @@
+using System.Net;
 using Akka.Configuration;
 using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -42,6 +43,9 @@ internal sealed record RegistrySetup
 
     /// <summary>Told when the gateway refuses a connection that a client of a forward made.</summary>
     public Action<CloseReason, string>? ConnectionRefused { get; init; }
+
+    /// <summary>Told when connections of a forward that were up end with their channel, or because the gateway's rules no longer allow their target, with the gateway's words.</summary>
+    public Action<IPEndPoint?, int, string?>? ConnectionsCut { get; init; }
 
     /// <summary>How long the tubes take at most to end when the program stops.</summary>
     public TimeSpan LongestStop
@@ -90,6 +94,7 @@ internal sealed record RegistrySetup
             foreach (var listener in Listeners)
                 options.Listeners.Add(listener);
             options.ConnectionRefused = ConnectionRefused;
+            options.ConnectionsCut = ConnectionsCut;
             options.Audit = audit;
         });
 

@@ -18,6 +18,8 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
     private readonly List<IConversation> conversations = [];
     private readonly List<Task> runs = [];
     private readonly ConcurrentQueue<string> givenUp = [];
+    private readonly ConcurrentQueue<(IPEndPoint?, int, string?)> cut = [];
+    private ScriptedDataChannel? silentEnd;
 
     public TunnelListenerSpecs() => listener = new(new(IPAddress.Loopback, 0), time, (endPoint, why) => givenUp.Enqueue($"{endPoint} {why}"));
 
@@ -161,6 +163,98 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_client_for_whom_the_other_end_never_answered_goes_to_the_next_tunnel_when_its_own_ends(bool speaksSocks)
+    {
+        await using var server = LoopbackServer.Echo();
+        var silent = Serve(server.EndPoint, speaksSocks, isSilent: true);
+        using var client = await ConnectAsync();
+        if (speaksSocks)
+            await TunnelFixture.ReadAsync(await GreetedAsync(client, server.EndPoint), 2);
+        await client.SendAsync("x"u8.ToArray());
+        await AskedAsync();
+
+        conversations[0].Close(CloseReason.ConnectionLost, "lost");
+        await silent.WaitAsync(TimeSpan.FromSeconds(30));
+        _ = Serve(server.EndPoint, speaksSocks);
+
+        if (speaksSocks)
+            (await TunnelFixture.ReadAsync(client, 10))[1].ShouldBe((byte)0);
+        (await TunnelFixture.ReadAsync(client, 1)).ShouldBe("x"u8.ToArray());
+        cut.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_client_for_whom_the_other_end_does_not_answer_goes_to_the_tunnel_that_serves_now_and_is_closed_there()
+    {
+        await using var server = LoopbackServer.Echo();
+        var silent = Serve(server.EndPoint, isSilent: true);
+        using var client = await ConnectAsync();
+        await client.SendAsync("x"u8.ToArray());
+        await AskedAsync();
+
+        _ = Serve(server.EndPoint);
+        time.Advance(TimeSpan.FromSeconds(2));
+
+        (await TunnelFixture.ReadAsync(client, 1)).ShouldBe("x"u8.ToArray());
+        (await silent.WaitAsync(TimeSpan.FromSeconds(30))).Reason.ShouldBe(CloseReason.Normal);
+    }
+
+    [Fact]
+    public async Task A_client_for_whom_nobody_answers_is_reset_after_the_time_that_clients_wait()
+    {
+        _ = Serve(LoopbackServer.Refusing(), isSilent: true);
+        using var client = await ConnectAsync();
+        var reset = TunnelFixture.ShouldResetAsync(Task.FromResult(client));
+        await AskedAsync();
+
+        await TunnelFixture.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return reset.IsCompleted;
+        });
+
+        await reset;
+        time.GetUtcNow().ShouldBeGreaterThanOrEqualTo(time.Start + TunnelListener.MaxWait);
+        await TunnelFixture.UntilAsync(() => !givenUp.IsEmpty);
+        givenUp.ShouldBe([$"{listener.EndPoint} no answer through a tube for 30 s"]);
+    }
+
+    [Fact]
+    public async Task Connections_that_were_up_are_told_when_they_end_with_their_tunnel()
+    {
+        await using var server = LoopbackServer.Echo();
+        var tunnel = Serve(server.EndPoint);
+        using var one = await ConnectAsync();
+        using var two = await ConnectAsync();
+        using var over = await ConnectAsync();
+        foreach (var client in new[] { one, two, over })
+        {
+            await client.SendAsync("x"u8.ToArray());
+            await TunnelFixture.ReadAsync(client, 1);
+        }
+
+        over.Shutdown(SocketShutdown.Send);
+        (await TunnelFixture.ReadToEndAsync(over)).ShouldBeEmpty();
+        await TunnelFixture.UntilAsync(() => conversations[0].Connections == 2);
+        conversations[0].Close(CloseReason.ConnectionLost, "lost");
+
+        await tunnel.WaitAsync(TimeSpan.FromSeconds(30));
+        cut.ShouldContain((listener.EndPoint, 2, null));
+    }
+
+    // The open has arrived at the end that does not answer.
+    private async Task AskedAsync() => (await silentEnd!.ReceiveAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30)))!.Dispose();
+
+    private static async Task<Socket> GreetedAsync(Socket client, IPEndPoint target)
+    {
+        await client.SendAsync(new byte[] { 5, 1, 0 });
+        await client.SendAsync(new byte[] { 5, 1, 0, 1, 127, 0, 0, 1, (byte)(target.Port >> 8), (byte)target.Port });
+        return client;
+    }
+
     private async Task<Socket> ConnectAsync()
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
@@ -168,19 +262,27 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
         return socket;
     }
 
-    /// <summary>A tunnel that serves the listener's clients from a target.</summary>
+    /// <summary>A tunnel that serves the listener's clients from a target; a silent one's other end reads nothing.</summary>
     /// <returns>How its listening end ended.</returns>
-    private Task<ChannelEnd> Serve(IPEndPoint target)
+    private Task<ChannelEnd> Serve(IPEndPoint target, bool speaksSocks = false, bool isSilent = false)
     {
-        var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.Config.Empty), TargetPolicy.Parse(["127.0.0.0/8:*"]), time, gauges) { Listeners = [listener] };
+        var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.Config.Empty), TargetPolicy.Parse(["127.0.0.0/8:*"]), time, gauges)
+        {
+            Listeners = [listener],
+            ConnectionsCut = (where, count, why) => cut.Enqueue((where, count, why)),
+        };
         var factory = new ConversationFactory(services);
-        factory.TryOpen(TunnelSettings.Listen(listener.EndPoint), TunnelFixture.Origin, new(time), new(FlowLimits.From(services.Settings)), out var near, out _).ShouldBeTrue();
-        factory.TryOpen(TunnelSettings.Dial(target.Address.ToString(), target.Port), TunnelFixture.Origin, new(time), new(FlowLimits.From(services.Settings)), out var far, out _).ShouldBeTrue();
+        factory.TryOpen(speaksSocks ? SocksSettings.Listen(listener.EndPoint) : TunnelSettings.Listen(listener.EndPoint), TunnelFixture.Origin, new(time), new(FlowLimits.From(services.Settings)), out var near, out _).ShouldBeTrue();
+        factory.TryOpen(speaksSocks ? SocksSettings.Dial() : TunnelSettings.Dial(target.Address.ToString(), target.Port), TunnelFixture.Origin, new(time), new(FlowLimits.From(services.Settings)), out var far, out _).ShouldBeTrue();
         near.ListenEndPoint.ShouldBe(listener.EndPoint);
         var (nearChannel, farChannel) = ScriptedDataChannel.Pair(256 * 1024);
         var run = near.RunAsync(nearChannel, openedByPeer: false);
         conversations.AddRange([near, far]);
-        runs.AddRange([run, far.RunAsync(farChannel, openedByPeer: true)]);
+        runs.Add(run);
+        if (isSilent)
+            silentEnd = farChannel;
+        else
+            runs.Add(far.RunAsync(farChannel, openedByPeer: true));
         return run;
     }
 
