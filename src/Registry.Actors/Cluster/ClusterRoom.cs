@@ -36,8 +36,14 @@ internal static class ClusterRoom
         actors.Register<ClusterRegistryActor>(system.ActorOf(ClusterRegistryActor.Props(new ClusterRegistry(system), registry), ClusterRegistryActor.ActorName));
     }
 
-    private static IActorRef StartRegion(ActorSystem system, string name, Func<string, Props> props, IMessageExtractor extractor) =>
-        ClusterSharding.Get(system).Start(name, props, ClusterShardingSettings.Create(system).WithRole(Role), extractor);
+    private static IActorRef StartRegion(ActorSystem system, string name, Func<string, Props> props, IMessageExtractor extractor)
+    {
+        var sharding = ClusterSharding.Get(system);
+        var settings = ClusterShardingSettings.Create(system).WithRole(Role);
+        var cluster = Akka.Cluster.Cluster.Get(system);
+        var allocation = new ReachableAllocation(sharding.DefaultShardAllocationStrategy(settings), () => cluster.State is var state ? state.Members.Except(state.Unreachable).Select(m => m.Address).ToHashSet() : []);
+        return sharding.Start(name, props, settings, extractor, allocation, PoisonPill.Instance);
+    }
 
     /// <summary>Where the room is found once the actor system has started.</summary>
     private sealed class Extension : IExtension
