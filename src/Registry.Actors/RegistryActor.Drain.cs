@@ -46,6 +46,7 @@ public sealed partial class RegistryActor
         if (stop.HasTime && node.Settings.StopDeadline is { } deadline)
         {
             BeginDrain(deadline, untilAtMost: 0);
+            CloseUnconnected();
             return;
         }
 
@@ -53,6 +54,14 @@ public sealed partial class RegistryActor
         node.Admission.IsDraining = true;
         ServeWaiting();
         CloseRest();
+    }
+
+    // Whoever has no connection yet loses nothing by making one elsewhere.
+    private void CloseUnconnected()
+    {
+        foreach (var (id, tube) in tubes)
+            if (node.Directory.TryGet(id, out var snapshot) && snapshot.State == TubeState.Connecting)
+                tube.Actor.Tell(new CloseTube(id, CloseReason.NodeStopped));
     }
 
     private void BeginDrain(TimeSpan time, int untilAtMost)

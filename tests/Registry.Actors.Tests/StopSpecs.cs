@@ -68,13 +68,23 @@ public sealed class StopSpecs
         host.Services.GetRequiredService<ActorSystem>().WhenTerminated.IsCompleted.ShouldBeTrue();
     }
 
-    private static async Task<IHost> StartAsync()
+    [Fact]
+    public async Task A_host_that_stops_does_not_wait_for_a_tube_to_which_nobody_connects()
+    {
+        using var host = await StartAsync(TimeSpan.FromMinutes(10));
+        var created = await host.Services.GetRequiredService<ITubeRegistry>().CreateAsync(new(new("c"), TunnelSettings.Listen(new(IPAddress.Loopback, 0))) { TrickleIce = false });
+        created.ShouldBeOfType<TubeCreated>();
+
+        await host.StopAsync().WaitAsync(Patience);
+    }
+
+    private static async Task<IHost> StartAsync(TimeSpan stopDeadline = default)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new() { DisableDefaults = true });
         builder.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.None));
         builder.Services.AddSingleton<IPeerConnectionFactory>(_ => PeerConnectionFactory.Create(new() { BindAddress = IPAddress.Loopback, HostAddresses = [IPAddress.Loopback] }));
         builder.Services.AddTubeRegistry();
-        builder.Services.AddAkka("host", (akka, _) => akka.WithTubeRegistry(options => (options.StopDeadline, options.Listen) = (TimeSpan.Zero, ListenScope.Loopback)));
+        builder.Services.AddAkka("host", (akka, _) => akka.WithTubeRegistry(options => (options.StopDeadline, options.Listen) = (stopDeadline, ListenScope.Loopback)));
         var host = builder.Build();
         await host.StartAsync();
         return host;

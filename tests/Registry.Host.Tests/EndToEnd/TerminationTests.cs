@@ -59,8 +59,8 @@ public sealed class TerminationTests
         {
             var line = await gateway.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
             using var http = new HttpClient { BaseAddress = new(line!.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1]) };
-            using var client = new GatewayClient(new(http.BaseAddress));
-            await client.CreateTubeAsync(new() { ConversationId = "c", Settings = new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") } }, CancellationToken.None);
+            await using var client = new RunningForward(new IPEndPoint(IPAddress.Loopback, 9), http.BaseAddress);
+            await client.NextReadyAsync();
             (await ReadyAsync(http)).ShouldBe(HttpStatusCode.OK);
 
             await Programs.RunAsync(Programs.Start("kill", "-TERM", gateway.Id.ToString(CultureInfo.InvariantCulture)));
