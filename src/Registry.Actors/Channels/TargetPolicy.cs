@@ -93,6 +93,10 @@ internal sealed class TargetPolicy
     /// <summary>Whether any rule could allow this name and port, so that resolving it is worthwhile.</summary>
     public bool MayAllowName(string host, int port) => rules.Any(r => r.MayMatch(host, port));
 
+    /// <summary>What forbids every dial of a name or address as the rules are now; null when one may succeed, which for a name its addresses decide.</summary>
+    public TargetDenial? Judge(string host, int port) =>
+        IPAddress.TryParse(host, out var address) ? Judge(ProtocolType.Tcp, host, address, port) : MayAllowName(host, port) ? null : TargetDenial.NoRule;
+
     /// <summary>Whether an address, reached under a name, may be dialled.</summary>
     /// <param name="host">The name or address that was asked for.</param>
     /// <param name="address">One of its addresses.</param>

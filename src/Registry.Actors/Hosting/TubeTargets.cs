@@ -26,6 +26,16 @@ public sealed class TubeTargets
         return policy.Change(allow);
     }
 
+    /// <summary>Says why a target cannot be dialled as the rules are now.</summary>
+    /// <param name="host">A name or an address.</param>
+    /// <param name="port">The TCP port.</param>
+    /// <returns>A sentence for people; null when a connection may be allowed, which for a name depends on its addresses.</returns>
+    public string? WhyDenied(string host, int port)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        return policy.Judge(host, port)?.Tell(host, port);
+    }
+
     /// <summary>Never lets a conversation dial an address that the application itself listens on, whatever the rules say.</summary>
     /// <param name="protocol">TCP or UDP.</param>
     /// <param name="endPoint">The address; <c>0.0.0.0</c> or <c>::</c> for all of the machine.</param>

@@ -15,6 +15,9 @@ public sealed record TubeCreatedBody(string TubeId, string ConversationId, strin
 
     /// <summary>Where the gateway listens for the conversation, as <c>ip:port</c> with the real port.</summary>
     public string? LocalListenAddress { get; init; }
+
+    /// <summary>Why no connection to the target would succeed as the rules of the gateway that was asked are now, which may change while the tube lives.</summary>
+    public string? Warning { get; init; }
 }
 
 /// <summary>Answer to <c>POST /v1/tubes/{tubeId}/tokens</c>.</summary>

@@ -1,6 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Claims;
 using System.Text.Json;
+using Akka.Actor;
+using Registry.Actors;
 using Registry.Host.Api.Description;
 using Registry.Host.Security;
 using Registry.Messages;
@@ -33,11 +35,19 @@ internal static class TubeEndpoints
             return problem;
         return await registry.CreateAsync(command, request.HttpContext.RequestAborted) switch
         {
-            TubeCreated created => Results.Json(TubeCreatedBody.Of(created), ApiJson.Options, statusCode: StatusCodes.Status201Created)
+            TubeCreated created => Results.Json(TubeCreatedBody.Of(created) with { Warning = WarningOf(command.Settings, request.HttpContext.RequestServices) }, ApiJson.Options, statusCode: StatusCodes.Status201Created)
                 .WithLocation($"/v1/tubes/{created.TubeId}"),
             var reply => Replies.Translate(reply),
         };
     }
+
+    // Not refused: rules may be read again, and whoever makes tubes again and again must not be ended by their order.
+    private static string? WarningOf(ConversationSettings settings, IServiceProvider services) => settings switch
+    {
+        TunnelSettings { TargetHost: { } host, TargetPort: var port } => services.GetService<ActorSystem>()?.GetTubeTargets().WhyDenied(host, port),
+        RawSettings { TargetHost: var host, TargetPort: var port } => services.GetService<ActorSystem>()?.GetTubeTargets().WhyDenied(host, port),
+        _ => null,
+    };
 
     private static bool TryTranslate(CreateTubeBody body, [NotNullWhen(true)] out CreateTube? command, [NotNullWhen(false)] out Problem? problem)
     {

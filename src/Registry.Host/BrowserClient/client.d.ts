@@ -64,6 +64,8 @@ export interface TubeCreated {
   /** Base64 of SDP. */
   answer?: string;
   localListenAddress?: string;
+  /** Why no connection to the target would succeed as the gateway's rules are now. */
+  warning?: string;
 }
 
 export type TubeState = 'new' | 'initializing' | 'connecting' | 'active' | 'ready' | 'disconnected' | 'failed' | 'closing' | 'closed';
