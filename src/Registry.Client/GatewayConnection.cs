@@ -140,8 +140,12 @@ internal sealed class GatewayConnection : IDisposable
     private string CertificateAdvice(string why) =>
         (why.Contains("NameMismatch", StringComparison.Ordinal) ? $" It is not for the name {Gateway.Host}." : "")
         + (why.Contains("UntrustedRoot", StringComparison.Ordinal) || why.Contains("PartialChain", StringComparison.Ordinal) || why.Contains("ChainErrors", StringComparison.Ordinal)
-            ? " If it is your own authority's, set SSL_CERT_FILE=ca.pem, a file with the authority's certificate."
+            ? AuthorityAdvice(Environment.GetEnvironmentVariable("SSL_CERT_FILE"))
             : "");
+
+    private static string AuthorityAdvice(string? file) => string.IsNullOrEmpty(file) || File.Exists(file)
+        ? " If it is your own authority's, set SSL_CERT_FILE=ca.pem, a file with the authority's certificate."
+        : $" SSL_CERT_FILE is {file}, and there is no such file.";
 
     private GatewayUnreachableException Unreachable(string why, Exception cause) => new(Gateway, $"No gateway answers at {Gateway}: {why}.", cause);
 

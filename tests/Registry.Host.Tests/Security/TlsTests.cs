@@ -7,6 +7,7 @@ using Registry.Host.Cli;
 using Registry.Host.Security;
 using Registry.Host.Serving;
 using Registry.Host.Tests.Cli;
+using Registry.Host.Tests.EndToEnd;
 using Registry.Host.Tests.RealPrograms;
 
 namespace Registry.Host.Tests.Security;
@@ -32,6 +33,8 @@ public sealed class TlsTests
         error.ShouldContain("its certificate is not trusted (");
         error.ShouldContain("It is not for the name 127.0.0.1. If it is your own authority's, set SSL_CERT_FILE=ca.pem");
         error.ShouldNotContain("registry serve");
+        using (var misled = Programs.Start("env", "SSL_CERT_FILE=nofile.pem", "dotnet", typeof(Gateway).Assembly.Location, "capacity", "--gateway", gateway.Url.ToString()))
+            (await misled.StandardError.ReadToEndAsync().WaitAsync(Eventually.Patience)).ShouldContain("SSL_CERT_FILE is nofile.pem, and there is no such file.");
         (code, _, error) = await Commands.RunAsync("capacity", "--gateway", $"http://{gateway.Url.Authority}");
         code.ShouldBe((int)ExitCode.GatewayUnreachable, error);
         error.ShouldContain($"Does it speak https? Then it is https://{gateway.Url.Authority}/.");
