@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -176,6 +177,7 @@ internal static class ForwardCommand
 
     private static async Task ServeAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, Action<string> refused, CancellationToken cancellationToken)
     {
+        var cut = new GivenUpConnections(report.Warn, TimeProvider.System, "cut");
         await using var registry = await InProcessRegistry.StartAsync(new()
         {
             // Tubes of one process to one gateway cannot share a socket on both sides: DTLS names no connection. The gateway is the user's choice,
@@ -184,6 +186,14 @@ internal static class ForwardCommand
             Listeners = listeners,
             AllowTargets = [.. ports.Where(port => port.IsAtGateway).Select(port => port.Target)],
             ConnectionRefused = (reason, text) => refused($"{WhatIsMeant(ports, text)}{text} ({reason.Name})"),
+            ConnectionsCut = (listen, count, why) =>
+            {
+                var name = listen is null ? null : ports.First(port => !port.IsAtGateway).NameOf(listen);
+                if (why is not null)
+                    cut.Add(name!, why);
+                else if (!cancellationToken.IsCancellationRequested)
+                    report.Warn($"{(name is null ? "" : $"{name}: ")}{(count == 1 ? "a connection" : $"{count} connections")} ended with the tube.");
+            },
         }, cancellationToken);
         await RunAsync(ports, listeners, registry, gateways, report, cancellationToken);
     }
@@ -230,8 +240,11 @@ internal static class ForwardCommand
         }
     }
 
-    private sealed class Report(string verb, TextWriter output, TextWriter error, bool json) : IForwardReport
+    private sealed class Report(string command, TextWriter output, TextWriter error, bool json) : IForwardReport
     {
+        // As the gateway's log begins its lines: what happens over hours has to be put beside it.
+        private string verb => $"{DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture)} {command}";
+
         public void Forwarding(ForwardReady ready)
         {
             if (json)

@@ -22,6 +22,8 @@ internal sealed class ForwardTube : IAsyncDisposable
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource draining = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<ForwardEnd> lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly SilentPath silent;
     private readonly Task<ForwardEnd>[] following;
     private bool candidateRefused; // touched by who follows the gateway only
 
@@ -32,8 +34,9 @@ internal sealed class ForwardTube : IAsyncDisposable
         this.local = local;
         this.remote = remote;
         this.warn = warn;
+        silent = new(Maker, remote, () => lost.TrySetResult(Gone), stop.Token);
         following = [FollowLocalAsync(stop.Token), FollowRemoteAsync(stop.Token)];
-        Ended = Task.WhenAny(following).Unwrap();
+        Ended = Task.WhenAny([.. following, lost.Task]).Unwrap();
     }
 
     /// <summary>The gateway's half, whose id is the tube's for people: the one in this process is known to nobody else.</summary>
@@ -51,6 +54,9 @@ internal sealed class ForwardTube : IAsyncDisposable
     /// <summary>Ends when the gateway's node goes out of service and the forward should move to another tube.</summary>
     public Task Draining => draining.Task;
 
+    /// <summary>Ends when nothing comes over the path and its gateway does not answer either: the tube may be lost, or come back.</summary>
+    public Task<UnansweredPath> Unanswered => silent.Unanswered;
+
     /// <summary>Makes a tube and waits until it can carry traffic.</summary>
     /// <param name="registry">The registry in this process.</param>
     /// <param name="gateways">The gateway that is asked first; then others that may know of the tube, for its signals.</param>
@@ -66,7 +72,7 @@ internal sealed class ForwardTube : IAsyncDisposable
         ForwardTube? tube = null;
         try
         {
-            var remote = await CreateRemoteAsync(gateways[0], local, target.GatewaySettings(listen), cancellationToken);
+            var remote = await CreateRemoteAsync(gateways[0], local, target, listen, cancellationToken);
             tube = new(registry, gateways, local, remote, warn);
             if (remote.Answer is not { } answer)
                 throw new CommandException(ExitCode.Failed, $"The gateway {tube.Gateway} sent no answer.");
@@ -92,6 +98,7 @@ internal sealed class ForwardTube : IAsyncDisposable
         await stop.CancelAsync();
         foreach (var task in following)
             await ((Task)task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await silent.Completion;
         await CloseRemoteAsync(hasEnded);
         await CloseLocalAsync(registry, local.TubeId, warn);
         stop.Dispose();
@@ -106,15 +113,27 @@ internal sealed class ForwardTube : IAsyncDisposable
             : throw new CommandException(ExitCode.Failed, $"The tube could not be made in this process: {(reply as Refused)?.Message ?? reply.ToString()}");
     }
 
-    private static Task<TubeCreatedBody> CreateRemoteAsync(GatewayClient gateway, TubeCreated local, Dictionary<string, JsonElement> settings, CancellationToken cancellationToken) =>
-        gateway.CreateTubeAsync(new()
+    private static async Task<TubeCreatedBody> CreateRemoteAsync(GatewayClient gateway, TubeCreated local, ForwardedPort target, IPEndPoint listen, CancellationToken cancellationToken)
+    {
+        try
         {
-            ConversationId = local.ConversationId.ToString(),
-            Offer = local.Offer,
-            Settings = settings,
-        }, cancellationToken);
+            return await gateway.CreateTubeAsync(new()
+            {
+                ConversationId = local.ConversationId.ToString(),
+                Offer = local.Offer,
+                Settings = target.GatewaySettings(listen),
+            }, cancellationToken);
+        }
+        catch (GatewayRefusedException e) when (target.IsAtGateway && e.Code == RefusalCode.InvalidSettings.Text && e.Problem.Field == "local_listen_addr")
+        {
+            throw new CommandException(ExitCode.Refused, $"{target.Option}: the gateway {gateway.Gateway} does not listen on {listen} for tubes. "
+                + $"Set registry.channels.listen = {(IPAddress.IsLoopback(listen.Address) ? "loopback" : "any")} on it, and start it again.");
+        }
+    }
 
     private GatewayClient Maker => gateways[0];
+
+    private ForwardEnd Gone => new($"The gateway {Gateway} no longer has the tube.", InOrder: false);
 
     private async Task<ForwardEnd> FollowLocalAsync(CancellationToken cancellationToken)
     {
@@ -128,8 +147,13 @@ internal sealed class ForwardTube : IAsyncDisposable
                 case IceRestartOffered restart:
                     await RestartAsync(restart.Offer, cancellationToken);
                     break;
-                case ConnectionStateChanged { State: TubeState.Ready }:
-                    ready.TrySetResult();
+                case ConnectionStateChanged { State: TubeState.Disconnected }:
+                    silent.Begin();
+                    break;
+                case ConnectionStateChanged { State: var state }:
+                    silent.End();
+                    if (state == TubeState.Ready)
+                        ready.TrySetResult();
                     break;
                 case ChannelClosed { Reason: CloseReason.Normal } closed:
                     return new($"The channel was closed ({closed.Reason.Name}).", InOrder: true);
@@ -140,7 +164,7 @@ internal sealed class ForwardTube : IAsyncDisposable
         throw new CommandException(ExitCode.Failed, $"The tube {remote.TubeId} is gone.");
     }
 
-    // One that comes when the tube carries traffic already can only make its path better.
+    // One that comes when the tube carries traffic already can only make its path better; when the path is silent, that is told.
     private async Task SendCandidateAsync(string candidate, CancellationToken cancellationToken)
     {
         try
@@ -149,7 +173,8 @@ internal sealed class ForwardTube : IAsyncDisposable
         }
         catch (GatewayException e) when (ready.Task.IsCompleted)
         {
-            warn($"A candidate did not reach the gateway: {e.Message}");
+            if (!e.IsSilence)
+                warn($"A candidate did not reach the gateway: {e.Message}");
         }
         catch (GatewayRefusedException e) when (e.Code == TubeNotFound)
         {
@@ -166,9 +191,14 @@ internal sealed class ForwardTube : IAsyncDisposable
             if (await registry.SetRemoteDescriptionAsync(new(local.TubeId, DescriptionType.Answer, answer.Sdp), cancellationToken) is Refused refused)
                 warn($"The gateway's answer to the restart of the path does not fit: {refused.Message}");
         }
+        catch (GatewayRefusedException e) when (e.Code == TubeNotFound)
+        {
+            lost.TrySetResult(Gone);
+        }
         catch (GatewayException e)
         {
-            warn($"The gateway could not be told to restart the path: {e.Message}");
+            if (!e.IsSilence)
+                warn($"The gateway could not restart the path: {e.Message}");
         }
     }
 
@@ -192,7 +222,7 @@ internal sealed class ForwardTube : IAsyncDisposable
         {
             // A gateway that was restarted knows nothing of the tube: as lost as one that was closed.
         }
-        return new($"The gateway {Gateway} no longer has the tube.", InOrder: false);
+        return Gone;
     }
 
     // Others may do; that one does not is said once.
@@ -221,9 +251,9 @@ internal sealed class ForwardTube : IAsyncDisposable
         {
             // It has ended there too.
         }
-        catch (GatewayUnreachableException) when (hasEnded)
+        catch (GatewayException e) when (hasEnded && e.IsSilence)
         {
-            // A gateway that is gone has no tube to close. Whoever makes the next tube says that it does not answer.
+            // A gateway or node that is gone has no tube to close. Whoever makes the next tube says that it does not answer.
         }
         catch (Exception e) when (e is GatewayException or OperationCanceledException)
         {

@@ -25,6 +25,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     private readonly List<Task> leaving = [];
     private readonly HashSet<string> failures = new(StringComparer.Ordinal); // that were said since the last tube was ready
     private Task? staying; // on a tube that should be left and for which there is no other yet
+    private string? whyLeaving; // that one; said with what came of it
     private TimeSpan retry = FirstRetry;
     private bool established;
     private int preferred;
@@ -65,6 +66,9 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         {
             var tube = await OpenAsync(cancellationToken);
             isLoss = true;
+            if (whyLeaving is { } why)
+                Say($"{why}. Moved to another tube.");
+            whyLeaving = null;
             (established, retry, staying) = (true, FirstRetry, null);
             lock (failures)
                 failures.Clear();
@@ -74,11 +78,11 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             {
                 IsAtGateway = specification.IsAtGateway,
             });
-            // Of the two the loss counts.
-            await Task.WhenAny(tube.Ended, tube.Draining, Task.Delay(Timeout.Infinite, cancellationToken));
-            if (tube.Draining.IsCompleted && !tube.Ended.IsCompleted)
+            if (tube.Remote.Warning is { } warning && specification is not ForwardSpecification { IsStdio: true }) // whose connection says it
+                Say(warning);
+            whyLeaving = await StayAsync(tube, cancellationToken);
+            if (whyLeaving is not null)
             {
-                Say($"node {tube.Remote.Node} goes out of service. Moving.");
                 leaving.RemoveAll(task => task.IsCompleted);
                 leaving.Add(staying = LeaveAsync(tube, cancellationToken));
                 return;
@@ -91,7 +95,44 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         {
             if (IsPortTaken(e))
                 listen = specification.Listen; // Where any port will do, another one does.
-            SayOnce(staying is { IsCompleted: false } ? WhyStaying(e) : isLoss ? $"tube lost: {e.Message} Reconnecting." : $"no tube yet: {e.Message} Trying again.");
+            if (staying is not { IsCompleted: false })
+                whyLeaving = null; // what became of it was said
+            SayOnce(whyLeaving is not null ? $"{whyLeaving}; {WhyStaying(e)}" : isLoss ? $"tube lost: {e.Message} Reconnecting." : $"no tube yet: {e.Message} Trying again.");
+        }
+    }
+
+    /// <summary>Waits until a tube ends or should be left.</summary>
+    /// <returns>Why it should be left; null when it has ended.</returns>
+    private async Task<string?> StayAsync(ForwardTube tube, CancellationToken cancellationToken)
+    {
+        var cancelled = Task.Delay(Timeout.Infinite, cancellationToken);
+        Task<UnansweredPath>? told = null;
+        while (true)
+        {
+            // What was said of a silent path counts until it is back.
+            var unanswered = tube.Unanswered;
+            await Task.WhenAny(tube.Ended, tube.Draining, cancelled, unanswered == told ? (await unanswered).Back : unanswered);
+            if (tube.Ended.IsCompleted || cancelled.IsCompleted)
+                return null; // Of all of them the loss counts.
+            if (tube.Draining.IsCompleted)
+                return $"node {tube.Remote.Node} goes out of service";
+            if (unanswered == told)
+            {
+                Say("the path is back.");
+                told = null;
+            }
+            else if ((await unanswered) is { Who: var who, IsNode: var isNode })
+            {
+                // The tube may come back; what can be had now is a tube through whoever answers.
+                if (isNode || gateways.Count > 1)
+                {
+                    preferred += isNode ? 0 : 1;
+                    return $"the path is silent and {who} does not answer";
+                }
+
+                Say($"{who} does not answer; waiting for the path to come back.");
+                told = unanswered;
+            }
         }
     }
 

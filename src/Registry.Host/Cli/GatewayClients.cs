@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Registry.Messages;
 
 namespace Registry.Host.Cli;
 
@@ -28,12 +29,14 @@ internal static class GatewayClients
         /// <summary>The code of a command that ends with it.</summary>
         public ExitCode ExitCode => failure is GatewayRefusedException ? ExitCode.Refused : ExitCode.GatewayUnreachable;
 
+        /// <summary>Whether nothing is known by it: the gateway does not answer, or the node that has the tube does not answer the gateway.</summary>
+        public bool IsSilence => failure is GatewayUnreachableException { IsAnswered: false } || failure is GatewayRefusedException refused && refused.Code == RefusalCode.NodeUnreachable.Text;
+
         /// <summary>The line that a command ends with.</summary>
         public string Line => failure switch
         {
-            GatewayRefusedException => failure.Message,
-            GatewayUnreachableException { IsAnswered: true } => $"--gateway {failure.Gateway}: {failure.Message}",
-            _ => $"--gateway {failure.Gateway}: {failure.Message} Start one with 'registry serve', or give the address of one that runs.",
+            GatewayRefusedException or GatewayUnreachableException { IsAnswered: true } => failure.Message,
+            _ => $"{failure.Message} Start one with 'registry serve', or give --gateway the address of one that runs.",
         };
     }
 }

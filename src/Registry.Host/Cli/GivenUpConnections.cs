@@ -1,9 +1,10 @@
 namespace Registry.Host.Cli;
 
-/// <summary>Says that connections of a listener were given up: the first at once, those that follow in sum. Safe for any thread.</summary>
+/// <summary>Says what became of connections of a listener: of the first at once, of those that follow in sum. Safe for any thread.</summary>
 /// <param name="say">Takes a line.</param>
+/// <param name="fate">What became of them, in one verb's past participle.</param>
 /// <param name="time">The clock.</param>
-internal sealed class GivenUpConnections(Action<string> say, TimeProvider time)
+internal sealed class GivenUpConnections(Action<string> say, TimeProvider time, string fate = "given up")
 {
     /// <summary>Between two lines.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
@@ -28,7 +29,7 @@ internal sealed class GivenUpConnections(Action<string> say, TimeProvider time)
             isPausing = true;
         }
 
-        say($"{name}: a connection was given up: {why}");
+        say($"{name}: a connection was {fate}: {why}");
         _ = SumUpAsync(name, why);
     }
 
@@ -46,7 +47,7 @@ internal sealed class GivenUpConnections(Action<string> say, TimeProvider time)
 
             if (count == 0)
                 return;
-            say($"{name}: {(count == 1 ? "another connection was" : $"{count} more connections were")} given up: {why}");
+            say($"{name}: {(count == 1 ? "another connection was" : $"{count} more connections were")} {fate}: {why}");
         }
     }
 }

@@ -165,10 +165,10 @@ public sealed class ForwardTests
         await using var gateway = await RealGateway.StartAsync();
         await using var forward = await gateway.ForwardAsync(server.EndPoint);
 
+        // Before anyone connects, and when someone does.
+        (await forward.NextLineAsync()).ShouldStartWith($"{forward.Listen}: No rule allows {server.EndPoint}. Add one to registry.targets.allow");
         (await ReadToEndAsync(forward.Listen)).ShouldBe(0);
-        var line = await forward.NextLineAsync();
-        line.ShouldContain(server.EndPoint.ToString());
-        line.ShouldContain("allow");
+        (await forward.NextLineAsync()).ShouldStartWith($"No rule allows {server.EndPoint}.");
         server.Total.ShouldBe(0);
     }
 
@@ -185,6 +185,16 @@ public sealed class ForwardTests
         code.ShouldBe((int)ExitCode.AddressUnavailable, error.ToString());
         error.ToString().ShouldContain($"-L: cannot listen on {taken.LocalEndpoint}");
         gateway.Registry.Directory.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Lines_on_standard_error_begin_with_the_time()
+    {
+        var error = new StringWriter();
+
+        await CommandLine.InvokeAsync(["forward", "-L", "0:127.0.0.1:1", "--gateway", $"http://{FreeEndPoint()}", "--gateway", $"http://{FreeEndPoint()}"], new StringWriter(), error);
+
+        error.ToString().ShouldMatch(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z forward: 127\.0\.0\.1:\d+: No gateway answers");
     }
 
     private static async Task NothingStaysAsync(RealGateway gateway)

@@ -42,7 +42,8 @@ public sealed class RemoteForwardTests
         var code = await CommandLine.InvokeAsync(["forward", "-R", "0:127.0.0.1:9", "--gateway", gateway.Url.ToString()], new StringWriter(), error);
 
         code.ShouldBe((int)ExitCode.Refused, error.ToString());
-        error.ToString().ShouldContain("registry.channels.listen = loopback");
+        error.ToString().ShouldContain($"-R: the gateway {gateway.Url} does not listen on 127.0.0.1:0 for tubes. Set registry.channels.listen = loopback on it");
+        error.ToString().ShouldNotContain("settings.");
         gateway.Registry.Directory.Count.ShouldBe(0);
     }
 
@@ -55,7 +56,7 @@ public sealed class RemoteForwardTests
         var code = await CommandLine.InvokeAsync(["forward", "-R", "0.0.0.0:0:127.0.0.1:9", "--gateway", gateway.Url.ToString()], new StringWriter(), error);
 
         code.ShouldBe((int)ExitCode.Refused, error.ToString());
-        error.ToString().ShouldContain("registry.channels.listen = any");
+        error.ToString().ShouldContain("does not listen on 0.0.0.0:0 for tubes. Set registry.channels.listen = any on it");
     }
 
     [Fact]

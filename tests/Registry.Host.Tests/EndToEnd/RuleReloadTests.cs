@@ -36,6 +36,7 @@ public sealed class RuleReloadTests
             (await LineAsync(gateway, "target rules")).ShouldContain("1 target rules are in force; 1 connections");
             (await Should.ThrowAsync<SocketException>(() => client.ReceiveAsync(new byte[1]).WaitAsync(Eventually.Patience))).SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
             await Eventually.BecomesAsync(0, () => server.Open, "connections at the target");
+            (await forward.NextLineAsync()).ShouldStartWith($"{forward.Listen}: a connection was cut: The rules changed. No rule allows {server.EndPoint}");
             await AttemptAsync(forward);
             (await forward.NextLineAsync()).ShouldContain($"No rule allows {server.EndPoint}");
             (await LineAsync(gateway, "Audit: dial")).ShouldContain($"to {server.EndPoint} denied, no_rule; tube {forward.Last.TubeId}, conversation forward-");

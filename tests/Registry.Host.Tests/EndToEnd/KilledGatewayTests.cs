@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using Registry.Host.Serving;
+using Registry.Host.Tests.RealPrograms;
+
+namespace Registry.Host.Tests.EndToEnd;
+
+/// <summary>Forwards whose gateway, a process of its own, is killed.</summary>
+public sealed class KilledGatewayTests
+{
+    [Fact]
+    public async Task A_forward_with_another_gateway_moves_there_and_one_without_waits_for_its_own_to_come_back()
+    {
+        await using var server = await ByteServer.StartAsync();
+        await using var other = await RealGateway.StartAsync(server.EndPoint.ToString());
+        var http = $"http://{Programs.FreeEndPoint()}";
+        using var killed = await StartAsync(http, server);
+        await using var moving = new RunningForward(server.EndPoint, new Uri(http), other.Url);
+        await using var staying = new RunningForward(server.EndPoint, new Uri(http));
+        (await moving.NextReadyAsync()).Gateway.ShouldBe(http);
+        var before = await staying.NextReadyAsync();
+        using var client = new HttpClient();
+        // More than all windows hold, and nobody reads it.
+        await using var download = await client.GetStreamAsync(new Uri($"http://{staying.Listen}/60000000")).WaitAsync(Eventually.Patience);
+
+        await KillAsync(killed);
+        // Nobody answers for these, and they must not be lost.
+        var visits = new[] { moving, staying }.Select(forward => VisitAsync(forward)).ToArray();
+
+        (await moving.NextReadyAsync()).Gateway.ShouldBe($"http://{other.Url.Authority}");
+        moving.Lines.ShouldBe([$"{moving.Listen}: the path is silent and the gateway {http}/ does not answer. Moved to another tube."]);
+        (await staying.NextLineAsync()).ShouldBe($"{staying.Listen}: the gateway {http}/ does not answer; waiting for the path to come back.");
+        using var again = await StartAsync(http, server);
+        (await staying.NextReadyAsync()).TubeId.ShouldNotBe(before.TubeId);
+        await Task.WhenAll(visits);
+        await KillAsync(again);
+
+        staying.Lines.ShouldContain($"{staying.Listen}: tube lost: The gateway {http}/ no longer has the tube. Reconnecting.");
+        await Eventually.BecomesAsync(1, () => staying.Lines.Count(line => line == $"{staying.Listen}: a connection ended with the tube."), "lines about the download");
+        // Whether the old tube was empty before its gateway came back.
+        moving.Lines.Skip(1).ShouldAllBe(line => line.Contains("ended before it was left: The gateway", StringComparison.Ordinal));
+    }
+
+    private static async Task<Process> StartAsync(string http, ByteServer server)
+    {
+        var gateway = Programs.Start("dotnet", typeof(Gateway).Assembly.Location, "serve", "--http", http, "--allow", server.EndPoint.ToString());
+        _ = gateway.StandardError.ReadToEndAsync();
+        (await gateway.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldNotBeNull();
+        _ = gateway.StandardOutput.ReadToEndAsync();
+        return gateway;
+    }
+
+    private static async Task KillAsync(Process gateway)
+    {
+        gateway.Kill();
+        await gateway.WaitForExitAsync().WaitAsync(Eventually.Patience);
+    }
+
+    private static async Task VisitAsync(RunningForward forward)
+    {
+        using var http = new HttpClient { DefaultRequestHeaders = { ConnectionClose = true } };
+        (await http.GetByteArrayAsync(new Uri($"http://{forward.Listen}/1000")).WaitAsync(Eventually.Patience)).Length.ShouldBe(1000);
+    }
+}
