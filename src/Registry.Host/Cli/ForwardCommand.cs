@@ -243,7 +243,7 @@ internal static class ForwardCommand
     private sealed class Report(string command, TextWriter output, TextWriter error, bool json) : IForwardReport
     {
         // As the gateway's log begins its lines: what happens over hours has to be put beside it.
-        private string verb => $"{DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture)} {command}";
+        private string Prefix => $"{DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture)} {command}";
 
         public void Forwarding(ForwardReady ready)
         {
@@ -256,7 +256,7 @@ internal static class ForwardCommand
 
         public void Warn(string what)
         {
-            error.WriteLine($"{verb}: {PlainText.Of(what)}");
+            error.WriteLine($"{Prefix}: {PlainText.Of(what)}");
             error.Flush();
         }
     }

@@ -15,6 +15,7 @@ public sealed class DiscoveryTests
         string[] find =
         [
             "--set", "registry.cluster.discovery.method=config", "--set", "registry.cluster.discovery.service-name=gateways",
+            "--set", "registry.telemetry.log.levels=[\"Cluster = information\"]",
             "--set", "registry.cluster.discovery.stable-for=500ms", "--set", $"akka.discovery.config.services.gateways.endpoints=[{endpoints}]",
         ];
         var nodes = await Task.WhenAll(ports.Select(port => ClusterProcess.ServeAsync(["--cluster", $"127.0.0.1:{port}", .. find])));

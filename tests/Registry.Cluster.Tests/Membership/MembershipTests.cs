@@ -105,7 +105,7 @@ public sealed class MembershipTests(ITestOutputHelper log)
     [Fact]
     public async Task A_gateway_that_is_in_no_cluster_listens_for_http_only()
     {
-        await using var gateway = await ClusterProcess.ServeAsync();
+        await using var gateway = await ClusterProcess.ServeAsync("--set", "registry.telemetry.log.levels=[\"remoting = information\"]");
         await gateway.ReadyAsync();
         ListeningPorts.Of(gateway.Id).ShouldBe([gateway.Url.Port], gateway.Errors);
         gateway.Errors.ShouldNotContain("remoting");
