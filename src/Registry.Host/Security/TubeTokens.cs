@@ -12,7 +12,7 @@ namespace Registry.Host.Security;
 /// <param name="Expires">Until when it holds.</param>
 internal sealed record TubeToken(string TubeId, string MadeAt, DateTimeOffset Expires);
 
-/// <summary>Tokens for the signalling of one tube, for those who must not have a key: a browser, a job. They hold for minutes and for nothing else.</summary>
+/// <summary>Tokens for the signalling of one tube, for those who must not have a key: a browser, a job. They hold for a while and for nothing else.</summary>
 internal sealed class TubeTokens(IDataProtectionProvider provider)
 {
     /// <summary>What every token begins with.</summary>

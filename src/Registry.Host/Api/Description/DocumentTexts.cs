@@ -14,7 +14,7 @@ internal static class DocumentTexts
     [
         ("apiKey", Bearer("API key", "A key of the gateway's file, as `registry keys new` makes them.")),
         ("jwt", Bearer("JWT", "A JSON web token of the issuer and audience of `registry.auth.jwt`, signed with RSA or ECDSA.")),
-        (TubeToken, Bearer("tube token", "A token of `POST /v1/tubes/{tubeId}/tokens`: for the signalling of that tube, for minutes.")),
+        (TubeToken, Bearer("tube token", "A token of `POST /v1/tubes/{tubeId}/tokens`: for the signalling of that tube, for 10 minutes or as long as was asked for.")),
     ];
 
     private const string Text =
