@@ -164,6 +164,39 @@ public sealed class CheckConfigTests : IDisposable
         SettingLines.Of("a { b = \"\"\"x\ny = 1\"\"\"\n c : 2 }\nd = ${a} { e = 1 }", out _).ShouldBe([new("a", 1), new("a.b", 1), new("a.c", 3), new("d", 4), new("d.e", 4)]);
     }
 
+    [Fact]
+    public void A_text_without_faults_is_one_that_the_parser_comes_to_the_end_of()
+    {
+        var random = new Random(5);
+        string[] parts = ["[", "]", "{", "}", "\"", "=", ":", ",", "\n", " ", "a", "b.c", "5m", "\"x\"", "${a}", "${?b}", "+=", "#c\n", "//d\n", "\"\"\"", "\\", "include \"x\"", "$", "?", "!", "(", "[1,2]", "{z=1}", "\t", "\r\n", "%", "^"];
+        string[] texts = [.. Enumerable.Range(0, 30_000).Select(i => (i % 2 == 0 ? "a = " : "") + string.Concat(Enumerable.Range(0, random.Next(1, 12)).Select(_ => parts[random.Next(parts.Length)])))];
+        var parsed = 0;
+        var at = "";
+        var parser = new Thread(() =>
+        {
+            foreach (var text in texts)
+            {
+                SettingLines.Of(text, out var fault);
+                if (fault is not null)
+                    continue;
+                at = text;
+                try
+                {
+                    Akka.Configuration.ConfigurationFactory.ParseString(text);
+                }
+                catch (Exception e) when (e is not OutOfMemoryException)
+                {
+                    // It says what it does not like.
+                }
+                parsed++;
+            }
+        }) { IsBackground = true };
+        parser.Start();
+
+        parser.Join(TimeSpan.FromMinutes(1)).ShouldBeTrue($"It does not come to the end of: {at}");
+        parsed.ShouldBeGreaterThan(100);
+    }
+
     [Theory]
     [InlineData("{\n a = 1\n}", null)]
     [InlineData("a {\n b {\n }\n", "line 1: this brace has no other.")]
@@ -172,13 +205,29 @@ public sealed class CheckConfigTests : IDisposable
     [InlineData("a = 1\n}\nb = 2", "line 2: this brace has no other.")]
     [InlineData("a = 1\nb = \"keys\nc = \"d\"", "line 2: this quote has no other.")]
     [InlineData("registry.auth.keys = \"keys\nregistry { targets.allow = [] }", "line 1: this quote has no other.")]
-    public async Task A_brace_or_quote_without_another_is_an_error(string text, string? expected)
+    [InlineData("registry.targets.allow = [\n\"a:1\"\nregistry.tube.idle-timeout = 5m", "line 1: this bracket has no other.")]
+    [InlineData("registry.targets.allow = [", "line 1: this bracket has no other.")]
+    [InlineData("registry.targets.allow = [\"a:1\",", "line 1: this bracket has no other.")]
+    [InlineData("a = [ { b = 1 ] }", "line 1: this bracket has no other.")]
+    [InlineData("a = 1]", "line 1: this bracket has no other.")]
+    [InlineData("a = [*:22]", "line 1: '*' in a list. Put the text into quotes.")]
+    [InlineData("a = [ { d = ${b} } ]", "line 1: '$' in a list. Put the text into quotes.")]
+    [InlineData("a = [1] b", "line 1: text beside a list or an object. Each setting stands on a line of its own, or between commas.")]
+    [InlineData("a = b\nc = $x", "line 2: '$' that begins no ${key}. Put it into quotes.")]
+    [InlineData("registry.targets.allow [\"db:5432\"]", "line 1: '[' in a key. A setting is key = value, or key { … }.")]
+    [InlineData("a = 1\nfoo", "line 2: a key without a value. A setting is key = value, or key { … }.")]
+    [InlineData("= 1", "line 1: a value without a key. A setting is key = value, or key { … }.")]
+    [InlineData("include \"other.conf\"", "line 1: include is not supported; put everything into one file.")]
+    [InlineData("a = [ { b = [1, 2], c { d = 2 } }, [3] ]\ne = [\"*:22\", x.y/z] # ]\nf = [1] [2]", null)]
+    public async Task What_is_no_HOCON_is_an_error_with_its_line_before_a_parser_sees_it(string text, string? expected)
     {
         SettingLines.Of(text, out var fault);
         fault.ShouldBe(expected);
         await File.WriteAllTextAsync(ConfigFile, text);
         if (expected is not null)
-            (await RunAsync("check-config", "--config", ConfigFile)).Error.ShouldContain($"{ConfigFile}, {expected}");
+            (await RunAsync("check-config", "--config", ConfigFile).WaitAsync(TimeSpan.FromMinutes(1))).Error.ShouldContain($"{ConfigFile}, {expected}");
+        else
+            Akka.Configuration.ConfigurationFactory.ParseString(text).IsEmpty.ShouldBeFalse();
     }
 
     private static string? Text(JsonElement element, string name) => element.TryGetProperty(name, out var value) ? value.GetString() : null;

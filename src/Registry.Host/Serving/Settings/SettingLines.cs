@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Registry.Host.Serving.Settings;
@@ -7,9 +8,14 @@ namespace Registry.Host.Serving.Settings;
 /// <param name="Line">The line, from 1.</param>
 internal readonly record struct SettingLine(string Key, int Line);
 
-/// <summary>Finds the lines that keys of a HOCON text stand on, which Akka's parser forgets. The text is one that it has taken.</summary>
+/// <summary>
+/// Finds the lines that keys of a HOCON text stand on, which Akka's parser forgets, and what that parser passes over, breaks on or never ends at: it is to be given a text without faults only.
+/// </summary>
 internal sealed class SettingLines
 {
+    // What HOCON wants quotes for; in a list Akka's parser stays at it for ever.
+    private static readonly SearchValues<char> NotPlain = SearchValues.Create("+`^?!@*&\\=:$");
+
     private readonly string text;
     private readonly List<SettingLine> found = [];
     private int position;
@@ -21,7 +27,7 @@ internal sealed class SettingLines
 
     /// <summary>Finds the keys.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="fault">What is wrong with it although Akka's parser does not mind, with its line: a brace or a quote that has no other; null for nothing.</param>
+    /// <param name="fault">What is wrong with it, with its line: a brace, bracket or quote that has no other, or a key without a value; null for nothing.</param>
     /// <returns>Every key, objects too, in the order of the text.</returns>
     public static IReadOnlyList<SettingLine> Of(string text, out string? fault)
     {
@@ -77,11 +83,13 @@ internal sealed class SettingLines
             var at = line;
             var start = position;
             var key = ReadKey();
-            if (key.Length > 0)
+            if (key.Length == 0)
+                fault ??= $"line {at}: a value without a key. A setting is key = value, or key {{ … }}.";
+            else
             {
                 var whole = prefix.Length == 0 ? key : $"{prefix}.{key}";
                 found.Add(new(whole, at));
-                ReadValue(whole);
+                ReadValue(whole, at);
             }
 
             if (position == start)
@@ -119,6 +127,8 @@ internal sealed class SettingLines
                 key.Append(ReadQuoted());
             else
             {
+                if (Current is '[' or ']' or '$')
+                    fault ??= $"line {line}: '{Current}' in a key. A setting is key = value, or key {{ … }}.";
                 key.Append(Current);
                 Step();
             }
@@ -127,28 +137,85 @@ internal sealed class SettingLines
         return key.ToString().Trim();
     }
 
-    private void ReadValue(string key)
+    private void ReadValue(string key, int at)
     {
-        while (Current is '=' or ':' or '+' or ' ' or '\t' or '\r' or '\n' && !AtEnd)
+        SkipSpace();
+        if (Current is not ('=' or ':' or '{' or '+'))
+        {
+            fault ??= key.StartsWith("include ", StringComparison.Ordinal)
+                ? $"line {at}: include is not supported; put everything into one file."
+                : $"line {at}: a key without a value. A setting is key = value, or key {{ … }}.";
+            return;
+        }
+
+        while (Current is '=' or ':' or '+')
             Step();
+        SkipSpace();
+        var seen = Part.None;
         while (!AtEnd && Current is not ('\n' or ',' or '}') && !IsComment)
         {
-            if (Current == '"')
-                ReadQuoted();
-            else if (Current == '$')
-                SkipSubstitution();
-            else if (Current == '[')
+            if (Current == '[')
+            {
+                seen = Structure(seen);
                 SkipList();
+            }
             else if (Current == '{')
             {
+                seen = Structure(seen);
                 var began = line;
                 Step();
                 ReadObject(key, began);
             }
-            else
+            else if (Current == ']')
+            {
+                Unbalanced("bracket", line);
                 Step();
+            }
+            else
+                seen = SkipText(seen);
         }
     }
+
+    private enum Part
+    {
+        None,
+        Text,
+        /// <summary>A list or an object.</summary>
+        Structure,
+    }
+
+    private Part Structure(Part seen)
+    {
+        if (seen == Part.Text)
+            Beside();
+        return Part.Structure;
+    }
+
+    // One character of it, or what is quoted or substituted.
+    private Part SkipText(Part seen)
+    {
+        if (Current == '$')
+        {
+            SkipSubstitution();
+            return seen;
+        }
+
+        if (char.IsWhiteSpace(Current))
+        {
+            Step();
+            return seen;
+        }
+
+        if (seen == Part.Structure)
+            Beside();
+        if (Current == '"')
+            ReadQuoted();
+        else
+            Step();
+        return Part.Text;
+    }
+
+    private void Beside() => fault ??= $"line {line}: text beside a list or an object. Each setting stands on a line of its own, or between commas.";
 
     private string ReadQuoted()
     {
@@ -176,34 +243,68 @@ internal sealed class SettingLines
 
     private void SkipSubstitution()
     {
+        var at = line;
         Step();
-        if (Current != '{')
-            return;
-        while (!AtEnd && Current != '}')
+        var isWhole = Current == '{';
+        while (isWhole && !AtEnd && Current is not ('}' or '\n'))
+        {
             Step();
-        Step();
+            isWhole = char.IsAsciiLetterOrDigit(Current) || Current is '.' or '-' or '_' or '}';
+        }
+
+        // An optional one, ${?key}, that leads nowhere is what Akka's lists stay at for ever.
+        if (!isWhole || Current != '}')
+            fault ??= $"line {at}: '$' that begins no ${{key}}. Put it into quotes.";
+        else
+            Step();
     }
 
+    private void SkipSpace()
+    {
+        while (!AtEnd && char.IsWhiteSpace(Current))
+            Step();
+    }
+
+    // Objects may be within it; their keys are nobody's settings.
     private void SkipList()
     {
-        var depth = 0;
+        var open = new Stack<(char Bracket, int Line)>();
+        var seen = Part.None;
+        string? plain = null; // what would need quotes, if the list has an end
         do
         {
-            if (Current == '"')
-            {
-                ReadQuoted();
-                continue;
-            }
-
             if (IsComment)
-            {
                 SkipLine();
-                continue;
+            else if (Current is '[' or '{')
+            {
+                if (open.TryPeek(out var within) && within.Bracket == '[')
+                    Structure(seen);
+                open.Push((Current, line));
+                seen = Part.None;
+                Step();
             }
-
-            depth += Current switch { '[' => 1, ']' => -1, _ => 0 };
-            Step();
+            else if (Current is ']' or '}')
+            {
+                if (open.Pop().Bracket != (Current == ']' ? '[' : '{'))
+                    Unbalanced(Current == ']' ? "bracket" : "brace", line);
+                seen = Part.Structure;
+                Step();
+            }
+            else if (Current is ',' or '\n' || Current is '=' or ':' or '+' && open.Peek().Bracket == '{')
+            {
+                seen = Part.None;
+                Step();
+            }
+            else
+            {
+                if (NotPlain.Contains(Current))
+                    plain ??= $"line {line}: '{Current}' in a list. Put the text into quotes.";
+                seen = SkipText(seen);
+            }
         }
-        while (!AtEnd && depth > 0);
+        while (!AtEnd && open.Count > 0);
+        if (open.TryPeek(out var last))
+            Unbalanced(last.Bracket == '[' ? "bracket" : "brace", last.Line);
+        fault ??= plain;
     }
 }

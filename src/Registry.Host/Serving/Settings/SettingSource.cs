@@ -22,9 +22,8 @@ internal sealed class SettingSource
         try
         {
             var text = System.IO.File.ReadAllText(path);
-            var config = ConfigurationFactory.ParseString(text);
             var lines = SettingLines.Of(text, out var fault);
-            return fault is null ? new(path, config, lines) : throw CommandException.Usage($"{path}, {fault}");
+            return fault is null ? new(path, ConfigurationFactory.ParseString(text), lines) : throw CommandException.Usage($"{path}, {fault}");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -45,9 +44,11 @@ internal sealed class SettingSource
         Config config;
         try
         {
-            config = ConfigurationFactory.ParseString($"{assignment[..separator]} = {assignment[(separator + 1)..]}");
+            var text = $"{assignment[..separator]} = {assignment[(separator + 1)..]}";
+            _ = SettingLines.Of(text, out var fault);
+            config = fault is null ? ConfigurationFactory.ParseString(text) : throw CommandException.Usage($"--set '{assignment[..separator]}': {fault}");
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e) when (e is not (OutOfMemoryException or CommandException))
         {
             throw CommandException.Usage($"--set '{assignment[..separator]}' is not HOCON: {e.Message}");
         }
