@@ -28,7 +28,7 @@ internal static class TargetDenials
             TargetDenial.NarrowedAway => $"The conversation's own allowed_hosts and allowed_ports do not allow {target}.",
             TargetDenial.NeverDialled => $"{target} is never dialled: no rule allows link-local, multicast, metadata and other special addresses, nor what hides them or loopback.",
             TargetDenial.OwnPort => $"{target} is never dialled: the gateway itself listens there.",
-            _ => $"No rule allows {target}. Add one to registry.targets.allow, for example \"{target}\".",
+            _ => $"No rule allows {target}. Add one to registry.targets.allow or by --allow, for example \"{target}\".",
         };
     }
 

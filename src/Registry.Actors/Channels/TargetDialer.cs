@@ -92,7 +92,13 @@ internal sealed class TargetDialer(ChannelServices services, ConversationOrigin 
         if (addresses.Length == 0)
             return Refused(new(null, CloseReason.AddressResolutionFailed, $"The name {host} has no address."));
         IPEndPoint[] allowed = [.. InTurn([.. addresses.Where(a => Judge(ProtocolType.Tcp, host, a, port) is null).Select(a => new IPEndPoint(TargetPolicy.Plain(a), port))]).Take(MaxAddresses)];
-        return allowed.Length == 0 ? Refused(Denied(host, port, Judge(ProtocolType.Tcp, host, addresses[0], port) ?? TargetDenial.NoRule)) : (allowed, default);
+        if (allowed.Length > 0)
+            return (allowed, default);
+        var why = Judge(ProtocolType.Tcp, host, addresses[0], port) ?? TargetDenial.NoRule;
+        var result = Denied(host, port, why);
+        return Refused(why == TargetDenial.NoRule && !IPAddress.TryParse(host, out _)
+            ? result with { Text = $"No rule allows {host}:{port} at the addresses that the name has here. Loopback needs a rule that names it, such as \"127.0.0.1:{port}\"." }
+            : result);
 
         static (IPEndPoint[], DialResult) Refused(DialResult why) => ([], why);
     }

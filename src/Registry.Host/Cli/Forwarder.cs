@@ -115,7 +115,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             if (tube.Ended.IsCompleted || cancelled.IsCompleted)
                 return null; // Of all of them the loss counts.
             if (tube.Draining.IsCompleted)
-                return $"node {tube.Remote.Node} goes out of service";
+                return $"node {tube.Remote.Node} went out of service";
             if (unanswered == told)
             {
                 Say("the path is back.");

@@ -27,7 +27,7 @@ public sealed partial class SecretTests : IDisposable
     private const string UserText = "user-bytes-0123456789";
 
     private const string AllThatCanBeLogged = """
-        registry.telemetry.log { level = trace, levels = ["Microsoft = trace", "Microsoft.Extensions.Hosting = trace"] }
+        registry.telemetry.log { level = trace, levels = ["Microsoft = trace", "Microsoft.Extensions.Hosting = trace", "Registry.Host.Security = trace", "/system = trace", "/system/endpointManager = trace", "Cluster = trace", "remoting = trace"] }
         akka.actor.debug { receive = on, autoreceive = on, lifecycle = on, unhandled = on, event-stream = on, fsm = on, router-misconfiguration = on }
         """;
 
