@@ -39,10 +39,10 @@ internal static partial class ConfigurationExport
             : Redaction.Hidden;
     }
 
-    [GeneratedRegex("(credential|secret|password|passphrase|token|key|user|username)s?(\\.|$)", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("(credential|secret|password|passphrase|token|key|user|username)s?(\\.|$)", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
     private static partial Regex SecretName();
 
     // Switches, numbers, durations and sizes.
-    [GeneratedRegex(@"^(on|off|true|false|yes|no|null|-?[0-9.]+ ?[A-Za-z]{0,4}|)$", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^(on|off|true|false|yes|no|null|-?[0-9.]+ ?[A-Za-z]{0,4}|)$", RegexOptions.CultureInvariant)]
     private static partial Regex Harmless();
 }

@@ -23,10 +23,10 @@ internal static partial class SecretSettings
         || WithUser().IsMatch(text)
         || key == "registry.ice.credentials-url" && text.Contains('?', StringComparison.Ordinal);
 
-    [GeneratedRegex(@"(credential|secret|password|passphrase|token|key)s?(\.|$)", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(credential|secret|password|passphrase|token|key)s?(\.|$)", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
     private static partial Regex Name();
 
     // A URL with user name and password (RFC 3986 §3.2.1).
-    [GeneratedRegex(@"://[^/\s@]+@", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"://[^/\s@]+@", RegexOptions.CultureInvariant)]
     private static partial Regex WithUser();
 }
