@@ -3,9 +3,6 @@ using System.Globalization;
 using System.Text;
 using Registry.Host.Serving;
 
-// A cluster is several processes, which mostly wait for each other: a few at a time, except where the machine is kept busy (BusyScenarios).
-[assembly: CollectionBehavior(MaxParallelThreads = 3)]
-
 namespace Registry.Cluster.Tests;
 
 /// <summary>A gateway that runs <c>serve</c> as a process of its own, on free ports of loopback.</summary>

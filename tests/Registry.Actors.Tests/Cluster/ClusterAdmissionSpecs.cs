@@ -3,7 +3,7 @@ using Registry.Messages;
 namespace Registry.Actors.Tests.Cluster;
 
 /// <summary>The limits of all nodes together.</summary>
-[Collection(nameof(Alone))]
+[Collection(nameof(InProcessCluster))]
 public sealed class ClusterAdmissionSpecs
 {
     [Fact]

@@ -20,7 +20,7 @@ public sealed class ThreeNodes : IAsyncLifetime
 }
 
 /// <summary>Any node can be asked about any tube.</summary>
-[Collection(nameof(Alone))]
+[Collection(nameof(InProcessCluster))]
 public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>, IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);

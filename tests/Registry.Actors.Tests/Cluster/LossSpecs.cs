@@ -3,7 +3,7 @@ using Registry.Messages;
 namespace Registry.Actors.Tests.Cluster;
 
 /// <summary>Nodes that crash, leave and come.</summary>
-[Collection(nameof(Alone))]
+[Collection(nameof(InProcessCluster))]
 public sealed class LossSpecs
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);

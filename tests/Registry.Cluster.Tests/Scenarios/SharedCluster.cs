@@ -17,5 +17,5 @@ public sealed class SharedCluster : IAsyncLifetime
     public async Task DisposeAsync() => await Cluster.DisposeAsync();
 }
 
-[CollectionDefinition(nameof(SharedCluster), DisableParallelization = true)]
+[CollectionDefinition(nameof(SharedCluster))]
 public sealed class UsersOfTheSharedCluster : ICollectionFixture<SharedCluster>;
