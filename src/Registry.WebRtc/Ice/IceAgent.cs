@@ -187,7 +187,7 @@ internal sealed partial class IceAgent
             UpdateCheckingState(now);
         else if (now >= consent.FailedAt(selected.LastAnswer))
             Fail(PeerConnectionFailureKind.ConsentExpired,
-                $"{selected.Remote} has not answered consent checks for {(now - selected.LastAnswer).TotalSeconds:F0} s");
+                $"{selected.Remote} has not answered for {(now - selected.LastAnswer).TotalSeconds:F0} s");
         else if (now >= consent.DisconnectedAt(selected.LastAnswer))
             SetState(IceConnectionState.Disconnected);
         else
