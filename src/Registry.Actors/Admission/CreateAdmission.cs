@@ -6,7 +6,7 @@ namespace Registry.Actors.Admission;
 /// Counts creates and tubes against the node's limits. Only the registry's actor changes the counts, so that it can never admit one too
 /// many; any thread reads them.
 /// </summary>
-internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
+internal sealed class CreateAdmission(RegistryLimits limits, TimeSpan drainDeadline, TimeProvider time)
 {
     private const int AveragedCreates = 100;
 
@@ -152,6 +152,7 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeProvider time)
             StaleTubesRemoved = Interlocked.Read(ref staleTubes),
             CloseTimeouts = Interlocked.Read(ref closeTimeouts),
             ReconcilerFindings = Interlocked.Read(ref findings),
+            DrainDeadlineMs = (long)drainDeadline.TotalMilliseconds,
         };
     }
 

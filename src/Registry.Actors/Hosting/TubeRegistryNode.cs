@@ -42,7 +42,7 @@ internal sealed class TubeRegistryNode : IExtension
         time = options.TimeProvider ?? TimeProvider.System;
         Directory = new(Settings.ClosedKept);
         Events = new(Name, Directory, Settings.EventBuffer);
-        Admission = new(new(Settings.MaxConcurrentCreates, Settings.MaxTubes, Settings.MaxTubesPerOwner, Settings.MaxWaiting), time);
+        Admission = new(new(Settings.MaxConcurrentCreates, Settings.MaxTubes, Settings.MaxTubesPerOwner, Settings.MaxWaiting), Settings.DrainDeadline, time);
         Reads = new(Name, Directory, Events, Admission, time);
         var gauges = new ChannelGauges();
         Metrics = new(Admission, gauges);

@@ -41,6 +41,8 @@ public sealed record CapacityBody
     public long CloseTimeouts { get; init; }
     /// <summary>Differences between the registry's records and what exists; stays 0.</summary>
     public long ReconcilerFindings { get; init; }
+    /// <summary>How long tubes may go on in a drain that says nothing else, in milliseconds; 0 of a node that does not tell.</summary>
+    public long DrainDeadlineMs { get; init; }
 }
 
 /// <summary>A node of the cluster.</summary>

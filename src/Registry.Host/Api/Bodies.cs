@@ -77,6 +77,7 @@ internal static class Bodies
             StaleTubesRemoved = capacity.StaleTubesRemoved,
             CloseTimeouts = capacity.CloseTimeouts,
             ReconcilerFindings = capacity.ReconcilerFindings,
+            DrainDeadlineMs = capacity.DrainDeadlineMs,
         };
     }
 

@@ -137,6 +137,7 @@ export interface Capacity {
   staleTubesRemoved: number;
   closeTimeouts: number;
   reconcilerFindings: number;
+  drainDeadlineMs: number;
 }
 
 export interface NodeInfo {

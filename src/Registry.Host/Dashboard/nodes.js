@@ -1,7 +1,7 @@
 // The nodes with their load, and a switch that takes each out of service.
 import { call } from './api.js';
 import { arrange, badge, bar, element, fill, setState, write } from './dom.js';
-import { age, count, counted, duration } from './text.js';
+import { age, clock, count, counted, duration, setting } from './text.js';
 import { nodes, readNodes, watchNodes } from './cluster.js';
 import { mayOperate } from './caller.js';
 import { agreed, complain } from './confirm.js';
@@ -42,11 +42,16 @@ function update({ cells, drain }, node) {
   if (drain) drain.setAttribute('aria-checked', `${capacity?.isDraining === true}`);
 }
 
+/** What a drain does. A node of an older version does not tell its deadline. */
+function consequence({ tubes = 0, drainDeadlineMs } = {}) {
+  const end = drainDeadlineMs ? `after ${setting(drainDeadlineMs)}, at ${clock(Date.now() + drainDeadlineMs)},` : 'at its drain deadline';
+  return `It makes no new tubes and tells the clients of its ${counted(tubes, 'tube')} to move. Tubes left ${end} are closed. The switch puts it back at any time.`;
+}
+
 async function toggle(name) {
   const node = nodes.find(one => one.node === name);
   const isDraining = node?.capacity?.isDraining === true;
-  if (!isDraining && !await agreed(`Take ${name} out of service?`,
-    `It makes no new tubes, tells the clients of its ${counted(node?.capacity?.tubes ?? 0, 'tube')} to move, and closes those that are left at its drain deadline.`, 'Drain')) return;
+  if (!isDraining && !await agreed(`Take ${name} out of service?`, consequence(node?.capacity), 'Drain')) return;
   try {
     await call(isDraining ? 'DELETE' : 'POST', `/v1/nodes/${encodeURIComponent(name)}/drain`, isDraining ? undefined : {});
   } catch (e) {

@@ -35,6 +35,9 @@ export function duration(ms) {
   return `${Math.floor(s / 86400)} d ${Math.floor(s % 86400 / 3600)} h`;
 }
 
+/** A duration that somebody chose: without what is nought. */
+export const setting = ms => duration(ms).replace(/\.0(?= )| 0 \w+$/, '');
+
 /** An age: one unit is enough. */
 export function age(ms) {
   const s = Math.max(0, Math.floor(ms / 1000));

@@ -209,6 +209,7 @@ public static partial class RegistryCodec
         CloseTimeouts = capacity.CloseTimeouts,
         ReconcilerFindings = capacity.ReconcilerFindings,
         IsDraining = capacity.IsDraining,
+        DrainDeadlineMs = capacity.DrainDeadlineMs,
     };
 
     private static RegistryCapacity Read(V1.RegistryCapacity wire) => new()
@@ -231,6 +232,7 @@ public static partial class RegistryCodec
         CloseTimeouts = wire.CloseTimeouts,
         ReconcilerFindings = wire.ReconcilerFindings,
         IsDraining = wire.IsDraining,
+        DrainDeadlineMs = wire.DrainDeadlineMs,
     };
 
     private static V1.Refused Write(Refused reply)

@@ -295,7 +295,7 @@ public sealed class AdmissionSpecs(ITestOutputHelper output) : RegistrySpec(outp
     public void The_mean_is_of_the_last_hundred()
     {
         var time = new FakeTimeProvider();
-        var admission = new CreateAdmission(new(10, 1000, 0, 0), time);
+        var admission = new CreateAdmission(new(10, 1000, 0, 0), TimeSpan.FromMinutes(5), time);
         for (var i = 0; i < 150; i++)
         {
             admission.TryEnter(null, needsTube: true, out var place).ShouldBeNull();
@@ -307,6 +307,7 @@ public sealed class AdmissionSpecs(ITestOutputHelper output) : RegistrySpec(outp
         capacity.AvgCreateTimeMs.ShouldBe(20, 1e-6);
         capacity.TotalFailures.ShouldBe(50);
         capacity.Tubes.ShouldBe(150);
+        capacity.DrainDeadlineMs.ShouldBe(300_000);
     }
 
     [Theory]

@@ -159,6 +159,8 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.click('#sign-out');
   await signIn(page, operator);
   await page.click('#nodes .switch');
+  await shows('#confirm-detail', ' Tubes left after 5 min, at [\\d:]+, are closed\\.');
+  if (folder) await page.screenshot({ path: `${folder}/drain.png` });
   await page.click('#confirm-yes');
   await page.waitForSelector('#nodes .switch[aria-checked="true"]');
   await shows('#nodes .state', 'draining');
