@@ -21,8 +21,9 @@ export function bytes(number) {
 /** So many things, with their name in the right number. */
 export const counted = (number, name) => `${count(number)} ${name}${number === 1 ? '' : 's'}`;
 
-/** What a conversation carries, where it leads first: its name may be a machine's. */
-export const carried = ({ conversationId, type, target }) => `${type}${target ? ` to ${target}` : ''} (${conversationId})`;
+/** What a conversation carries, where it leads or comes from first: its name may be a machine's. */
+export const carried = ({ conversationId, type, target, localListenAddress }) =>
+  `${type}${target ? ` to ${target}` : ''}${localListenAddress ? ` from ${localListenAddress}` : ''} (${conversationId})`;
 
 /** A duration in its two largest units. */
 export function duration(ms) {

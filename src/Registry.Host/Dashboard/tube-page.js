@@ -10,6 +10,7 @@ import { timeline } from './timeline.js';
 
 const pause = 1000; // between two readings, in ms
 const $ = id => document.getElementById(id);
+const channelHeads = [...document.querySelectorAll('table:has(#channels) th')];
 let shown; // what is shown, until something else is
 
 /** Shows a tube and follows it. */
@@ -126,19 +127,18 @@ function showQueues(queues) {
 function showChannels(conversations, channels) {
   const body = $('channels');
   arrange(body, conversations.map((conversation, at) => {
-    const row = body.children[at] ?? element('tr', {}, ...Array.from({ length: 9 }, (_, cell) => element('td', { className: cell === 4 || cell >= 6 ? 'number' : '' })));
+    const row = body.children[at] ?? element('tr', {}, ...channelHeads.map(head => element('td', { className: head.className, 'data-head': head.textContent })));
     const live = channels.find(one => one.conversationId === conversation.conversationId);
     const messages = live?.messages;
     [
       conversation.conversationId,
       conversation.type,
-      conversation.target ?? '–',
+      conversation.target ?? (conversation.localListenAddress ? `listens on ${conversation.localListenAddress}` : '–'),
       live?.state ?? (conversation.isOpen ? 'open' : 'not open'),
       live ? count(live.connections) : '–',
       live?.protocol || 'none',
       messages ? `${bytes(messages.bytesSent)} · ${count(messages.sent)}` : '–',
       messages ? `${bytes(messages.bytesReceived)} · ${count(messages.received)}` : '–',
-      conversation.localListenAddress ?? '–',
     ].forEach((text, cell) => write(row.children[cell], text));
     row.children[0].title = conversation.conversationId;
     return row;

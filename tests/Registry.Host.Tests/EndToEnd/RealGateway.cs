@@ -81,11 +81,11 @@ internal sealed class RealGateway : IAsyncDisposable
         return (response.StatusCode, text.Length == 0 ? default : JsonDocument.Parse(text).RootElement);
     }
 
-    /// <summary>Creates a tube for an echo conversation, with an offer of the gateway's that nobody answers.</summary>
+    /// <summary>Creates a tube, for an echo conversation unless told otherwise, with an offer of the gateway's that nobody answers.</summary>
     /// <returns>Its id.</returns>
-    public async Task<string> CreateTubeAsync(string conversationId, string? owner = null, string? tubeId = null)
+    public async Task<string> CreateTubeAsync(string conversationId, string? owner = null, string? tubeId = null, object? settings = null)
     {
-        var (status, body) = await SendAsync(HttpMethod.Post, "/v1/tubes", new { conversationId, settings = Echo, owner, tubeId });
+        var (status, body) = await SendAsync(HttpMethod.Post, "/v1/tubes", new { conversationId, settings = settings ?? Echo, owner, tubeId });
         status.ShouldBe(HttpStatusCode.Created, body.ToString());
         return body.GetProperty("tubeId").GetString()!;
     }

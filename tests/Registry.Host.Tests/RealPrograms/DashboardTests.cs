@@ -27,7 +27,7 @@ public sealed class DashboardTests(ITestOutputHelper log)
         await File.WriteAllLinesAsync(folder.File("keys"), [operatorLine, viewerLine]);
         await using var server = await ByteServer.StartAsync();
         // One of its tubes stays without an answer for as long as the test takes.
-        await using var gateway = await RealGateway.WithKeysAsync(folder.File("keys"), ConfigurationFactory.ParseString("registry.tube.connecting-timeout = 10m"), server.EndPoint.ToString());
+        await using var gateway = await RealGateway.WithKeysAsync(folder.File("keys"), ConfigurationFactory.ParseString("registry { tube.connecting-timeout = 10m, channels.listen = loopback }"), server.EndPoint.ToString());
         gateway.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", operatorKey);
         ForwardedPort port = new ForwardSpecification(new(System.Net.IPAddress.Loopback, 0), server.EndPoint.Address.ToString(), server.EndPoint.Port);
         await using var forward = new RunningForward([port], new GatewayAddress(gateway.Url, operatorKey));
@@ -36,7 +36,7 @@ public sealed class DashboardTests(ITestOutputHelper log)
         await client.ConnectAsync(forward.Listen);
         await Eventually.BecomesAsync(1, () => server.Open, "connections");
         var carrying = gateway.Registry.Directory.List().ShouldHaveSingleItem().TubeId.ToString();
-        var hostile = await gateway.CreateTubeAsync(HostileName, owner: "<b>nobody</b>");
+        var hostile = await gateway.CreateTubeAsync(HostileName, owner: "<b>nobody</b>", settings: new { conversationType = "tunnel", local_listen_addr = "127.0.0.1:0" });
 
         var minor = await RunAsync("dashboard.mjs", gateway.Url, Pictures, operatorKey, viewerKey, carrying, server.EndPoint.ToString(), hostile, HostileName);
 

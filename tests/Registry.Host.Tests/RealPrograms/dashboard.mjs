@@ -34,7 +34,8 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   // The overview is live, and what strangers named is text.
   await page.waitForSelector(row(carrying));
   await shows(`${row(hostile)} td`, 'onerror');
-  expect((await text(`${row(hostile)} td:nth-child(3)`)).includes(name), `the list says ${await text(row(hostile))}`);
+  const listens = /^tunnel from (127\.0\.0\.1:\d+) \((.*)\)$/.exec(await text(`${row(hostile)} td:nth-child(3)`));
+  expect(listens?.[2] === name, `the list says ${await text(row(hostile))}`);
   expect(await page.locator('main img').count() === 0, 'a name became an element');
   const leads = `${row(carrying)} td:nth-child(3) div`;
   expect((await text(leads)).startsWith(`tunnel to ${target} (`) && await page.getAttribute(leads, 'title') === await text(leads), `the list says ${await text(leads)} of a tunnel to ${target}`);
@@ -63,6 +64,8 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await shows('#tube-id', (await ids())[1]);
 
   // A tube's page.
+  await page.goto(`${url}#/tubes/${hostile}`);
+  await shows('#channels td:nth-child(3)', `^listens on ${listens?.[1]}$`);
   await page.goto(`${url}#/tubes/${carrying}`);
   await shows('#timeline li:last-child', '^ready');
   await shows('#path div:nth-child(1)', 'host/host over UDP');
@@ -75,6 +78,10 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await shows('#signals tr', 'Channel opened');
   await page.waitForFunction(() => document.querySelector('#rate polyline.sent').getAttribute('points').includes(' '));
   await look('tube');
+  await page.setViewportSize({ width: 420, height: 900 });
+  expect(await page.$$eval('html, #tube-parts .scroll', all => all.every(one => one.scrollWidth <= one.clientWidth)), 'in a narrow window something of a tube is cut');
+  if (folder) await page.screenshot({ path: `${folder}/narrow-tube.png`, fullPage: true });
+  await page.setViewportSize({ width: 1280, height: 1000 });
 
   // What is closed was asked for twice.
   await page.goto(`${url}#/`);
