@@ -34,6 +34,7 @@ await drive(packages, url, async (page, { wrong }) => {
   });
   const until = async isSo => { while (!isSo(await dark())) await page.waitForTimeout(20); };
   await until(count => count >= 0);
+  if (!await page.evaluate(() => document.documentElement.scrollHeight <= innerHeight)) wrong.push('the page scrolls beside a remote screen');
   const before = await dark();
   await page.keyboard.type(text);
   await until(count => count > before + 10 * text.length); // The server's echo has come back as a picture.
