@@ -1,7 +1,7 @@
 // What closed lately, and why.
 import { arrange, bar, element, fill, write } from './dom.js';
-import { clock, count, words } from './text.js';
-import { closures, since, watch } from './registry.js';
+import { clock, count, moment, words } from './text.js';
+import { closures, mostClosures, opened, watch } from './registry.js';
 
 const latest = 6;
 const reasons = document.getElementById('reasons');
@@ -13,12 +13,21 @@ let shown; // the newest closure that is on the page
 function show() {
   if (shown === closures[0] && note.textContent) return;
   shown = closures[0];
-  write(note, closures.length ? `since ${clock(since)}` : `none since ${clock(since)}`);
+  write(note, span());
   const counts = new Map();
   for (const { reason } of closures) counts.set(reason.name, (counts.get(reason.name) ?? 0) + 1);
   const ordered = [...counts].sort((a, b) => b[1] - a[1]);
   arrange(reasons, ordered.map(([name, number]) => row(name, number, ordered[0][1])));
   last.replaceChildren(...closures.slice(0, latest).map(entry));
+}
+
+/** What the figures are of. */
+function span() {
+  const page = `since this page was opened at ${moment(opened)}`;
+  const earliest = closures.at(-1)?.at;
+  if (!closures.length) return `None ${page}; the gateway remembers none from before.`;
+  if (closures.length === mostClosures) return `The last ${count(mostClosures)}, back to ${moment(earliest)}.`;
+  return earliest < opened ? `All ${page}, and before that what the gateway still remembers, back to ${moment(earliest)}.` : `All ${page}.`;
 }
 
 function row(name, number, most) {
@@ -43,4 +52,3 @@ function entry({ id, at, reason, text }) {
 }
 
 watch(show);
-show();

@@ -3,7 +3,7 @@ import { call, listen } from './api.js';
 import { carried } from './text.js';
 
 const beat = 250; // between two rounds of telling what changed, in ms
-const mostClosures = 500;
+export const mostClosures = 500;
 const mostAtOnce = 4; // tubes asked for one by one in a second; more are read from the list
 const listPause = 15_000;
 
@@ -13,8 +13,8 @@ export const tubes = new Map();
 /** The last tubes that closed, newest first. */
 export const closures = [];
 
-/** Since when closures are known. */
-export let since = Date.now();
+/** When the page was opened; of what closed before, the nodes keep some for a while. */
+export const opened = Date.now();
 
 const listeners = new Set();
 const incomplete = new Set(); // tubes of which something is not known
@@ -35,14 +35,12 @@ export async function follow() {
   complete();
 }
 
-// The nodes keep a few for a while.
 async function readClosures() {
   try {
     const { items } = await call('GET', '/v1/tubes?state=closed&limit=1000');
     for (const { tubeId, history, closeReason, closeText } of items) closures.push({ id: tubeId, at: Date.parse(history.at(-1).at), reason: closeReason, text: closeText });
     closures.sort((a, b) => b.at - a.at);
     closures.length = Math.min(closures.length, mostClosures);
-    since = Math.min(since, closures.at(-1)?.at ?? since);
     touch('');
   } catch (e) {
     console.warn(e);

@@ -10,6 +10,9 @@ export const clock = time => seconds.format(time);
 export const preciseClock = time => milliseconds.format(time);
 export const dateTime = time => full.format(time);
 
+/** A time of today as clocks show it, of another day with its date. */
+export const moment = time => (new Date(time).toDateString() === new Date().toDateString() ? clock(time) : dateTime(time));
+
 /** Bytes in powers of 1000. */
 export function bytes(number) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

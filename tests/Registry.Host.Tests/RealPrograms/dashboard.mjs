@@ -41,7 +41,8 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   expect((await text(leads)).startsWith(`tunnel to ${target} (`) && await page.getAttribute(leads, 'title') === await text(leads), `the list says ${await text(leads)} of a tunnel to ${target}`);
   await shows('.tile', '^Ready1');
   await shows('#nodes tr', 'up');
-  await shows('#live', 'Live');
+  await shows('#live', '^Connected$');
+  await shows('#closures-note', '^None since this page was opened at ');
   await look('overview');
 
   // With the keyboard alone: filter, sort, go from tube to tube and open one.
@@ -95,6 +96,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.waitForSelector(row(hostile), { state: 'detached' });
   await shows('#reasons li', '^Admin closed1$');
   await shows('.tile', 'of 1 tube$');
+  await shows('#closures-note', '^All since this page was opened at [\\d:]+\\.$');
   await page.click('#last-closures a');
   await shows('#tube-reason', 'Admin closed');
   await shows('#timeline li:last-child', '^closed');
