@@ -55,4 +55,4 @@ export function age(ms) {
 export const roundTrip = ms => (ms === undefined || ms === null ? undefined : `${ms < 10 ? ms.toFixed(2) : ms.toFixed(1)} ms`);
 
 /** A close reason's name as words. */
-export const words = name => name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase().replace(/^./, first => first.toUpperCase());
+export const words = name => name.replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, ' ').replace(/[A-Z][a-z]+/g, word => word.toLowerCase()).replace(/^./, first => first.toUpperCase());
