@@ -42,8 +42,8 @@ async function tryIt() {
 function connected(problem) {
   $('live').dataset.state = problem ? 'lost' : 'live';
   // Why a browser reached nothing it says in words of its own.
-  $('live').textContent = !problem ? 'Live' : problem.code === 'unreachable' && !problem.status ? 'The gateway does not answer.' : problem.message;
-  $('live').title = problem?.message ?? '';
+  $('live').textContent = !problem ? 'Connected' : problem.code === 'unreachable' && !problem.status ? 'The gateway does not answer.' : problem.message;
+  $('live').title = problem?.message ?? 'The page hears from the gateway and shows what is so now.';
 }
 
 async function begin() {
