@@ -20,7 +20,7 @@ public sealed partial class GatewayClient
     /// <param name="tubeId">The tube.</param>
     /// <param name="after">Number of the last signal that is known; 0 for none.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public IAsyncEnumerable<SignalBody> ReadSignalsAsync(string tubeId, long after, CancellationToken cancellationToken = default) => ReadSignalsAsync([this], tubeId, after, cancellationToken);
+    public IAsyncEnumerable<SignalBody> ReadSignalsAsync(string tubeId, long after, CancellationToken cancellationToken = default) => ReadSignalsAsync([this], tubeId, after, null, cancellationToken);
 
     /// <summary>
     /// The same from whichever gateway answers: nodes of one cluster know each other's tubes. When the first, which made the tube, does not know it, they end with
@@ -29,11 +29,13 @@ public sealed partial class GatewayClient
     /// <param name="gateways">The gateways, the one that made the tube first.</param>
     /// <param name="tubeId">The tube.</param>
     /// <param name="after">Number of the last signal that is known; 0 for none.</param>
+    /// <param name="tried">Told the gateway of each try to open the stream, and why it failed; null when it is open.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public static async IAsyncEnumerable<SignalBody> ReadSignalsAsync(IReadOnlyList<GatewayClient> gateways, string tubeId, long after, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public static async IAsyncEnumerable<SignalBody> ReadSignalsAsync(
+        IReadOnlyList<GatewayClient> gateways, string tubeId, long after, Action<GatewayClient, GatewayException?>? tried = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var position = after > 0 ? after.ToString(CultureInfo.InvariantCulture) : null;
-        await foreach (var (gateway, item) in FollowAsync(gateways, $"{PathOf(tubeId)}/signals", position, cancellationToken).ConfigureAwait(false))
+        await foreach (var (gateway, item) in FollowAsync(gateways, $"{PathOf(tubeId)}/signals", position, tried, cancellationToken).ConfigureAwait(false))
         {
             var signal = gateway.connection.Parse<SignalBody>(item.Data);
             yield return signal;
@@ -48,7 +50,7 @@ public sealed partial class GatewayClient
     /// <exception cref="GatewayRefusedException">The gateway refuses for good: the key is not for it.</exception>
     public async IAsyncEnumerable<GatewayEvent> ReadEventsAsync(string? after = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        await foreach (var (_, item) in FollowAsync([this], "v1/events", after, cancellationToken).ConfigureAwait(false))
+        await foreach (var (_, item) in FollowAsync([this], "v1/events", after, null, cancellationToken).ConfigureAwait(false))
             yield return item.EventType switch
             {
                 "tube" => new GatewayEvent(item.EventId) { Tube = connection.Parse<TubeBody>(item.Data) },
@@ -58,17 +60,18 @@ public sealed partial class GatewayClient
     }
 
     private static async IAsyncEnumerable<(GatewayClient From, SseItem<string> Item)> FollowAsync(
-        IReadOnlyList<GatewayClient> gateways, string path, string? position, [EnumeratorCancellation] CancellationToken cancellationToken)
+        IReadOnlyList<GatewayClient> gateways, string path, string? position, Action<GatewayClient, GatewayException?>? tried, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var retry = FirstRetry;
         for (var turn = 0; ; turn = (turn + 1) % gateways.Count)
         {
-            await using var stream = new EventConnection(gateways[turn].connection, path, position, isSure: turn == 0);
+            var gateway = gateways[turn];
+            await using var stream = new EventConnection(gateway.connection, path, position, isSure: turn == 0, failure => tried?.Invoke(gateway, failure));
             while (await stream.ReadAsync(cancellationToken).ConfigureAwait(false) is { } item)
             {
                 position = item.EventId ?? position;
                 retry = FirstRetry;
-                yield return (gateways[turn], item);
+                yield return (gateway, item);
             }
 
             await Task.Delay(stream.RetryAfter is { } told && told > retry ? told : retry, cancellationToken).ConfigureAwait(false);
@@ -81,7 +84,8 @@ public sealed partial class GatewayClient
     /// <param name="path">The stream.</param>
     /// <param name="position">The last event that was read.</param>
     /// <param name="isSure">Whether a gateway that refuses for good is believed.</param>
-    private sealed class EventConnection(GatewayConnection connection, string path, string? position, bool isSure) : IAsyncDisposable
+    /// <param name="tried">Told why it could not be opened; null when it was.</param>
+    private sealed class EventConnection(GatewayConnection connection, string path, string? position, bool isSure, Action<GatewayException?> tried) : IAsyncDisposable
     {
         private HttpResponseMessage? response;
         private IAsyncEnumerator<SseItem<string>>? events;
@@ -93,12 +97,18 @@ public sealed partial class GatewayClient
         {
             try
             {
-                events ??= await OpenAsync(cancellationToken).ConfigureAwait(false);
+                if (events is null)
+                {
+                    events = await OpenAsync(cancellationToken).ConfigureAwait(false);
+                    tried(null);
+                }
+
                 return await events.MoveNextAsync().ConfigureAwait(false) ? events.Current : null;
             }
             catch (GatewayException e) when (!isSure || e.Retryable)
             {
                 RetryAfter = (e as GatewayRefusedException)?.RetryAfter;
+                tried(e);
                 return null;
             }
             catch (Exception e) when (e is IOException or HttpRequestException)

@@ -25,12 +25,12 @@ internal static class ForwardCommand
     {
         var specifications = new Option<string[]>("-L")
         {
-            Description = "Listen on [bind:]port here (loopback and port 0 = any free one unless told otherwise) and reach host:hostport from the gateway. May be repeated.",
+            Description = "Listen on [bind:]port here (on loopback without bind; port 0 = any free one) and reach host:hostport from the gateway, whose rules must allow it. May be repeated.",
             HelpName = "[bind:]port:host:hostport",
         };
         var remote = new Option<string[]>("-R")
         {
-            Description = "Listen on [bind:]port at the gateway (loopback and port 0 = any free one unless told otherwise) and reach host:hostport, and nothing else, from here. "
+            Description = "Listen on [bind:]port at the gateway (on its loopback without bind; port 0 = any free one) and reach host:hostport, and nothing else, from here. "
                 + "The gateway must allow it: registry.channels.listen. May be repeated.",
             HelpName = "[bind:]port:host:hostport",
         };
@@ -57,7 +57,7 @@ internal static class ForwardCommand
     {
         var specification = new Option<string>("-D")
         {
-            Description = "Serve SOCKS5 on [bind:]port here (loopback and port 0 = any free one unless told otherwise) and reach what its clients ask for from the gateway.",
+            Description = "Serve SOCKS5 on [bind:]port here (on loopback without bind; port 0 = any free one) and reach what its clients ask for from the gateway, whose rules must allow it.",
             HelpName = "[bind:]port",
             Required = true,
         };
@@ -178,6 +178,7 @@ internal static class ForwardCommand
     private static async Task ServeAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, Action<string> refused, CancellationToken cancellationToken)
     {
         var cut = new GivenUpConnections(report.Warn, TimeProvider.System, "cut");
+        var ended = new EndedConnections(report.Warn, TimeProvider.System);
         await using var registry = await InProcessRegistry.StartAsync(new()
         {
             // Tubes of one process to one gateway cannot share a socket on both sides: DTLS names no connection. The gateway is the user's choice,
@@ -188,14 +189,14 @@ internal static class ForwardCommand
             ConnectionRefused = (reason, text) => refused($"{WhatIsMeant(ports, text)}{text} ({reason.Name})"),
             ConnectionsCut = (listen, count, why) =>
             {
-                var name = listen is null ? null : ports.First(port => !port.IsAtGateway).NameOf(listen);
+                var name = listen is null ? "" : ports.First(port => !port.IsAtGateway).NameOf(listen);
                 if (why is not null)
-                    cut.Add(name!, why);
+                    cut.Add(name, why);
                 else if (!cancellationToken.IsCancellationRequested)
-                    report.Warn($"{(name is null ? "" : $"{name}: ")}{(count == 1 ? "a connection" : $"{count} connections")} ended with the tube.");
+                    ended.Add(name, count);
             },
         }, cancellationToken);
-        await RunAsync(ports, listeners, registry, gateways, report, cancellationToken);
+        await RunAsync(ports, listeners, registry, gateways, report, ended, cancellationToken);
     }
 
     // A name's addresses do not tell the name, and a SOCKS5 client's target is in the text only.
@@ -206,14 +207,14 @@ internal static class ForwardCommand
     }
 
     // One port's failure for good ends all: a command that serves half of what it was asked for would go unnoticed.
-    private static async Task RunAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, InProcessRegistry registry, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, CancellationToken cancellationToken)
+    private static async Task RunAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, InProcessRegistry registry, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, EndedConnections ended, CancellationToken cancellationToken)
     {
         GatewayClient[] clients = [.. gateways.Select(gateway => new GatewayClient(gateway))];
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
             var bound = new Queue<TunnelListener>(listeners); // of the ports that are here, in their order
-            Task[] running = [.. ports.Select(port => new Forwarder(registry.Registry, clients, port, port.IsAtGateway ? port.Listen : bound.Dequeue().EndPoint, report).RunAsync(stop.Token))];
+            Task[] running = [.. ports.Select(port => new Forwarder(registry.Registry, clients, port, port.IsAtGateway ? port.Listen : bound.Dequeue().EndPoint, report, ended).RunAsync(stop.Token))];
             var first = await Task.WhenAny(running);
             await stop.CancelAsync();
             foreach (var task in running)

@@ -24,7 +24,9 @@ internal sealed class ForwardTube : IAsyncDisposable
     private readonly TaskCompletionSource draining = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<ForwardEnd> lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SilentPath silent;
+    private readonly SilentGateway silentGateway;
     private readonly Task<ForwardEnd>[] following;
+    private volatile bool hasEndedThere;
     private bool candidateRefused; // touched by who follows the gateway only
 
     private ForwardTube(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, TubeCreated local, TubeCreatedBody remote, Action<string> warn)
@@ -34,7 +36,8 @@ internal sealed class ForwardTube : IAsyncDisposable
         this.local = local;
         this.remote = remote;
         this.warn = warn;
-        silent = new(Maker, remote, () => lost.TrySetResult(Gone), stop.Token);
+        silentGateway = new(Maker, warn, TimeProvider.System);
+        silent = new(Maker, remote, () => lost.TrySetResult(EndWithout()), stop.Token);
         following = [FollowLocalAsync(stop.Token), FollowRemoteAsync(stop.Token)];
         Ended = Task.WhenAny([.. following, lost.Task]).Unwrap();
     }
@@ -50,6 +53,9 @@ internal sealed class ForwardTube : IAsyncDisposable
 
     /// <summary>Why it ended; fails with <see cref="GatewayException"/> when the gateway could not be told something the tube needs.</summary>
     public Task<ForwardEnd> Ended { get; }
+
+    /// <summary>Whether the gateway itself has said that it has the tube no more.</summary>
+    public bool HasEndedThere => hasEndedThere;
 
     /// <summary>Ends when the gateway's node goes out of service and the forward should move to another tube.</summary>
     public Task Draining => draining.Task;
@@ -99,7 +105,8 @@ internal sealed class ForwardTube : IAsyncDisposable
         foreach (var task in following)
             await ((Task)task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await silent.Completion;
-        await CloseRemoteAsync(hasEnded);
+        if (!hasEndedThere)
+            await CloseRemoteAsync(hasEnded);
         await CloseLocalAsync(registry, local.TubeId, warn);
         stop.Dispose();
     }
@@ -133,7 +140,13 @@ internal sealed class ForwardTube : IAsyncDisposable
 
     private GatewayClient Maker => gateways[0];
 
-    private ForwardEnd Gone => new($"The gateway {Gateway} no longer has the tube.", InOrder: false);
+    private ForwardEnd EndWithout() => EndThere($"The gateway {Gateway} no longer has the tube.");
+
+    private ForwardEnd EndThere(string text)
+    {
+        hasEndedThere = true;
+        return new(text, InOrder: false);
+    }
 
     private async Task<ForwardEnd> FollowLocalAsync(CancellationToken cancellationToken)
     {
@@ -171,14 +184,14 @@ internal sealed class ForwardTube : IAsyncDisposable
         {
             await Maker.AddCandidatesAsync(remote.TubeId, [candidate], cancellationToken);
         }
+        catch (GatewayRefusedException e) when (e.Code == TubeNotFound)
+        {
+            // It ended: its signals say so, and another one can be made. No reason to give the forward up.
+        }
         catch (GatewayException e) when (ready.Task.IsCompleted)
         {
             if (!e.IsSilence)
                 warn($"A candidate did not reach the gateway: {e.Message}");
-        }
-        catch (GatewayRefusedException e) when (e.Code == TubeNotFound)
-        {
-            // It ended while it was being made: its signals say so, and another one can be made. No reason to give the forward up.
         }
     }
 
@@ -193,7 +206,7 @@ internal sealed class ForwardTube : IAsyncDisposable
         }
         catch (GatewayRefusedException e) when (e.Code == TubeNotFound)
         {
-            lost.TrySetResult(Gone);
+            lost.TrySetResult(EndWithout());
         }
         catch (GatewayException e)
         {
@@ -206,7 +219,7 @@ internal sealed class ForwardTube : IAsyncDisposable
     {
         try
         {
-            await foreach (var signal in GatewayClient.ReadSignalsAsync(gateways, remote.TubeId, 0, cancellationToken))
+            await foreach (var signal in GatewayClient.ReadSignalsAsync(gateways, remote.TubeId, 0, silentGateway.Tried, cancellationToken))
             {
                 if (signal is { Kind: "ice_candidate", Candidate: { } candidate })
                     await TakeCandidateAsync(candidate, cancellationToken);
@@ -215,14 +228,15 @@ internal sealed class ForwardTube : IAsyncDisposable
                 else if (signal.Kind == "node_draining")
                     draining.TrySetResult();
                 else if (signal.Kind == "tube_closed")
-                    return new($"The gateway closed the tube: {signal.Text} ({signal.CloseReason?.Name})", InOrder: false);
+                    return EndThere($"{signal.Text} ({signal.CloseReason?.Name}, says the gateway)");
             }
         }
         catch (GatewayRefusedException e) when (e.Code == TubeNotFound)
         {
             // A gateway that was restarted knows nothing of the tube: as lost as one that was closed.
         }
-        return Gone;
+
+        return EndWithout();
     }
 
     // Others may do; that one does not is said once.

@@ -14,7 +14,8 @@ namespace Registry.Host.Cli;
 /// <param name="specification">What to reach.</param>
 /// <param name="listen">Where clients connect: the address of the listener here, or the one to ask the gateway for.</param>
 /// <param name="report">Told what people or scripts should see.</param>
-internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardedPort specification, IPEndPoint listen, IForwardReport report)
+/// <param name="ended">Connections that ended with a tube.</param>
+internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardedPort specification, IPEndPoint listen, IForwardReport report, EndedConnections ended)
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(15);
@@ -22,10 +23,10 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     // A gateway that tells a new reason each time must not fill the memory.
     private const int MostFailures = 64;
 
-    private readonly List<Task> leaving = [];
+    private readonly List<Task> leaving = []; // tubes that are being left or closed
     private readonly HashSet<string> failures = new(StringComparer.Ordinal); // that were said since the last tube was ready
     private Task? staying; // on a tube that should be left and for which there is no other yet
-    private string? whyLeaving; // that one; said with what came of it
+    private Departure? departure; // from that one, said with what came of it; whoever says it takes it
     private TimeSpan retry = FirstRetry;
     private bool established;
     private int preferred;
@@ -66,9 +67,8 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         {
             var tube = await OpenAsync(cancellationToken);
             isLoss = true;
-            if (whyLeaving is { } why)
-                Say($"{why}. Moved to another tube.");
-            whyLeaving = null;
+            if (Interlocked.Exchange(ref departure, null) is { } left)
+                Say(left.EndedOn(tube.Remote.Node));
             (established, retry, staying) = (true, FirstRetry, null);
             lock (failures)
                 failures.Clear();
@@ -80,30 +80,57 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             });
             if (tube.Remote.Warning is { } warning && specification is not ForwardSpecification { IsStdio: true }) // whose connection says it
                 Say(warning);
-            whyLeaving = await StayAsync(tube, cancellationToken);
-            if (whyLeaving is not null)
+            if (await StayAsync(tube, cancellationToken) is { } leave)
             {
+                departure = leave;
                 leaving.RemoveAll(task => task.IsCompleted);
                 leaving.Add(staying = LeaveAsync(tube, cancellationToken));
                 return;
             }
 
-            await using (tube)
-                Say($"tube lost: {(await tube.Ended.WaitAsync(cancellationToken)).Text} Reconnecting.");
+            await LoseAsync(tube, cancellationToken);
         }
         catch (Exception e) when (IsOfTheTube(e) && established && !IsForGood(e))
         {
             if (IsPortTaken(e))
                 listen = specification.Listen; // Where any port will do, another one does.
             if (staying is not { IsCompleted: false })
-                whyLeaving = null; // what became of it was said
-            SayOnce(whyLeaving is not null ? $"{whyLeaving}; {WhyStaying(e)}" : isLoss ? $"tube lost: {e.Message} Reconnecting." : $"no tube yet: {e.Message} Trying again.");
+                departure = null; // what became of it was said
+            SayOnce(departure is { } left ? $"{left.Why}; {WhyStaying(e)}" : isLoss ? $"tube lost: {e.Message} Reconnecting." : $"no tube yet: {e.Message} Trying again.");
+            TellEnded();
         }
+    }
+
+    /// <summary>Says why a tube ended, and tidies up.</summary>
+    private async Task LoseAsync(ForwardTube tube, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Say($"tube lost: {(await tube.Ended.WaitAsync(cancellationToken)).Text} Reconnecting.");
+        }
+        catch
+        {
+            await tube.DisposeAsync();
+            throw;
+        }
+
+        // The next tube may want this one's port at the gateway. Once the gateway has no such tube, it need not wait until this half is sure that its peer is gone.
+        var closing = CloseAsync(tube);
+        leaving.RemoveAll(task => task.IsCompleted);
+        leaving.Add(closing);
+        if (!tube.HasEndedThere)
+            await closing;
+    }
+
+    private async Task CloseAsync(ForwardTube tube)
+    {
+        await tube.DisposeAsync();
+        TellEnded();
     }
 
     /// <summary>Waits until a tube ends or should be left.</summary>
     /// <returns>Why it should be left; null when it has ended.</returns>
-    private async Task<string?> StayAsync(ForwardTube tube, CancellationToken cancellationToken)
+    private async Task<Departure?> StayAsync(ForwardTube tube, CancellationToken cancellationToken)
     {
         var cancelled = Task.Delay(Timeout.Infinite, cancellationToken);
         Task<UnansweredPath>? told = null;
@@ -115,7 +142,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             if (tube.Ended.IsCompleted || cancelled.IsCompleted)
                 return null; // Of all of them the loss counts.
             if (tube.Draining.IsCompleted)
-                return $"node {tube.Remote.Node} went out of service";
+                return new($"node {tube.Remote.Node} went out of service", tube.Remote.Node);
             if (unanswered == told)
             {
                 Say("the path is back.");
@@ -127,18 +154,20 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
                 if (isNode || gateways.Count > 1)
                 {
                     preferred += isNode ? 0 : 1;
-                    return $"the path is silent and {who} does not answer";
+                    return new($"the path is silent and {who} does not answer", Drained: null);
                 }
 
-                Say($"{who} does not answer; waiting for the path to come back.");
+                Say($"the path is silent and {who} does not answer; waiting for the path to come back.");
                 told = unanswered;
             }
         }
     }
 
     private string WhyStaying(Exception e) => gateways.Count == 1 && e is GatewayRefusedException refused && refused.Code == RefusalCode.Draining.Text
-        ? "no other gateway to move to; staying until it stops."
+        ? "no other gateway to move to; staying until it stops or is back."
         : $"cannot move yet: {e.Message}";
+
+    private void TellEnded() => ended.Tell(specification.IsAtGateway ? "" : specification.NameOf(listen));
 
     private void Say(string what) => report.Warn($"{specification.NameOf(listen)}: {what}");
 
@@ -189,18 +218,28 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     // New connections go over the next tube once it is ready; this one's channel closes with its last connection, or its gateway closes it at the drain's deadline.
     private async Task LeaveAsync(ForwardTube tube, CancellationToken cancellationToken)
     {
-        await using (tube)
+        try
         {
-            try
-            {
-                if (await tube.Ended.WaitAsync(cancellationToken) is { InOrder: false } cut)
-                    Say($"the tube {tube.Remote.TubeId} ended before it was left: {cut.Text}");
-            }
-            catch (Exception e) when (IsOfTheTube(e) || e is OperationCanceledException)
-            {
-                // The forward ends, or the gateway has gone, and the tube with it.
-            }
+            if (await tube.Ended.WaitAsync(cancellationToken) is { InOrder: false } cut)
+                Say(Interlocked.Exchange(ref departure, null) is null
+                    ? $"the old tube {tube.Remote.TubeId}, kept for the connections it had, was lost: {cut.Text}"
+                    : $"tube lost: {cut.Text} Reconnecting."); // there was no other one yet
         }
+        catch (Exception e) when (IsOfTheTube(e) || e is OperationCanceledException)
+        {
+            // The forward ends, or the gateway has gone, and the tube with it.
+        }
+
+        await CloseAsync(tube);
+    }
+
+    /// <summary>Why a tube should be left.</summary>
+    /// <param name="Why">For people.</param>
+    /// <param name="Drained">The node that went out of service; null where that is not the reason.</param>
+    private sealed record Departure(string Why, string? Drained)
+    {
+        /// <summary>What came of it when the next tube is on a node.</summary>
+        public string EndedOn(string node) => node == Drained ? $"{Why} and is back. Moved to a new tube on it." : $"{Why}. Moved to another tube.";
     }
 }
 

@@ -20,6 +20,9 @@ internal sealed class SilentPath(GatewayClient gateway, TubeCreatedBody tube, Ac
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
+    // A gateway itself asks other nodes for 1 s.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
     private readonly Lock gate = new();
     private TaskCompletionSource<UnansweredPath> unanswered = New<UnansweredPath>();
     private TaskCompletionSource<bool> back = New<bool>();
@@ -74,9 +77,11 @@ internal sealed class SilentPath(GatewayClient gateway, TubeCreatedBody tube, Ac
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         while (GoesOn())
         {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            limit.CancelAfter(Patience);
             try
             {
-                await gateway.ReadTubeAsync(tube.TubeId, stop);
+                await gateway.ReadTubeAsync(tube.TubeId, limit.Token);
             }
             catch (GatewayRefusedException e) when (e.Code == RefusalCode.TubeNotFound.Text)
             {
@@ -85,6 +90,10 @@ internal sealed class SilentPath(GatewayClient gateway, TubeCreatedBody tube, Ac
             catch (GatewayException e) when (e.IsSilence)
             {
                 Tell(e is GatewayRefusedException);
+            }
+            catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+            {
+                Tell(isNode: false);
             }
             catch (Exception e) when (e is GatewayException or OperationCanceledException)
             {

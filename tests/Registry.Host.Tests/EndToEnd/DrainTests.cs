@@ -49,13 +49,13 @@ public sealed class DrainTests
         var before = forward.Last;
 
         await gateway.SendAsync(HttpMethod.Post, "/v1/node/drain");
-        (await forward.NextLineAsync()).ShouldBe($"{forward.Listen}: node {before.Node} went out of service; no other gateway to move to; staying until it stops."); // after the first try to have another
+        (await forward.NextLineAsync()).ShouldBe($"{forward.Listen}: node {before.Node} went out of service; no other gateway to move to; staying until it stops or is back."); // after the first try to have another
         await VisitOnceAsync(forward.Listen);
         gateway.Registry.Directory.List().Single().TubeId.ToString().ShouldBe(before.TubeId);
         (await gateway.SendAsync(HttpMethod.Delete, "/v1/node/drain")).Status.ShouldBe(HttpStatusCode.OK);
 
         (await forward.NextReadyAsync()).TubeId.ShouldNotBe(before.TubeId);
-        forward.Lines.Skip(1).ShouldBe([$"{forward.Listen}: node {before.Node} went out of service. Moved to another tube."]);
+        forward.Lines.Skip(1).ShouldBe([$"{forward.Listen}: node {before.Node} went out of service and is back. Moved to a new tube on it."]);
         await VisitOnceAsync(forward.Listen);
         await Eventually.BecomesAsync(forward.Last.TubeId, () => string.Join(' ', gateway.Registry.Directory.List().Select(tube => tube.TubeId)), "tubes");
     }

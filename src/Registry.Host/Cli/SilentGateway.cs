@@ -1,0 +1,36 @@
+namespace Registry.Host.Cli;
+
+/// <summary>Says that a gateway does not answer while the path of its tube may still carry data: a killed gateway is missed before its path is.</summary>
+/// <param name="gateway">The gateway.</param>
+/// <param name="say">Takes a line.</param>
+/// <param name="time">The clock.</param>
+internal sealed class SilentGateway(GatewayClient gateway, Action<string> say, TimeProvider time)
+{
+    /// <summary>How long it may give no answer before that is said; tries come at 0.25 s, 0.75 s, 1.75 s, 3.75 s.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(2.5);
+
+    private long? since;
+    private bool isSaid;
+
+    /// <summary>Takes what became of a try to read the tube's signals.</summary>
+    /// <param name="from">The gateway that was asked.</param>
+    /// <param name="failure">Why there are none; null when there are.</param>
+    public void Tried(GatewayClient from, GatewayException? failure)
+    {
+        if (failure is null || from == gateway && !failure.IsSilence)
+        {
+            if (isSaid && from == gateway)
+                say($"the gateway {gateway.Gateway} answers again.");
+            since = null;
+            isSaid &= from != gateway;
+        }
+        else if (from == gateway)
+        {
+            since ??= time.GetTimestamp();
+            if (isSaid || time.GetElapsedTime(since.Value) < Patience)
+                return;
+            isSaid = true;
+            say($"the gateway {gateway.Gateway} does not answer; the tube stays while its path carries data.");
+        }
+    }
+}

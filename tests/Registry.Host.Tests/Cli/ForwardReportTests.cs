@@ -1,0 +1,53 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Time.Testing;
+using Registry.Host.Api;
+using Registry.Host.Cli;
+using Registry.Host.Tests.EndToEnd;
+
+namespace Registry.Host.Tests.Cli;
+
+/// <summary>When a forward says what happens to its tube.</summary>
+public sealed class ForwardReportTests
+{
+    private readonly FakeTimeProvider time = new();
+    private readonly ConcurrentQueue<string> lines = new();
+
+    [Fact]
+    public void A_gateway_that_does_not_answer_is_named_soon_and_once_and_when_it_answers_again()
+    {
+        using var maker = new GatewayClient(new(new("http://gateway.example/")));
+        using var other = new GatewayClient(new(new("http://other.example/")));
+        var silence = new GatewayUnreachableException(maker.Gateway, "No answer.");
+        var gateway = new SilentGateway(maker, lines.Enqueue, time);
+
+        gateway.Tried(maker, silence);
+        time.Advance(SilentGateway.Patience);
+        gateway.Tried(other, new GatewayRefusedException(other.Gateway, new ProblemBody(404, "tube_not_found", "why"))); // which may not know of the tube
+        lines.ShouldBeEmpty();
+        gateway.Tried(maker, silence);
+        gateway.Tried(maker, silence);
+        lines.ShouldBe(["the gateway http://gateway.example/ does not answer; the tube stays while its path carries data."]);
+
+        gateway.Tried(maker, null);
+        gateway.Tried(maker, silence);
+        lines.Skip(1).ShouldBe(["the gateway http://gateway.example/ answers again."]);
+    }
+
+    [Fact]
+    public async Task Connections_that_ended_with_a_tube_are_said_after_the_reason_and_without_one_late()
+    {
+        var ended = new EndedConnections(lines.Enqueue, time);
+        ended.Add("127.0.0.1:80", 2);
+        ended.Add("127.0.0.1:80", 1);
+        ended.Add("", 1);
+        lines.ShouldBeEmpty();
+
+        ended.Tell("127.0.0.1:80");
+        ended.Tell("127.0.0.1:80");
+        lines.ShouldBe(["127.0.0.1:80: 3 connections ended with the tube."]);
+
+        time.Advance(EndedConnections.Patience);
+        await Eventually.BecomesAsync("a connection ended with the tube.", () => lines.LastOrDefault(), "the other");
+        lines.Count.ShouldBe(2);
+    }
+}
