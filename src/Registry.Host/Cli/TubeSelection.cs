@@ -8,9 +8,9 @@ namespace Registry.Host.Cli;
 /// <summary>Options that say which tubes are meant; those that are given must all hold.</summary>
 internal sealed class TubeSelection
 {
-    private readonly Option<string?> filter = Text("--filter", "TEXT", "Only tubes with this in their id or in that of a conversation.");
+    private readonly Option<string?> filter = Text("--filter", "TEXT", "Only tubes with this text in their id or in that of a conversation.");
 
-    private readonly Option<string?> state = Text("--state", "STATE", "Only tubes in this state.");
+    private readonly Option<string?> state = Text("--state", "STATE", $"Only tubes in this state: {string.Join(", ", Enum.GetValues<TubeState>().Select(each => each.Text))}. With closed, those that ended in the last minutes.");
 
     private readonly Option<string?> owner = Text("--owner", "OWNER", "Only tubes made for this owner.");
 
@@ -31,9 +31,15 @@ internal sealed class TubeSelection
 
     private Option[] All => [filter, state, owner, target, node];
 
+    /// <summary>Whether tubes that have ended are meant.</summary>
+    public bool AreEnded(ParseResult result) => result.GetValue(state) == TubeState.Closed.Text;
+
     /// <summary>The tubes that are meant.</summary>
+    /// <exception cref="CommandException">The options find nothing together.</exception>
     public async Task<ListBody<TubeBody>> ReadAsync(GatewayClient gateway, ParseResult result, CancellationToken cancellationToken)
     {
+        if (AreEnded(result) && result.GetResult(target) is not null)
+            throw CommandException.Usage("--target finds no tube that has ended: where it led to is gone with it.");
         var tubes = await gateway.ListTubesAsync(result.GetValue(filter), result.GetValue(state), result.GetValue(owner), cancellationToken: cancellationToken);
         var (of, to) = (result.GetValue(node), result.GetValue(target));
         return tubes with

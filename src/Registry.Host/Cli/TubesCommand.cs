@@ -13,15 +13,17 @@ internal static class TubesCommand
     private static Command CreateList()
     {
         var selection = new TubeSelection();
-        var command = new Command("ls", "List tubes, of all nodes.") { SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json };
+        var command = new Command("ls", "List tubes, of all nodes; with --state closed those that ended in the last minutes, the newest first, and why.") { SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json };
         selection.AddTo(command);
         command.SetAction((result, _) => RunAsync(result, async (gateway, console, cancellationToken) =>
         {
             var tubes = await selection.ReadAsync(gateway, result, cancellationToken);
+            var areEnded = selection.AreEnded(result);
+            IReadOnlyList<TubeBody> items = areEnded ? [.. tubes.Items.OrderByDescending(EndOf)] : tubes.Items;
             if (result.GetValue(SharedOptions.Json))
-                await console.Output.WriteLineAsync(JsonSerializer.Serialize(tubes.Items, ApiJson.Options));
+                await console.Output.WriteLineAsync(JsonSerializer.Serialize(items, ApiJson.Options));
             else
-                await TableOf(tubes.Items, DateTimeOffset.UtcNow).WriteAsync(console);
+                await (areEnded ? TableOfEnded(items) : TableOf(items, DateTimeOffset.UtcNow)).WriteAsync(console);
             await WarnOfIncompleteAsync(console, tubes.IncompleteNodes);
         }));
         return command;
@@ -61,9 +63,20 @@ internal static class TubesCommand
     {
         var table = Tables.Of("TUBE", "NODE", "STATE", "PATH", "AGE", "OWNER", "CONVERSATIONS");
         foreach (var tube in tubes)
-            table.With(tube.TubeId, tube.Node, tube.CloseReason is { } reason ? $"{tube.State}: {reason.Name}" : tube.State, tube.SelectedPair, Amounts.Age(now - tube.CreatedAt), tube.Owner, string.Join(", ", tube.Conversations.Select(Tables.Carried)));
+            table.With(tube.TubeId, tube.Node, tube.State, tube.SelectedPair, Amounts.Age(now - tube.CreatedAt), tube.Owner, string.Join(", ", tube.Conversations.Select(Tables.Carried)));
         return table;
     }
+
+    // Their conversations have gone with them.
+    private static Table TableOfEnded(IReadOnlyList<TubeBody> tubes)
+    {
+        var table = Tables.Of("TUBE", "NODE", "ENDED", "LIVED", "PATH", "OWNER", "REASON", "TEXT");
+        foreach (var tube in tubes)
+            table.With(tube.TubeId, tube.Node, $"{EndOf(tube):yyyy-MM-ddTHH:mm:ssZ}", Amounts.Age(EndOf(tube) - tube.CreatedAt), tube.SelectedPair, tube.Owner, tube.CloseReason?.Name, tube.CloseText);
+        return table;
+    }
+
+    private static DateTimeOffset EndOf(TubeBody tube) => tube.History is [.., var last] ? last.At.ToUniversalTime() : tube.CreatedAt;
 
     private static Table TableOf(TubeBody tube)
     {

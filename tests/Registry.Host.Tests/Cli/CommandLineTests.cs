@@ -73,9 +73,32 @@ public sealed class CommandLineTests
     {
         var (code, output, error) = await RunAsync(arguments);
         code.ShouldBe((int)ExitCode.Usage, error);
-        error.ShouldContain(named);
+        if (named.EndsWith('\n'))
+            error.ReplaceLineEndings("\n").ShouldBe(named, "and nothing else");
+        else
+            error.ShouldContain(named);
         ShouldBePlain(error);
         output.ShouldBe("");
+    }
+
+    [Fact]
+    public async Task Tubes_that_have_ended_are_listed_with_when_and_why_the_newest_first()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        var began = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+        foreach (var (id, lived) in new[] { ("t1", 61), ("t2", 3700), ("t3", 2) })
+            gateway.Registry.Tubes[new(id)] = new(new(id), "n", Registry.Messages.TubeState.Closed)
+            {
+                CloseReason = Registry.Messages.CloseReason.AdminClosed, CloseText = $"Somebody closed {id}.",
+                History = [new(Registry.Messages.TubeState.New, began), new(Registry.Messages.TubeState.Closed, began.AddSeconds(lived))],
+            };
+
+        var (_, list, _) = await RunAsync("tubes", "ls", "--state", "closed", "--gateway", gateway.Url.ToString());
+
+        var lines = list.Split(Environment.NewLine);
+        lines[0].ShouldMatch("^TUBE +NODE +ENDED +LIVED +PATH +OWNER +REASON +TEXT");
+        lines[1].ShouldMatch(@"^t2 +n +2026-01-02T04:05:45Z +1h01m +- +- +AdminClosed +Somebody closed t2\.");
+        lines[1..4].Select(line => line[..2]).ShouldBe(["t2", "t1", "t3"]);
     }
 
     [Theory]
