@@ -12,7 +12,7 @@ internal static class CloseTubesCommand
 
     private static readonly Argument<string[]> Ids = new("tube") { Description = "Ids of tubes, or 8 characters or more of their beginnings.", Arity = ArgumentArity.ZeroOrMore };
 
-    private static readonly Option<bool> All = new("--all") { Description = "Every tube of every node. Asks first, or takes --yes." };
+    private static readonly Option<bool> All = new("--all") { Description = "Every tube of every node. Asks first, unless --yes is given." };
 
     private static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Do not ask." };
 
@@ -60,7 +60,7 @@ internal static class CloseTubesCommand
         var (closed, failures) = await CloseAsync(gateway, tubes, result.GetValue(Reason), areNamed, cancellationToken);
         if (result.GetValue(SharedOptions.Json))
             await console.Output.WriteLineAsync(JsonSerializer.Serialize(new { Closed = closed, Failed = failures.Select(failure => new { failure.TubeId, failure.Why }) }, ApiJson.Options));
-        else
+        else if (closed > 0 || failures.Count == 0)
             await console.Output.WriteLineAsync($"Closed {Amounts.Count(closed, "tube")}.");
         foreach (var (tube, why) in failures)
             await console.Error.WriteLineAsync(PlainText.Of($"registry: {tube} was not closed: {why}"));

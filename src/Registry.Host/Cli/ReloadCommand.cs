@@ -21,7 +21,7 @@ internal static class ReloadCommand
             if (result.GetValue(SharedOptions.Json))
                 await output.WriteLineAsync(JsonSerializer.Serialize(report, ApiJson.Options));
             else
-                foreach (var line in report.Lines)
+                foreach (var line in report is { Applied: [], NeedRestart: [] } ? report.Lines.Prepend("No setting has changed.") : report.Lines)
                     await output.WriteLineAsync(PlainText.Of(line));
             return ExitCode.Ok;
         }));

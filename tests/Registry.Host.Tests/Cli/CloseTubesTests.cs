@@ -112,6 +112,8 @@ public sealed class CloseTubesTests : IAsyncLifetime
         said.GetProperty("closed").GetInt32().ShouldBe(1);
         said.GetProperty("failed").EnumerateArray().ShouldHaveSingleItem().GetProperty("tubeId").GetString().ShouldBe("a1");
         error.ShouldContain("a1 was not closed");
+        (_, output, error) = await RunAsync(null, "a1");
+        (output, error).ShouldBe(("", $"registry: a1 was not closed: The gateway {gateway.Url} refused: The node does not answer. (node_unreachable){Environment.NewLine}"));
     }
 
     private void Add(string id, string node, TubeState state, string? owner, string? target) =>

@@ -49,7 +49,8 @@ public sealed class DiagTests : IDisposable
             "--gateway", secured.Gateway.Url.ToString(), "--key-file", folder.File("key"));
 
         code.ShouldBe(0, error);
-        error.ShouldBe("");
+        error.ShouldStartWith("It holds version.json, configuration.json, environment.json, log.txt,");
+        error.ShouldContain("secrets are taken out of all of them");
         output.Trim().ShouldBe(folder.File("bundle.tar.gz"));
         if (!OperatingSystem.IsWindows())
             File.GetUnixFileMode(folder.File("bundle.tar.gz")).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);

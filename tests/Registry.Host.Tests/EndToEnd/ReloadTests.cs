@@ -72,6 +72,7 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
         (await RunAsync()).Output.ShouldContain("registry.http.hosts changed, and needs a restart.");
         await ConfigureAsync("");
         Texts(await ReloadAsync(), "needRestart").ShouldBeEmpty();
+        (await RunAsync()).Output.ShouldStartWith("No setting has changed.");
     }
 
     [Fact]

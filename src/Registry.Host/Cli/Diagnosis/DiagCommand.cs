@@ -20,7 +20,7 @@ internal static class DiagCommand
 
     public static Command Create()
     {
-        var command = new Command("diag", "Write a bundle for whoever helps: versions, configuration without secrets, facts of the machine, log, and what the gateway says of itself. What cannot be had is noted in it.")
+        var command = new Command("diag", "Write a file (tar.gz) for whoever helps you: version, configuration without secrets, facts of the machine, log, and what the gateway says of itself. Says what is in it; what cannot be had is noted in it.")
         {
             Out, Log, ServeCommand.ConfigFile, ServeCommand.Set, SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json,
         };
@@ -59,8 +59,16 @@ internal static class DiagCommand
         foreach (var problem in problems)
             await console.Error.WriteLineAsync(PlainText.Of($"registry: the bundle lacks {problem}"));
         await console.Output.WriteLineAsync(result.GetValue(SharedOptions.Json) ? JsonSerializer.Serialize(new { File = file, Problems = problems }, ApiJson.Options) : file);
+        if (!result.GetValue(SharedOptions.Json))
+            await console.Error.WriteLineAsync(Contents(bundle.Names));
         return ExitCode.Ok;
     }
+
+    private static string Contents(IReadOnlyList<string> names) =>
+        $"""
+        It holds {string.Join(", ", names)}.
+        Keys, tokens and the configuration's secrets are taken out of all of them. {(names.Contains("log.txt") ? "Addresses, target rules and the rest of the log" : "Addresses and target rules")} are in it: look whether you want to send them.
+        """ + (names.Contains("log.txt") ? "" : $"{Environment.NewLine}The gateway's log is not in it: --log FILE adds it.");
 
     // Also where settings are wrong: what of it are secrets has to be known, and what is wrong is what is looked for. Null when it cannot be read at all.
     private static Config? ReadConfiguration(ParseResult result, List<string> problems)

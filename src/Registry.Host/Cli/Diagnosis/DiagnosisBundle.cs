@@ -14,6 +14,9 @@ internal sealed class DiagnosisBundle(Redaction redaction)
 
     private readonly List<(string Name, string Text)> files = [];
 
+    /// <summary>The files so far.</summary>
+    public IReadOnlyList<string> Names => [.. files.Select(file => file.Name)];
+
     public void Add(string name, string text) => files.Add((name, redaction.Clean(text)));
 
     public void AddJson(string name, object value) => Add(name, JsonSerializer.Serialize(value, indented));
