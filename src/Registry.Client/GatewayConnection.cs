@@ -1,4 +1,5 @@
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Text.Json;
 
@@ -133,6 +134,8 @@ internal sealed class GatewayConnection : IDisposable
             new(Gateway, $"What answers at {Gateway} makes no TLS connection: {why.TrimEnd('.')}. Does it speak http? Then it is http://{Gateway.Authority}/.", cause) { IsAnswered = true },
         { HttpRequestError: HttpRequestError.ResponseEnded } when Gateway.Scheme == Uri.UriSchemeHttp =>
             new(Gateway, $"What answers at {Gateway} ended the connection without an answer. Does it speak https? Then it is https://{Gateway.Authority}/.", cause) { IsAnswered = true },
+        { InnerException: IOException { InnerException: SocketException { SocketErrorCode: SocketError.ConnectionReset } } } when Gateway.Scheme == Uri.UriSchemeHttp =>
+            Unreachable($"the connection was reset. If it speaks https, it is https://{Gateway.Authority}/", cause),
         _ => Unreachable(why.TrimEnd('.'), cause),
     };
 

@@ -14,7 +14,7 @@ internal static class GatewayKey
     {
         var key = Read(result);
         if (key is not null && gateways.FirstOrDefault(gateway => gateway.Scheme == Uri.UriSchemeHttp && !gateway.IsLoopback) is { } open)
-            result.InvocationConfiguration.Error.WriteLine($"registry: WARNING: the key goes to {open.GetLeftPart(UriPartial.Authority)} in the clear: whoever is on the way can read and use it. Use https://, or a tunnel to the gateway's loopback.");
+            result.InvocationConfiguration.Error.WriteLine($"registry: WARNING: the key goes to {open.GetLeftPart(UriPartial.Authority)} unencrypted: whoever is on the way can read and use it. Use https://, or a tunnel to the gateway's loopback; if others can have read it, replace it.");
         return key;
     }
 
