@@ -26,7 +26,7 @@ internal static class CapacityCommand
         var tubes = Limit("--max-tubes", "Tubes of the node, at least 1.");
         var owner = Limit("--max-tubes-per-owner", "Tubes of one owner; 0 for no limit.");
         var waiting = Limit("--max-waiting", "Creates that may wait for admission; 0 for none.");
-        var command = new Command("limits", "Change the gateway's limits until it stops; for good they stand in registry.admission of its configuration.")
+        var command = new Command("limits", "Change the gateway's limits until it stops. To change them for good, set registry.admission in its configuration.")
         {
             creates, tubes, owner, waiting, SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json,
         };

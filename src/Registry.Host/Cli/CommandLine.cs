@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
 using Registry.Host.Cli.Completion;
 using Registry.Host.Cli.Diagnosis;
@@ -10,9 +11,21 @@ namespace Registry.Host.Cli;
 /// <summary>The verbs, and how each ends: an exit code, and for every error one line on standard error.</summary>
 internal static class CommandLine
 {
+    private const string About =
+        """
+        A gateway for TCP connections over WebRTC, and what it is used and looked after with. Without a verb it serves.
+        A tube is one WebRTC connection between a gateway and a client; forwarded ports go through it.
+
+        To begin, in two terminals:
+          registry serve --dev
+          registry forward -L 15432:127.0.0.1:5432    and connect to 127.0.0.1:15432
+
+        'registry VERB --help' tells the options of a verb.
+        """;
+
     public static RootCommand Create()
     {
-        var root = new RootCommand($"A tube registry: WebRTC tunnels for TCP. Without a verb it serves.{Environment.NewLine}{Environment.NewLine}{ExitCodes.Table}");
+        var root = new RootCommand($"{About}{Environment.NewLine}{Environment.NewLine}{ExitCodes.Table}");
         var serve = ServeCommand.Create();
         root.Add(serve);
         root.Add(ForwardCommand.Create());
@@ -45,9 +58,10 @@ internal static class CommandLine
         var result = Create().Parse(arguments);
         if (result.Errors.Count == 0)
             return await result.InvokeAsync(configuration);
-        foreach (var line in Wrong(result))
+        string[] lines = [.. Wrong(result)];
+        lines[^1] += $" See '{string.Join(' ', PathOf(result))} --help'.";
+        foreach (var line in lines)
             await configuration.Error.WriteLineAsync($"registry: {line}");
-        await configuration.Error.WriteLineAsync("registry: --help shows the verbs and their options.");
         return (int)ExitCode.Usage;
     }
 
@@ -55,15 +69,30 @@ internal static class CommandLine
     {
         var command = result.CommandResult.Command;
         var verbs = command.Subcommands.Select(verb => verb.Name).ToArray();
-        var lines = command.Action is null && verbs.Length > 0
+        // What else is wrong follows from the word that is not known.
+        if (result.UnmatchedTokens is [['-', ..] option, ..])
+            return [$"'{option}' is no option{Meant(option, [.. command.Options.Where(known => !known.Hidden && known.Name.StartsWith("--", StringComparison.Ordinal)).Select(known => known.Name)])}."];
+        if (result.UnmatchedTokens is [var word, ..] && verbs.Length > 0)
+            return [$"'{word}' is no verb{Meant(word, verbs)}."];
+        return command.Action is null && verbs.Length > 0
             ? [$"{command.Name} takes one of {string.Join(", ", verbs)}."]
-            : result.Errors.Select(wrong => wrong.Message);
-        return result.UnmatchedTokens is [var word, ..] && Nearest(word, verbs) is { } nearest ? lines.Append($"'{word}' is no verb; the nearest is {nearest}.") : lines;
+            : result.Errors.Select(wrong => wrong.Message).Distinct();
     }
 
-    // A verb's first letters, or no more than half of it mistyped.
-    private static string? Nearest(string word, IReadOnlyList<string> verbs) =>
-        verbs.FirstOrDefault(verb => verb.StartsWith(word, StringComparison.OrdinalIgnoreCase)) ?? NearestKey.Of(word, verbs, most: (word.Length + 1) / 2);
+    private static string Meant(string word, IReadOnlyList<string> known) => Nearest(word, known) is { } nearest ? $"; the nearest is {nearest}" : "";
+
+    // The root is called what the program's file is called.
+    private static IEnumerable<string> PathOf(ParseResult result)
+    {
+        var path = new Stack<string>();
+        for (var command = result.CommandResult; command.Parent is CommandResult parent; command = parent)
+            path.Push(command.Command.Name);
+        return path.Prepend("registry");
+    }
+
+    // The first letters, or no more than half of them mistyped; the dashes of an option are none.
+    private static string? Nearest(string word, IReadOnlyList<string> known) =>
+        known.FirstOrDefault(each => each.StartsWith(word, StringComparison.OrdinalIgnoreCase)) ?? NearestKey.Of(word, known, most: (word.TrimStart('-').Length + 1) / 2);
 
     /// <summary>Runs a verb's work until it ends or the process is told to; the second time it is told ends it at once.</summary>
     public static async Task<int> RunAsync(ParseResult result, Func<CancellationToken, Task<ExitCode>> work)

@@ -12,16 +12,16 @@ internal static class DrainCommand
 
     private static readonly Option<TimeSpan?> Deadline = new("--deadline")
     {
-        Description = "How long tubes may go on, as 500ms, 30s, 5m or 2h; registry.drain.deadline unless told otherwise.",
+        Description = "How long tubes may go on, as 500ms, 30s, 5m or 2h; the gateway's registry.drain.deadline unless told otherwise.",
         HelpName = "TIME",
         CustomParser = argument => TimeArgument.Parse(argument, "--deadline", DrainNode.LongestDeadline),
     };
 
-    private static readonly Option<int> UntilAtMost = new("--until-at-most") { Description = "So many tubes are few enough to be closed before the deadline.", HelpName = "N" };
+    private static readonly Option<int> UntilAtMost = new("--until-at-most") { Description = "Close what is left before the deadline, as soon as it is this many tubes or fewer; 0 unless told otherwise.", HelpName = "N" };
 
     private static readonly Option<bool> Resume = new("--resume") { Description = "Put the gateway back into service instead." };
 
-    private static readonly Option<bool> Wait = new("--wait") { Description = "Return when no tube is left, or few enough." };
+    private static readonly Option<bool> Wait = new("--wait") { Description = "Return only when no tube is left, or as few as --until-at-most says." };
 
     public static Command Create()
     {

@@ -8,11 +8,11 @@ internal static class KeysCommand
 {
     private static readonly Argument<string> Id = new("ID") { Description = "What the key is called: 1 to 64 of A-Z a-z 0-9 - ." };
 
-    private static readonly Option<string[]> Role = new("--role") { Description = $"One of {string.Join(", ", Roles.All)}. May be repeated.", HelpName = "ROLE", Required = true, CompletionSources = { Roles.All.ToArray() } };
+    private static readonly Option<string[]> Role = new("--role") { Description = "viewer (sees all tubes), creator (makes, sees and closes tubes of its owner) or operator (may do everything). May be repeated.", HelpName = "ROLE", Required = true, CompletionSources = { Roles.All.ToArray() } };
 
-    private static readonly Option<string?> Owner = new("--owner") { Description = "Whose the tubes are that a creator makes.", HelpName = "NAME" };
+    private static readonly Option<string?> Owner = new("--owner") { Description = "Whose the tubes are that a creator makes; a creator needs one.", HelpName = "NAME" };
 
-    private static readonly Option<string> KeyFile = new("--key-file") { Description = "New file for the key, which only its owner can read.", HelpName = "FILE", Required = true };
+    private static readonly Option<string> KeyFile = new("--key-file") { Description = "New file for the key, which only you can read; for the client's --key-file.", HelpName = "FILE", Required = true };
 
     public static Command Create()
     {
@@ -24,7 +24,7 @@ internal static class KeysCommand
             await result.InvocationConfiguration.Output.WriteLineAsync(line);
             return ExitCode.Ok;
         }));
-        return new("keys", "API keys for a gateway.") { make };
+        return new("keys", "Make API keys for a gateway.") { make };
     }
 
     private static async Task WriteAsync(string file, string key)

@@ -9,7 +9,7 @@ internal static class PortsCommand
 {
     public static Command Create()
     {
-        var command = new Command("ports", "Say what a firewall must let pass for a gateway that serve would run with the same options.") { SharedOptions.Json };
+        var command = new Command("ports", "List what a firewall must let pass for the gateway that serve would run with the same options.") { SharedOptions.Json };
         foreach (var option in ServeCommand.All)
             command.Add(option);
         command.SetAction((result, _) => CommandLine.RunAsync(result, async _ =>

@@ -27,11 +27,11 @@ internal static class ServeCommand
     /// <summary>What a gateway without target rules says.</summary>
     public const string NoRule = "No target is reachable: there is no rule. Add one with --allow host-or-cidr:port or registry.targets.allow.";
 
-    private static readonly Option<ushort> UdpPort = new("--udp-port") { Description = "UDP port of all tubes; 0 = any free one.", HelpName = "N" };
+    private static readonly Option<ushort> UdpPort = new("--udp-port") { Description = "UDP port of all tubes, which a firewall must let in; 0 = any free one.", HelpName = "N" };
 
     private static readonly Option<string[]> Allow = new("--allow")
     {
-        Description = "Target that tubes may reach, as host-or-cidr:port[,port], port * = any. May be repeated. Without a rule nothing is reachable.",
+        Description = "Target that tubes may reach, as host-or-cidr:port[,port], port * = any, such as db.example:5432 or 10.0.0.0/8:22,443. May be repeated. Without a rule nothing is reachable.",
         HelpName = "RULE",
     };
 
@@ -39,9 +39,9 @@ internal static class ServeCommand
 
     private static readonly Option<bool> Insecure = new("--insecure") { Description = "Let other machines reach the HTTP interface without authentication or TLS. Says loudly what that means." };
 
-    public static readonly Option<string?> ConfigFile = new("--config") { Description = "HOCON file whose settings replace those of hocon/registry.conf.", HelpName = "FILE.conf" };
+    public static readonly Option<string?> ConfigFile = new("--config") { Description = "File of settings in HOCON. What it leaves out is as docs/configuration.md says.", HelpName = "FILE.conf" };
 
-    public static readonly Option<string[]> Set = new("--set") { Description = "One setting; wins over every file. May be repeated.", HelpName = "key=value" };
+    public static readonly Option<string[]> Set = new("--set") { Description = "One setting, such as registry.admission.max-tubes=100; wins over the file. May be repeated. Secrets are refused here: they belong into the file.", HelpName = "key=value" };
 
     private static readonly Option<string?> Cluster = new("--cluster")
     {

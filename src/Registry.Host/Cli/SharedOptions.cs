@@ -15,7 +15,7 @@ internal static class SharedOptions
 
     public static readonly Option<string?> KeyFile = new("--key-file")
     {
-        Description = $"File with the API key or token for the gateway; the environment variable {GatewayKey.Variable} names it otherwise.",
+        Description = $"File with the API key or token for the gateway. Left out, the one that the environment variable {GatewayKey.Variable} names.",
         HelpName = "FILE",
     };
 

@@ -15,11 +15,11 @@ internal static class TopCommand
         CustomParser = argument => TimeArgument.Parse(argument, "--interval", LongestInterval),
     };
 
-    private static readonly Option<int?> Count = new("--count") { Description = "So many snapshots, then end; for output that is not a terminal, or --json.", HelpName = "N" };
+    private static readonly Option<int?> Count = new("--count") { Description = "End after so many snapshots; for output that is not a terminal, or --json.", HelpName = "N" };
 
     private static readonly Option<string> Sort = new("--sort") { Description = $"What comes first: {string.Join(", ", TopOrder.All.Select(order => order.Name))}.", HelpName = "COLUMN", DefaultValueFactory = _ => "rate" };
 
-    private static readonly Option<bool> Reverse = new("--reverse") { Description = "The other way round." };
+    private static readonly Option<bool> Reverse = new("--reverse") { Description = "Turn the order round." };
 
     public static Command Create()
     {
