@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Registry.Actors;
 using Registry.Actors.Audit;
 using Registry.Host.Cli;
+using Registry.Host.Serving.Settings;
 using Registry.Messages;
 
 namespace Registry.Host.Audit;
@@ -45,6 +46,8 @@ internal sealed class AuditLog : IAuditSink, IAsyncDisposable
     {
         if (settings.Mode == AuditMode.Off)
             return new(AuditMode.Off);
+        if (settings.FolderFaults.ToArray() is { Length: > 0 } faults)
+            throw new SettingsException(faults);
         var isStrict = settings.Mode == AuditMode.Strict;
         var audit = new AuditLog(settings.Mode) { Reader = settings.Database is { } database ? new(database) : null };
         try
@@ -107,7 +110,7 @@ internal sealed class AuditLog : IAuditSink, IAsyncDisposable
             Lock(path, key);
             var recovered = store.Open().Select(start => EndOf(start, time.GetUtcNow(), CloseReason.NodeStopped, "The node ended without saying so; it was found at its next start.") with { Recovered = true }).ToList();
             if (recovered.Count > 0)
-                log.LogWarning("The audit's {Store} has {Count} tubes and connections without an end: the gateway was not stopped in order. They are ended now", store.Name, recovered.Count);
+                log.LogWarning("The audit's {Store} has tubes and connections without an end, {Count} of them: the gateway was not stopped in order. They are ended now", store.Name, recovered.Count);
             writers.Add(new(store, settings, recovered, log));
         }
         catch (Exception e) when (AuditFailure.Is(e))
@@ -120,9 +123,12 @@ internal sealed class AuditLog : IAuditSink, IAsyncDisposable
     // Two gateways with one file would each end what is the other's. The system gives the lock back however the process ends.
     private void Lock(string path, string key)
     {
+        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         try
         {
-            locks.Add(new(Path.GetFullPath($"{path}.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            locks.Add(new(Path.GetFullPath($"{path}.lock"), options));
         }
         catch (IOException e) when (File.Exists($"{path}.lock"))
         {

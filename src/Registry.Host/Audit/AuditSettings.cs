@@ -1,6 +1,7 @@
 using Akka.Configuration;
 using Registry.Actors;
 using Registry.Host.Security;
+using Registry.Host.Serving.Settings;
 
 namespace Registry.Host.Audit;
 
@@ -45,6 +46,14 @@ internal sealed record AuditSettings
 
     /// <summary>Time from one attempt to the next while a store cannot be written.</summary>
     public TimeSpan RetryPause { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Folders that are missing.</summary>
+    public IEnumerable<SettingFault> FolderFaults =>
+        from store in new[] { (Key: "registry.audit.file.path", Path: File), (Key: "registry.audit.database.path", Path: Database) }
+        where Mode != AuditMode.Off && store.Path is not null
+        let folder = Path.GetDirectoryName(Path.GetFullPath(store.Path))
+        where !Directory.Exists(folder)
+        select new SettingFault(store.Key, $"{store.Key}: the folder of {store.Path} does not exist. Make it, for the gateway's user to write to: mkdir -p {folder}");
 
     /// <summary>Reads the section, with the defaults behind it.</summary>
     /// <exception cref="ConfigurationException">A value is of no use; the message names its key.</exception>
