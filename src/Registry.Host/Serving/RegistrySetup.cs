@@ -1,6 +1,8 @@
 using System.Net;
+using Akka.Actor;
 using Akka.Configuration;
 using Akka.Hosting;
+using Akka.Hosting.Logging;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Registry.Actors;
 using Registry.Actors.Audit;
@@ -53,9 +55,12 @@ internal sealed record RegistrySetup
         get
         {
             var settings = RegistrySettings.From(Configuration);
-            return (StopDeadline ?? settings.StopDeadline ?? TimeSpan.Zero) + settings.ClosingTimeout;
+            return (TimeToMove ?? TimeSpan.Zero) + settings.ClosingTimeout;
         }
     }
+
+    /// <summary>How long clients have to move when the program stops; null for not at all.</summary>
+    public TimeSpan? TimeToMove => StopDeadline ?? RegistrySettings.From(Configuration).StopDeadline;
 
     /// <summary>Adds the actor system, the registry, the WebRTC stack and their log.</summary>
     /// <param name="services">Where to.</param>
@@ -76,8 +81,17 @@ internal sealed record RegistrySetup
             Configure(akka, log.LeastOfActors, provider.GetService<IAuditSink>());
             if (TubeRegistryClusterOptions.From(Configuration).Enabled)
                 akka.WithTubeRegistryCluster();
+            akka.AddStartup((system, _) => WriteLogBeforeEnd(system));
         });
     }
+
+    // Akka stops its loggers without looking at what waits to be written. Whoever answers has written all that came before.
+    private static void WriteLogBeforeEnd(ActorSystem system) =>
+        CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseBeforeActorSystemTerminate, "write-log", async () =>
+        {
+            await system.ActorSelection($"/system/log*-{nameof(LoggerFactoryLogger)}").Ask<ActorIdentity>(new Identify(null));
+            return Akka.Done.Instance;
+        });
 
     private void Configure(AkkaConfigurationBuilder akka, LogLevel logLevel, IAuditSink? audit) => akka
         .ConfigureLoggers(loggers =>

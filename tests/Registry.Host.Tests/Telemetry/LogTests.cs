@@ -29,7 +29,7 @@ public sealed class LogTests
             var lines = await log.UntilAsync(text => text.Contains("closed: Client", StringComparison.Ordinal));
 
             var records = lines.Select(line => JsonDocument.Parse(line).RootElement).ToArray();
-            foreach (var what in new[] { " made for conversation ", " closed: Client" })
+            foreach (var what in new[] { $" made for conversation talk \"7\"\u2028: echo, owner: -", " closed: Client" })
             {
                 var record = records.Single(r => Text(r, "message")!.Contains(what, StringComparison.Ordinal));
                 (Text(record, "tubeId"), Text(record, "conversationId"), Text(record, "traceId"), Text(record, "level")).ShouldBe((tube, "talk \"7\"\u2028", trace, "information"));
@@ -50,6 +50,17 @@ public sealed class LogTests
         gateway.Services.GetRequiredService<ActorSystem>().Log.Warning("{2}: {0} before {1}, {0} again", "first", LogLevel.Debug, 3);
 
         (await log.UntilAsync(text => text.Contains("again", StringComparison.Ordinal))).ShouldContain(line => line.EndsWith("3: first before Debug, first again", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_waits_to_be_written_when_the_gateway_stops_is_written()
+    {
+        var log = new RecordedLog { Pause = TimeSpan.FromMilliseconds(1) };
+        await using (var gateway = await RealGateway.WithAsync("", log))
+            for (var i = 0; i < 50; i++)
+                gateway.Services.GetRequiredService<ActorSystem>().Log.Warning("line {0}.", i);
+
+        log.ToString().ShouldContain("line 49.");
     }
 
     [Fact]

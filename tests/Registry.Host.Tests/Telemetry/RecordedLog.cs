@@ -10,6 +10,9 @@ internal sealed class RecordedLog : TextWriter
 
     public override Encoding Encoding => Encoding.UTF8;
 
+    /// <summary>How long a text takes to be written.</summary>
+    public TimeSpan Pause { get; init; }
+
     public override void Write(char value)
     {
         lock (text)
@@ -18,6 +21,8 @@ internal sealed class RecordedLog : TextWriter
 
     public override void Write(string? value)
     {
+        if (Pause > TimeSpan.Zero)
+            Thread.Sleep(Pause);
         lock (text)
             text.Append(value);
     }
