@@ -22,6 +22,8 @@ internal sealed class LineLog : ITextFormatter
             configuration.Filter.ByIncludingOnly(record => (int)record.Level >= (int)threshold.Settings.LevelOf(LogRecord.Source(record)));
             // A connection between nodes that ended is an error with a stack to its supervisor; whether it matters the cluster knows, and says.
             configuration.Filter.ByExcluding(record => record.Exception is AkkaException { Message: "Disassociated" });
+            // The members of the cluster say it in words of their own.
+            configuration.Filter.ByExcluding(record => record.MessageTemplate.Text.Contains("Marking node(s) as UNREACHABLE", StringComparison.Ordinal));
             ITextFormatter format = settings.Format == LogFormat.Json ? new JsonLog() : new LineLog();
             if (settings.Output is { } output)
                 configuration.WriteTo.Sink(new LineSink(format, output));
@@ -36,7 +38,7 @@ internal sealed class LineLog : ITextFormatter
         output.Write(' ');
         output.Write(logEvent.Level.ToString()[..4].ToUpperInvariant());
         output.Write(" [");
-        output.Write(LogRecord.Source(logEvent));
+        output.Write(LogRecord.SourceBesideText(logEvent));
         output.Write("] ");
         // What peers and callers sent may stand in the text: it must not be able to start a line of its own.
         WriteOnOneLine(LogRecord.MessageOf(logEvent), output);

@@ -34,7 +34,7 @@ public sealed class MembershipTests(ITestOutputHelper log)
         foreach (var node in cluster.Nodes.Skip(1))
         {
             await node.ReadyAsync();
-            node.Errors.ShouldNotContain("SBR took decision");
+            node.Errors.ShouldNotContain("is lost");
         }
     }
 
