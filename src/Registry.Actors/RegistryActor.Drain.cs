@@ -31,7 +31,7 @@ public sealed partial class RegistryActor
         }
 
         if (draining is not null)
-            log.Info("Back in service with {Tubes} tubes", tubes.Count);
+            log.Info("Back in service, tubes: {Tubes}", tubes.Count);
         draining = null;
         Timers.Cancel(DrainExpired.Instance);
         node.Admission.IsDraining = false;
@@ -68,7 +68,7 @@ public sealed partial class RegistryActor
     {
         var deadline = node.Time.GetUtcNow() + time;
         if (tubes.Count > 0)
-            log.Info("Draining {Tubes} tubes until {Deadline:yyyy-MM-ddTHH:mm:ssZ} or until at most {UntilAtMost} are left", tubes.Count, deadline, untilAtMost);
+            log.Info("Draining until {Deadline:yyyy-MM-ddTHH:mm:ssZ} or until at most {UntilAtMost} are left, tubes: {Tubes}", deadline, untilAtMost, tubes.Count);
         if (draining?.Deadline != deadline)
             foreach (var tube in tubes.Values)
                 tube.Actor.Tell(new AnnounceDrain(deadline));
@@ -95,7 +95,7 @@ public sealed partial class RegistryActor
         draining!.IsClosing = true;
         Timers.Cancel(DrainExpired.Instance);
         if (tubes.Count > 0)
-            log.Info("Drained; closing the {Tubes} tubes that are left", tubes.Count);
+            log.Info("Drained; closing what is left, tubes: {Tubes}", tubes.Count);
         foreach (var (id, tube) in tubes)
             tube.Actor.Tell(new CloseTube(id, CloseReason.NodeStopped));
         GoOnDraining();

@@ -393,7 +393,10 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         trace.Made();
         if (command.Offer is not null)
             trace.Described();
-        log.Info("Tube {TubeId} made for conversation {ConversationId}", id, command.ConversationId);
+        if (command.Settings.Target is { } target)
+            log.Info("Tube {TubeId} made for conversation {ConversationId}: {Type} to {Target}, owner: {Owner}", id, command.ConversationId, command.Settings.Type, target, command.Owner ?? "-");
+        else
+            log.Info("Tube {TubeId} made for conversation {ConversationId}: {Type}, owner: {Owner}", id, command.ConversationId, command.Settings.Type, command.Owner ?? "-");
         var encoded = SdpText.Encode(sdp);
         Answer(first, new TubeCreated(id, command.ConversationId, node.Node, state)
         {

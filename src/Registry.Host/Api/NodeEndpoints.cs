@@ -1,5 +1,5 @@
+using System.Globalization;
 using System.Security.Claims;
-using System.Text.Json;
 using Akka.Actor;
 using Registry.Actors;
 using Registry.Actors.Audit;
@@ -46,7 +46,7 @@ internal static class NodeEndpoints
             MaxTubesPerOwner = body.Value.MaxTubesPerOwner,
             MaxWaiting = body.Value.MaxWaiting,
         };
-        Tell(request.HttpContext, $"other limits: {JsonSerializer.Serialize(body.Value, ApiJson.Options)}");
+        Tell(request.HttpContext, $"other limits: {InWords(body.Value)}");
         return Translate(await registry.ChangeLimitsAsync(change, request.HttpContext.RequestAborted), StatusCodes.Status200OK);
     }
 
@@ -58,7 +58,7 @@ internal static class NodeEndpoints
         if (!Arguments.TryDuration(body.Value.DeadlineMs, DrainNode.LongestDeadline, "deadlineMs", out var deadline, out var problem))
             return problem;
         var command = new DrainNode { Deadline = deadline, UntilAtMost = body.Value.UntilAtMost ?? 0 };
-        Tell(request.HttpContext, $"a drain of node {node}: {JsonSerializer.Serialize(body.Value, ApiJson.Options)}");
+        Tell(request.HttpContext, $"a drain of node {node}{InWords(command)}");
         return Translate(await drain(command, request.HttpContext.RequestAborted), StatusCodes.Status202Accepted);
     }
 
@@ -89,6 +89,15 @@ internal static class NodeEndpoints
     // Of what concerns a whole node there is no record but this.
     private static void Tell(HttpContext context, string what) => context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(NodeEndpoints))
         .LogInformation("{Caller} asked for {What}", new Caller(context.User).Name ?? "A caller", what);
+
+    private static string InWords(LimitsBody body) => string.Join(", ", new[]
+    {
+        ("max concurrent creates", body.MaxConcurrentCreates), ("max tubes", body.MaxTubes), ("per owner", body.MaxTubesPerOwner), ("max waiting", body.MaxWaiting),
+    }.Where(limit => limit.Item2 is not null).Select(limit => $"{limit.Item1}: {limit.Item2}"));
+
+    private static string InWords(DrainNode command) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{(command.Deadline is { } deadline ? $" within {deadline.TotalSeconds:0.###} s" : "")}{(command.UntilAtMost > 0 ? $", until at most {command.UntilAtMost} are left" : "")}");
 
     private static IResult Translate(RegistryReply reply, int status) => reply is CapacityRead read
         ? Results.Json(CapacityBody.Of(read.Capacity), ApiJson.Options, statusCode: status)

@@ -56,7 +56,7 @@ internal static class DrainCommand
         while (capacity.Tubes is var tubes && tubes > result.GetValue(UntilAtMost))
         {
             if (!capacity.IsDraining)
-                throw new CommandException(ExitCode.Failed, $"Somebody put {gateway.Gateway} back into service; {tubes} tubes are left.");
+                throw new CommandException(ExitCode.Failed, $"Somebody put {gateway.Gateway} back into service; {Amounts.Count(tubes, "tube")} left.");
             progress.Report($"{Amounts.Count(tubes, "tube")} left");
             await Task.Delay(Poll, cancellationToken);
             capacity = await gateway.ReadCapacityAsync(cancellationToken);

@@ -38,7 +38,7 @@ internal sealed class ApiKeys : IReloadable
         return PreparedReload.Of(["registry.auth.keys"], () =>
         {
             entries = again;
-            return $"{again.Count} API keys read again.";
+            return $"{Amounts.Count(again.Count, "API key")} read again.";
         });
     }
 

@@ -37,7 +37,7 @@ internal sealed class JwtKeys : IReloadable
         return PreparedReload.Of(["registry.auth.jwt.keys"], () =>
         {
             current = keys;
-            return $"{keys.Count} keys of the token issuer read again.";
+            return $"{Amounts.Count(keys.Count, "key")} of the token issuer read again.";
         });
     }
 

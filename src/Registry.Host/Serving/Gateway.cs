@@ -3,10 +3,10 @@ using System.Net.Security;
 using System.Net.Sockets;
 using Akka.Actor;
 using Akka.Remote;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Registry.Actors;
 using Registry.Actors.Cluster.Membership;
 using Registry.Host.Api;
@@ -60,6 +60,8 @@ internal sealed class Gateway : IAsyncDisposable
         var warm = PeerConnectionFactory.WarmUpAsync();
         try
         {
+            // First of all, so that a second gateway on this machine says nothing else.
+            application.Services.GetRequiredService<Socket>();
             application.Services.GetRequiredService<IPeerConnectionFactory>();
             // Before the actor system, so that it ends after it.
             application.Services.GetRequiredService<AuditLog>();
@@ -82,10 +84,10 @@ internal sealed class Gateway : IAsyncDisposable
             await application.DisposeAsync();
             throw new CommandException(ExitCode.AddressUnavailable, $"the cluster's address cannot be bound: {cause.Message}. Choose another with --cluster HOST:PORT, or port 0 for any free one.");
         }
-        catch (IOException e) when (e.InnerException is AddressInUseException or SocketException)
+        catch (SocketException e)
         {
             await application.DisposeAsync();
-            throw new CommandException(ExitCode.AddressUnavailable, $"--http {(options.IsHttps ? "https" : "http")}://{options.Http} cannot be bound: {e.InnerException.Message}. Another program listens there; stop it or choose another port, for example --http http://127.0.0.1:0.");
+            throw new CommandException(ExitCode.AddressUnavailable, $"--http {(options.IsHttps ? "https" : "http")}://{options.Http} cannot be bound: {e.Message}. Another program listens there; stop it or choose another port, for example --http http://127.0.0.1:0.");
         }
         catch (Exception e)
         {
@@ -105,7 +107,13 @@ internal sealed class Gateway : IAsyncDisposable
         // Not WaitForShutdownAsync: that would tell everybody to stop before the tubes were closed.
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop, application.Lifetime.ApplicationStopping);
         await Task.Delay(Timeout.InfiniteTimeSpan, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var log = Services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(Gateway));
+        log.LogInformation(
+            "Terminating: {Tubes} to end {When}",
+            Amounts.Count(Services.GetRequiredService<ITubeRegistry>().Capacity.Tubes, "tube"),
+            Services.GetRequiredService<GatewayOptions>().Registry.TimeToMove is { TotalSeconds: var seconds } ? $"within {seconds} s" : "at once");
         await application.StopAsync(CancellationToken.None);
+        log.LogInformation("Stopped");
         if (Membership?.Loss is { } loss)
             throw new CommandException(ExitCode.ClusterLost, loss);
     }
@@ -133,6 +141,8 @@ internal sealed class Gateway : IAsyncDisposable
                 Protect(listen, certificate);
             });
         });
+        builder.Services.AddSingleton(_ => SocketTransportOptions.CreateDefaultBoundListenSocket(options.Http));
+        builder.Services.AddOptions<SocketTransportOptions>().Configure<IServiceProvider>((sockets, services) => sockets.CreateBoundListenSocket = _ => services.GetRequiredService<Socket>());
         builder.Services.AddRoutingCore();
         // A page of another site may point its own name at 127.0.0.1 (DNS rebinding); its requests carry that name, but no key.
         builder.Services.Configure<HostFilteringOptions>(filter =>

@@ -20,6 +20,13 @@ internal static class LogRecord
     /// <summary>Who logged it: an actor or a type. Akka's category is always that of the actor system; the actor stands in LogSource.</summary>
     public static string Source(LogEvent record) => Text(record, "LogSource") is { } actor ? WithoutSystem(actor) : Text(record, "SourceContext") ?? "-";
 
+    /// <summary>The same without the tube, where the text names it.</summary>
+    public static string SourceBesideText(LogEvent record)
+    {
+        var source = Source(record);
+        return Text(record, "TubeId") is { } tube && source.EndsWith($"/{tube}", StringComparison.Ordinal) ? source[..^(tube.Length + 1)] : source;
+    }
+
     public static string Time(LogEvent record) => record.Timestamp.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
 
     public static string MessageOf(LogEvent record)

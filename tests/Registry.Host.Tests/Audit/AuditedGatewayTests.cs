@@ -76,7 +76,7 @@ public sealed class AuditedGatewayTests
         foreach (var said in new[]
         {
             "Tube first of conversation first closed by laptop: Client:", "Conversation second of tube second closed by laptop: Client:", "Tube third of conversation third closed by tube_token: Client:",
-            "Tube second of conversation second closed by root: AdminClosed:", "root asked for other limits: {", "root asked for a drain of node ", " back in service", "root asked for the settings to be read again",
+            "Tube second of conversation second closed by root: AdminClosed:", "root asked for other limits: max tubes: 5\n", " within 60 s\n", " back in service", "root asked for the settings to be read again",
         })
             lines.ShouldContain(said);
     }

@@ -56,7 +56,7 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
             "registry.admission.max-tubes", "registry.admission.max-waiting", "registry.targets.allow", "registry.telemetry.log.level", "registry.tube.idle-timeout", "registry.tube.max-bytes-per-second",
         ]);
         Texts(report, "needRestart").ShouldBe(["akka.actor.ask-timeout", "registry.http.hosts", "registry.tube.max-channels"]);
-        Texts(report, "remarks").ShouldContain("3 target rules are in force; 0 connections that they do not allow ended.");
+        Texts(report, "remarks").ShouldContain("3 target rules in force; 0 connections that they do not allow ended.");
         var capacity = gateway.Services.GetRequiredService<ITubeRegistry>().Capacity;
         (capacity.MaxTubes, capacity.MaxWaiting, capacity.MaxConcurrentCreates).ShouldBe((7, 3, 100));
         var system = gateway.Services.GetRequiredService<Akka.Actor.ActorSystem>();

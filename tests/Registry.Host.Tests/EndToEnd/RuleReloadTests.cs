@@ -33,7 +33,7 @@ public sealed class RuleReloadTests
             await WriteAsync(folder, "10.0.0.0/8:22");
             await HangUpAsync(gateway);
 
-            (await LineAsync(gateway, "target rules")).ShouldContain("1 target rules are in force; 1 connections");
+            (await LineAsync(gateway, "target rule")).ShouldContain("1 target rule in force; 1 connection that");
             (await Should.ThrowAsync<SocketException>(() => client.ReceiveAsync(new byte[1]).WaitAsync(Eventually.Patience))).SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
             await Eventually.BecomesAsync(0, () => server.Open, "connections at the target");
             (await forward.NextLineAsync()).ShouldStartWith($"{forward.Listen}: a connection was cut: The rules changed. No rule allows {server.EndPoint}");

@@ -37,7 +37,7 @@ public sealed class ApiKeysTests
         await Should.ThrowAsync<CommandException>(() => reload.ReloadAsync());
         (await secured.SendAsync(secured.KeyOf("alice"), "GET", "/v1/capacity")).Status.ShouldBe(HttpStatusCode.OK);
         await File.WriteAllTextAsync(secured.KeysFile, line);
-        (await reload.ReloadAsync()).Remarks.ShouldContain("1 API keys read again.");
+        (await reload.ReloadAsync()).Remarks.ShouldContain("1 API key read again.");
 
         (await secured.SendAsync(key, "GET", "/v1/capacity")).Status.ShouldBe(HttpStatusCode.OK);
         (await secured.SendAsync(secured.KeyOf("alice"), "GET", "/v1/capacity")).Status.ShouldBe(HttpStatusCode.Unauthorized);

@@ -115,7 +115,7 @@ public sealed class JwtTests : IAsyncLifetime
         await Should.ThrowAsync<CommandException>(() => reload.ReloadAsync());
         (await StatusAsync(Token(), "/v1/capacity")).ShouldBe(HttpStatusCode.OK);
         await File.WriteAllTextAsync(file, KeySet(next));
-        (await reload.ReloadAsync()).Remarks.ShouldContain("1 keys of the token issuer read again.");
+        (await reload.ReloadAsync()).Remarks.ShouldContain("1 key of the token issuer read again.");
 
         (await StatusAsync(token, "/v1/capacity")).ShouldBe(HttpStatusCode.OK);
         (await StatusAsync(Token(), "/v1/capacity")).ShouldBe(HttpStatusCode.Unauthorized);

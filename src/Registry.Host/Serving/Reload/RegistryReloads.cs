@@ -47,7 +47,7 @@ internal sealed class TargetsReload(ActorSystem system) : IReloadable
     {
         string[] rules = [.. RegistrySettings.From(read.Registry.Configuration).AllowTargets, .. read.Registry.AllowTargets];
         return PreparedReload.Of(["registry.targets.allow"], () =>
-            $"{rules.Length} target rules are in force; {system.GetTubeTargets().Change(rules)} connections that they do not allow ended.");
+            $"{Amounts.Count(rules.Length, "target rule")} in force; {Amounts.Count(system.GetTubeTargets().Change(rules), "connection")} that they do not allow ended.");
     }
 }
 
