@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Akka.Configuration;
 using Registry.Host.Api;
+using Registry.Host.Audit;
 using Registry.Host.Security;
 using Registry.Host.Serving;
 using Registry.Host.Serving.Settings;
@@ -40,9 +41,12 @@ internal static class CheckConfigCommand
     {
         try
         {
-            var (config, faults) = ServeCommand.Inspect(result);
-            faults = [.. faults, .. FileFaults(config)];
-            return (faults, faults.Count == 0 && !ServeCommand.Read(result).HasRules ? [ServeCommand.NoRule] : []);
+            var (config, faults, sources) = ServeCommand.Inspect(result);
+            GatewayOptions? options = null;
+            if (faults.Count == 0)
+                faults = FaultsOf("", () => options = ServeCommand.Read(result));
+            faults = [.. faults, .. FileFaults(config).Select(fault => fault.In(sources))];
+            return (faults, faults.Count == 0 && options is { HasRules: false } ? [ServeCommand.NoRule] : []);
         }
         catch (CommandException e)
         {
@@ -53,34 +57,43 @@ internal static class CheckConfigCommand
     // Also where keys are wrong, so that one run tells everything; a section that is wrong itself names no files.
     private static IEnumerable<SettingFault> FileFaults(Config config)
     {
-        SecuritySettings security;
+        var security = Section(() => SecuritySettings.From(config));
+        List<SettingFault> faults = [];
+        if (security?.ApiKeysFile is { } keys)
+            faults.AddRange(FaultsOf("registry.auth.keys", () => new ApiKeys(keys)));
+        if (security?.Jwt?.KeysFile is { } jwtKeys)
+            faults.AddRange(FaultsOf("registry.auth.jwt.keys", () => new JwtKeys(jwtKeys)));
+        if (security is { Certificate: { } certificate, CertificateKey: { } key })
+            faults.AddRange(FaultsOf("registry.http.tls", () => new ServerCertificate(certificate, key)));
+        return faults.Concat(Section(() => AuditSettings.From(config))?.FolderFaults ?? []);
+    }
+
+    private static T? Section<T>(Func<T> read) where T : class
+    {
         try
         {
-            security = SecuritySettings.From(config);
+            return read();
         }
         catch (ConfigurationException)
         {
-            yield break;
+            return null;
         }
-
-        if (security.ApiKeysFile is { } keys && FaultOf("registry.auth.keys", () => new ApiKeys(keys)) is { } wrongKeys)
-            yield return wrongKeys;
-        if (security.Jwt?.KeysFile is { } jwtKeys && FaultOf("registry.auth.jwt.keys", () => new JwtKeys(jwtKeys)) is { } wrongJwtKeys)
-            yield return wrongJwtKeys;
-        if (security is { Certificate: { } certificate, CertificateKey: { } key } && FaultOf("registry.http.tls", () => new ServerCertificate(certificate, key)) is { } wrongCertificate)
-            yield return wrongCertificate;
     }
 
-    private static SettingFault? FaultOf(string setting, Func<object> read)
+    private static IReadOnlyList<SettingFault> FaultsOf(string setting, Func<object> read)
     {
         try
         {
             read();
-            return null;
+            return [];
+        }
+        catch (SettingsException e)
+        {
+            return e.Faults;
         }
         catch (CommandException e)
         {
-            return new(setting, e.Message);
+            return [new(setting, e.Message)];
         }
     }
 }

@@ -98,7 +98,7 @@ internal static class ServeCommand
     public static GatewayOptions Read(ParseResult result)
     {
         var seeds = result.GetValue(Seed) ?? [];
-        var (configuration, faults) = Inspect(result);
+        var (configuration, faults, _) = Inspect(result);
         if (faults.Count > 0)
             throw new SettingsException(faults);
         if (seeds.Length > 0 && !TubeRegistryClusterOptions.From(configuration).Enabled)
@@ -120,30 +120,37 @@ internal static class ServeCommand
                 AllowTargets = [.. result.GetValue(Allow) ?? [], .. loopback],
             },
         };
-        CheckRules(options.Registry.AllowTargets);
-        if (options.Registry.PeerConnections.UdpPort != 0 && !WebRtcStacks.HasUdpPort(RegistrySettings.From(configuration)))
-            throw CommandException.Usage($"--udp-port is for a WebRTC stack whose tubes share one port, and that of {WebRtcStacks.Key} does not: leave the option out, or set {WebRtcStacks.Key} = managed.");
-        if (isHttps && options.Security.Certificate is null)
-            throw CommandException.Usage($"--http https://{http} needs a certificate: set registry.http.tls.certificate and registry.http.tls.key.");
-        if (!result.GetValue(Insecure) && options.WhyNotBeyondLoopback is { } why)
-            throw CommandException.Usage($"--http {http} can be reached from other machines, and {why}. --insecure serves all the same.");
-        return options;
+        SettingFault[] wrong = [.. WrongOptions(options, result.GetValue(Insecure))];
+        return wrong.Length == 0 ? options : throw new SettingsException(wrong);
     }
 
-    /// <summary>The settings that the command line and the files make, and all that is wrong with them.</summary>
+    private static IEnumerable<SettingFault> WrongOptions(GatewayOptions options, bool isInsecure)
+    {
+        if (WrongRules(options.Registry.AllowTargets) is { } wrong)
+            yield return new(Allow.Name, $"--allow: {wrong}");
+        if (options.Registry.PeerConnections.UdpPort != 0 && !WebRtcStacks.HasUdpPort(RegistrySettings.From(options.Registry.Configuration)))
+            yield return new(UdpPort.Name, $"--udp-port is for a WebRTC stack whose tubes share one port, and that of {WebRtcStacks.Key} does not: leave the option out, or set {WebRtcStacks.Key} = managed.");
+        if (options.IsHttps && options.Security.Certificate is null)
+            yield return new(Http.Name, $"--http https://{options.Http} needs a certificate: set registry.http.tls.certificate and registry.http.tls.key.");
+        if (!isInsecure && options.WhyNotBeyondLoopback is { } why)
+            yield return new(Http.Name, $"--http {options.Http} can be reached from other machines, and {why}. --insecure serves all the same.");
+    }
+
+    /// <summary>The settings that the command line and the files make, all that is wrong with them, and where they come from.</summary>
     /// <exception cref="CommandException">A file cannot be read or is not HOCON, or an option is of no use.</exception>
-    public static (Config Configuration, IReadOnlyList<SettingFault> Faults) Inspect(ParseResult result) =>
+    public static (Config Configuration, IReadOnlyList<SettingFault> Faults, IReadOnlyList<SettingSource> Sources) Inspect(ParseResult result) =>
         GatewayConfiguration.Inspect(result.GetValue(ConfigFile), result.GetValue(Set) ?? [], WithLogOptions(ClusterOptions(result.GetValue(Cluster), result.GetValue(Seed) ?? []), result));
 
-    private static void CheckRules(IReadOnlyList<string> rules)
+    private static string? WrongRules(IReadOnlyList<string> rules)
     {
         try
         {
             _ = TargetPolicy.Parse(rules);
+            return null;
         }
         catch (FormatException e)
         {
-            throw CommandException.Usage($"--allow: {e.Message}");
+            return e.Message;
         }
     }
 

@@ -4,6 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 using Registry.Host.Cli;
 using Registry.Host.Serving;
 using Registry.Host.Serving.Reload;
+using Registry.Host.Serving.Settings;
 
 namespace Registry.Host.Security;
 
@@ -32,6 +33,12 @@ internal sealed class ServerCertificate : IReloadable
 
     private static SslStreamCertificateContext Read(string certificateFile, string keyFile)
     {
+        var missing = new[] { (Key: "registry.http.tls.certificate", File: certificateFile, What: "certificate"), (Key: "registry.http.tls.key", File: keyFile, What: "key") }
+            .Where(named => !File.Exists(named.File))
+            .Select(named => new SettingFault(named.Key, $"{named.Key}: {named.File} does not exist. Set it to the PEM file of the {named.What}, from the root or from the folder that the gateway is started in."))
+            .ToArray();
+        if (missing.Length > 0)
+            throw new SettingsException(missing);
         try
         {
             var certificate = X509Certificate2.CreateFromPemFile(certificateFile, keyFile);

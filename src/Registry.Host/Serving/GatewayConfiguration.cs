@@ -24,13 +24,13 @@ internal static class GatewayConfiguration
     /// <exception cref="CommandException">A file or setting is missing, malformed, unknown or out of range; the message names file, line and key.</exception>
     public static Config Read(string? file, IReadOnlyList<string> assignments, Config? options = null)
     {
-        var (config, faults) = Inspect(file, assignments, options);
+        var (config, faults, _) = Inspect(file, assignments, options);
         return faults.Count == 0 ? config : throw new SettingsException(faults);
     }
 
-    /// <summary>The configuration, and all that is wrong with it.</summary>
+    /// <summary>The configuration, all that is wrong with it, and where it comes from.</summary>
     /// <exception cref="CommandException">A file cannot be read or is not HOCON.</exception>
-    public static (Config Config, IReadOnlyList<SettingFault> Faults) Inspect(string? file, IReadOnlyList<string> assignments, Config? options = null)
+    public static (Config Config, IReadOnlyList<SettingFault> Faults, IReadOnlyList<SettingSource> Sources) Inspect(string? file, IReadOnlyList<string> assignments, Config? options = null)
     {
         // The directory of the program, not the working directory: the gateway is started from anywhere.
         var sources = Files.Select(name => Path.Combine(AppContext.BaseDirectory, "hocon", name)).Where(File.Exists).Select(SettingSource.File).ToList();
@@ -39,7 +39,7 @@ internal static class GatewayConfiguration
         sources.AddRange(assignments.Select(SettingSource.Assignment));
         sources.Add(SettingSource.Options(options ?? Config.Empty));
         var config = sources.Aggregate(Config.Empty, (earlier, source) => source.Config.WithFallback(earlier));
-        return (config, [.. sources.SelectMany(Unknown), .. Wrong(config, sources)]);
+        return (config, [.. sources.SelectMany(Unknown), .. Wrong(config, sources)], sources);
     }
 
     /// <summary>The text of a value, or the texts of a list.</summary>
@@ -122,7 +122,6 @@ internal static class GatewayConfiguration
             { } value when value.IsObject() && Values(value, key).Any() => " It has settings within it.",
             _ => "",
         };
-        var source = sources.LastOrDefault(source => source.Config.GetValue(key) is not null);
-        return new(key, wrong.Message + kind) { Source = source?.Name, Line = source?.LineOf(key) };
+        return new SettingFault(key, wrong.Message + kind).In(sources);
     }
 }

@@ -77,9 +77,16 @@ internal sealed record GatewayOptions
     }
 
     /// <summary>What makes it unwise to let other machines reach the gateway as it is; null for nothing.</summary>
-    public string? WhyNotBeyondLoopback =>
-        IPAddress.IsLoopback(Http.Address) ? null
-        : !Security.IsClosed ? "without authentication everybody who reaches it can use every tube and target of this gateway: set registry.auth.keys or registry.auth.jwt"
-        : !IsHttps ? "without TLS keys and descriptions can be read and changed on the way: give an https:// URL and registry.http.tls"
-        : null;
+    public string? WhyNotBeyondLoopback
+    {
+        get
+        {
+            List<string> why = [];
+            if (!Security.IsClosed)
+                why.Add("without authentication everybody who reaches it can use every tube and target of this gateway: set registry.auth.keys or registry.auth.jwt");
+            if (!IsHttps)
+                why.Add("without TLS keys and descriptions can be read and changed on the way: give an https:// URL and registry.http.tls");
+            return why.Count == 0 || IPAddress.IsLoopback(Http.Address) ? null : string.Join("; and ", why);
+        }
+    }
 }

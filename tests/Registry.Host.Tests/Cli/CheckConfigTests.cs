@@ -70,9 +70,11 @@ public sealed class CheckConfigTests : IDisposable
     }
 
     [Theory]
-    [InlineData("registry.auth.keys = /does/not/exist", "registry.auth.keys: /does/not/exist cannot be read")]
-    [InlineData("registry { http.tls { certificate = /no/cert, key = /no/key } }", "registry.http.tls: /no/cert")]
-    [InlineData("registry.auth.jwt { issuer = a, audience = b, keys = /no/jwks }", "registry.auth.jwt.keys: /no/jwks")]
+    [InlineData("registry.auth.keys = /does/not/exist", "line 1: registry.auth.keys: /does/not/exist cannot be read")]
+    [InlineData("registry { http.tls { certificate = /no/cert, key = /no/key } }", "line 1: registry.http.tls.certificate: /no/cert does not exist. Set it to the PEM file of the certificate")]
+    [InlineData("registry.auth.jwt { issuer = a, audience = b, keys = /no/jwks }", "line 1: registry.auth.jwt.keys: /no/jwks")]
+    [InlineData("registry.audit.file.path = /no/audit", "line 1: registry.audit.file.path: the folder of /no/audit does not exist.")]
+    [InlineData("registry.audit.database.path = /no/audit", "mkdir -p /no")]
     public async Task Files_that_serve_would_read_are_read(string setting, string expected)
     {
         await File.WriteAllTextAsync(ConfigFile, setting);
@@ -98,7 +100,7 @@ public sealed class CheckConfigTests : IDisposable
 
         var (_, _, error) = await RunAsync("check-config", "--config", ConfigFile);
 
-        error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(10, error);
+        error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(11, error);
         error.ShouldContain("registry.admission.max-tubs is not a setting");
         error.ShouldContain("line 1: registry.admission.max-tubes must be");
         error.ShouldContain("line 1: registry.admission.max-waiting must be");
@@ -108,16 +110,18 @@ public sealed class CheckConfigTests : IDisposable
         error.ShouldContain("'db.example:ssh'");
         error.ShouldContain("line 4: registry.telemetry.log.format must be");
         error.ShouldContain("line 4: registry.telemetry.log.level must be");
-        error.ShouldContain("registry.auth.keys: /no/keys");
+        error.ShouldContain("line 5: registry.auth.keys: /no/keys");
         error.ShouldContain("registry.auth.jwt.keys: /no/jwks");
-        error.ShouldContain("registry.http.tls: /no/cert");
+        error.ShouldContain("line 7: registry.http.tls.certificate: /no/cert");
+        error.ShouldContain("line 7: registry.http.tls.key: /no/key");
     }
 
     [Fact]
     public async Task Options_of_serve_are_checked_too()
     {
         (await RunAsync("check-config", "--allow", "db.example:ssh")).Error.ShouldContain("--allow");
-        (await RunAsync("check-config", "--http", "http://0.0.0.0:8080")).Error.ShouldContain("--insecure");
+        (await RunAsync("check-config", "--http", "http://0.0.0.0:8080")).Error.ShouldMatch("without authentication.*without TLS.*--insecure");
+        (await RunAsync("check-config", "--http", "https://0.0.0.0:8080", "--set", "registry.auth.keys=/no/keys")).Error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(2);
         (await RunAsync("check-config", "--allow", "db.example:5432")).ShouldBe(((int)ExitCode.Ok, $"The configuration is good.{Environment.NewLine}", ""));
     }
 
@@ -213,6 +217,7 @@ public sealed class CheckConfigTests : IDisposable
     [InlineData("a = [*:22]", "line 1: '*' in a list. Put the text into quotes.")]
     [InlineData("a = [ { d = ${b} } ]", "line 1: '$' in a list. Put the text into quotes.")]
     [InlineData("a = [1] b", "line 1: text beside a list or an object. Each setting stands on a line of its own, or between commas.")]
+    [InlineData("a {\n b = \"c\" d = e }", "line 2: a second '=' in a setting. Each setting stands on a line of its own, or between commas.")]
     [InlineData("a = b\nc = $x", "line 2: '$' that begins no ${key}. Put it into quotes.")]
     [InlineData("registry.targets.allow [\"db:5432\"]", "line 1: '[' in a key. A setting is key = value, or key { … }.")]
     [InlineData("a = 1\nfoo", "line 2: a key without a value. A setting is key = value, or key { … }.")]

@@ -75,7 +75,7 @@ internal static class DiagCommand
     {
         try
         {
-            var (config, faults) = GatewayConfiguration.Inspect(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? []);
+            var (config, faults, _) = GatewayConfiguration.Inspect(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? []);
             problems.AddRange(faults.Select(fault => $"a good configuration: {fault}"));
             return config;
         }

@@ -16,6 +16,14 @@ internal sealed record SettingFault(string Key, string Message)
     /// <summary>The setting that was probably meant; null for none.</summary>
     public string? Nearest { get; init; }
 
+    /// <summary>The same with where the setting stands.</summary>
+    /// <param name="sources">Where settings come from; later ones win.</param>
+    public SettingFault In(IReadOnlyList<SettingSource> sources)
+    {
+        var source = sources.LastOrDefault(source => source.Config.GetValue(Key) is not null);
+        return this with { Source = source?.Name, Line = source?.LineOf(Key) };
+    }
+
     public override string ToString() => (Source, Line) switch
     {
         ({ } source, { } line) => $"{source}, line {line}: {Message}",

@@ -152,8 +152,12 @@ internal sealed class SettingLines
             Step();
         SkipSpace();
         var seen = Part.None;
+        var isApart = false; // whether there is a space in it
         while (!AtEnd && Current is not ('\n' or ',' or '}') && !IsComment)
         {
+            isApart |= seen == Part.Text && char.IsWhiteSpace(Current);
+            if (Current == '=' && isApart)
+                fault ??= $"line {line}: a second '=' in a setting. Each setting stands on a line of its own, or between commas.";
             if (Current == '[')
             {
                 seen = Structure(seen);
