@@ -307,22 +307,21 @@ internal sealed partial class TubeActor
     {
         if (!channels.ContainsValue(channel))
             return;
-        if (channel.Closing is not { } closing)
-        {
-            closing = new(CloseReason.Timeout, "The channel did not open in time.");
-            if (channel.Create is { } create)
-                Answer(create, new Refused(RefusalCode.CreateTimeout, $"The channel did not open on tube {id} in time. Try again.") { TubeId = id });
-        }
-        else
+        if (channel.Closing is { } closing)
         {
             node.Admission.CountCloseTimeout();
+            EndChannel(channel, closing);
+            return;
         }
 
-        EndChannel(channel, closing);
+        EndChannel(
+            channel,
+            new(CloseReason.Timeout, "The channel did not open in time."),
+            refusal: new(RefusalCode.CreateTimeout, $"The channel did not open on tube {id} in time. Try again.") { TubeId = id });
     }
 
-    /// <summary>Frees everything of a channel and says so once.</summary>
-    private void EndChannel(TubeChannel channel, ChannelEnd how, string? outcome = null)
+    /// <summary>Frees everything of a channel and says so once; last to whoever waits for it to open.</summary>
+    private void EndChannel(TubeChannel channel, ChannelEnd how, string? outcome = null, Refused? refusal = null)
     {
         if (!channels.Remove(channel.Id))
             return;
@@ -350,8 +349,8 @@ internal sealed partial class TubeActor
 
         if (channel.Create is { } create)
         {
-            if (create != first)
-                Answer(create, new Refused(RefusalCode.CreateFailed, how.Text) { TubeId = id });
+            if (create != first || refusal is not null)
+                Answer(create, refusal ?? new Refused(RefusalCode.CreateFailed, how.Text) { TubeId = id });
             Context.Parent.Tell(new CreateEnded(create));
         }
 
