@@ -52,8 +52,11 @@ public sealed class RollingRestartTests(ITestOutputHelper log)
         {
             client.Forward.Failure.ShouldBeNull();
             client.Failures.ShouldBeEmpty();
-            // What ends a tube here is that its node stops, and nothing else.
-            client.Forward.Lines.ShouldAllBe(line => line.Contains("out of service", StringComparison.Ordinal) || line.Contains("NodeStopped", StringComparison.Ordinal));
+            // What ends a tube here is that its node stops, and nothing else. A connection whose client has all it asked for, as each has here, may end with it.
+            string[] ends = [.. client.Forward.Lines.Where(line => !line.Contains("ended with the tube", StringComparison.Ordinal))];
+            ends.ShouldAllBe(line => line.Contains("out of service", StringComparison.Ordinal) || line.Contains("NodeStopped", StringComparison.Ordinal));
+            if (ends.Length < client.Forward.Lines.Count)
+                ends.ShouldContain(line => line.Contains("NodeStopped", StringComparison.Ordinal));
         }
 
         foreach (var client in clients)
