@@ -29,7 +29,8 @@ public sealed class ScaleTests(ITestOutputHelper log)
         foreach (var node in cluster.Nodes)
             (await ListAsync(node, pages)).ShouldBe(tubes.Select(t => t.TubeId).Order(StringComparer.Ordinal));
         log.Figure($"pages of {PageLength}: {Figures.Spread(pages)}");
-        pages.Order().ElementAt(pages.Count / 2).ShouldBeLessThan(PageTime);
+        if (Size.IsFull) // alone on the machine, as figures are taken
+            pages.Order().ElementAt(pages.Count / 2).ShouldBeLessThan(PageTime);
 
         var lost = cluster.Nodes[2];
         var kept = tubes.Where(t => t.Node != lost.Name).ToArray();
