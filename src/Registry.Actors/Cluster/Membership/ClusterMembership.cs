@@ -59,10 +59,11 @@ public sealed class ClusterMembership : IExtension
     {
         CoordinatedShutdown.ClusterJoinUnsuccessfulReason =>
             $"node {Address} could not join a cluster within {cluster.Settings.ShutdownAfterUnsuccessfulJoinSeedNodes?.TotalSeconds} s {Tried}. {LastError}"
-            + "Check that a node runs there, that it announces exactly that address, and that all nodes have the same registry.cluster.tls; then start this one again.",
+            + "Check that a node runs there, that it announces exactly that address, and that all nodes have the same registry.cluster.tls; then start this one again. "
+            + "Of seeds only the first forms a cluster when no other answers.",
         CoordinatedShutdown.ClusterDowningReason =>
             $"node {Address} was removed from its cluster: it and the majority of the nodes did not hear each other. Its tubes are closed. "
-            + "Start it again and it joins as a new node; look at the network between the nodes, and at those that are gone.",
+            + "Start it again and it joins as a new node; look at the network between the nodes, and at those that are gone. Of two nodes the one with the lowest address counts as the majority: have three.",
         QuarantinedReason quarantined =>
             $"node {Address} was removed from its cluster: node {NodeName.Of(quarantined.By)} took it for dead and refuses it. Its tubes are closed. "
             + "Start it again and it joins as a new node; look at the network between the nodes, or at pauses of this process.",
