@@ -27,6 +27,7 @@ internal sealed class ForwardTube : IAsyncDisposable
     private readonly SilentGateway silentGateway;
     private readonly Task<ForwardEnd>[] following;
     private volatile bool hasEndedThere;
+    private volatile bool isLeft;
     private bool candidateRefused; // touched by who follows the gateway only
 
     private ForwardTube(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, TubeCreated local, TubeCreatedBody remote, Action<string> warn)
@@ -36,7 +37,7 @@ internal sealed class ForwardTube : IAsyncDisposable
         this.local = local;
         this.remote = remote;
         this.warn = warn;
-        silentGateway = new(Maker, warn, TimeProvider.System);
+        silentGateway = new(Maker, WarnOfCurrent, TimeProvider.System);
         silent = new(Maker, remote, () => lost.TrySetResult(EndWithout()), stop.Token);
         following = [FollowLocalAsync(stop.Token), FollowRemoteAsync(stop.Token)];
         Ended = Task.WhenAny([.. following, lost.Task]).Unwrap();
@@ -139,6 +140,15 @@ internal sealed class ForwardTube : IAsyncDisposable
     }
 
     private GatewayClient Maker => gateways[0];
+
+    /// <summary>Another tube has taken its place: how this one's gateway is does not matter to clients any more.</summary>
+    public void Leave() => isLeft = true;
+
+    private void WarnOfCurrent(string what)
+    {
+        if (!isLeft)
+            warn(what);
+    }
 
     private ForwardEnd EndWithout() => EndThere($"The gateway {Gateway} no longer has the tube.");
 

@@ -218,6 +218,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     // New connections go over the next tube once it is ready; this one's channel closes with its last connection, or its gateway closes it at the drain's deadline.
     private async Task LeaveAsync(ForwardTube tube, CancellationToken cancellationToken)
     {
+        tube.Leave();
         try
         {
             if (await tube.Ended.WaitAsync(cancellationToken) is { InOrder: false } cut)

@@ -64,7 +64,7 @@ internal static class GatewayConfiguration
         foreach (var (key, _) in Values(source.Config.GetValue(Section), Section).Where(setting => !known.Contains(setting.Key)))
         {
             var nearest = NearestKey.Of(key, known);
-            yield return new(key, $"{key} is not a setting{(nearest is null ? "" : $"; the nearest is {nearest}")}. The settings and their defaults stand in hocon/registry.conf, cluster.conf and gateway.conf.")
+            yield return new(key, $"{key} is not a setting{(nearest is null ? "" : $"; the nearest is {nearest}")}. docs/configuration.md has the settings and their defaults.")
             {
                 Source = source.Name,
                 Line = source.LineOf(key),

@@ -79,10 +79,13 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
             case ClusterEvent.ReachableMember { Member: var heard }:
                 log.Info("Node {Node} answers again", NodeName.Of(heard.Address));
                 break;
+            case ClusterEvent.MemberRemoved removed when removed.Member.Address == cluster.SelfAddress:
+                break; // Whoever stopped it says why.
             case ClusterEvent.MemberRemoved { PreviousStatus: MemberStatus.Down } lost:
                 log.Warning("Node {Node} is lost and removed from the cluster", NodeName.Of(lost.Member.Address));
                 break;
-            case ClusterEvent.MemberRemoved left:
+            // To a node that goes all others are removed, out of whatever state they are in.
+            case ClusterEvent.MemberRemoved { PreviousStatus: MemberStatus.Exiting } left:
                 log.Info("Node {Node} has left the cluster", NodeName.Of(left.Member.Address));
                 break;
             default:
