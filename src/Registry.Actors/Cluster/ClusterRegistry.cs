@@ -40,6 +40,8 @@ internal sealed class ClusterRegistry : ITubeRegistry
 
     public IReadOnlyList<NodeSnapshot> Nodes => Room.Nodes.Describe();
 
+    private string NotInCluster => $"{node.Name} is not in its cluster";
+
     private ClusterRoomContext Room => ClusterRoom.Of(system);
 
     public Task<RegistryReply> CreateAsync(CreateTube command, CancellationToken cancellationToken = default) => Spans.AreWanted
@@ -150,13 +152,13 @@ internal sealed class ClusterRegistry : ITubeRegistry
     /// <summary>Where a tube is.</summary>
     /// <param name="Node">Its node; null when none of those that answered has it.</param>
     /// <param name="Found">The tube, when it had to be looked for.</param>
-    /// <param name="Missing">The name of a node that did not answer, when none had it.</param>
+    /// <param name="Missing">Why not all nodes were asked, or answered, when none had it.</param>
     internal readonly record struct Place(NodeAddress? Node, TubeFound? Found, string? Missing)
     {
         /// <summary>Why there is none.</summary>
         public Refused Unknown(TubeId tube) => Missing is null
             ? RegistryActor.NotFound(tube)
-            : new(RefusalCode.NodeUnreachable, $"No node that answers has tube {tube}, but {Missing} does not answer: try again shortly.") { TubeId = tube, RetryAfter = TimeSpan.FromSeconds(1) };
+            : new(RefusalCode.NodeUnreachable, $"No node that answers has tube {tube}, but {Missing}: try again shortly.") { TubeId = tube, RetryAfter = TimeSpan.FromSeconds(1) };
     }
 
     /// <summary>Finds the node that has a tube: this one, the one where it was found last, or whichever says so.</summary>
@@ -181,7 +183,7 @@ internal sealed class ClusterRegistry : ITubeRegistry
         using var found = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var asked = Room.Nodes.Others.ToDictionary(n => TryAskAsync(n, new GetTube(tubeId), Room.Settings.Try, found.Token));
         // One that has not joined, or was removed, knows no other.
-        var missing = Room.Nodes.IsMember(Room.Nodes.Self) ? null : node.Name;
+        var missing = Room.Nodes.IsMember(Room.Nodes.Self) ? null : NotInCluster;
         while (asked.Count > 0)
         {
             var answered = await Task.WhenAny(asked.Keys);
@@ -196,7 +198,7 @@ internal sealed class ClusterRegistry : ITubeRegistry
                     Room.Places.Learn(tubeId, one);
                     return new(one, tube, null);
                 case null:
-                    missing = Room.Nodes.NameOf(one);
+                    missing = $"{Room.Nodes.NameOf(one)} does not answer";
                     break;
             }
         }
@@ -255,6 +257,8 @@ internal sealed class ClusterRegistry : ITubeRegistry
 
     private async Task<RegistryReply> OpenAsync(IRegistryCommand command, NodeAddress? at, TimeSpan limit, CancellationToken cancellationToken)
     {
+        if (await WhyNotJoinedAsync(limit, cancellationToken) is { } alone)
+            return alone;
         var open = new OpenConversation(Guid.NewGuid(), command, at);
         // An entry that has just moved knows nothing of the tries before: each says what is left of the asker's time.
         OpenConversation Remaining(TimeSpan left) => command is CreateTube { Timeout: { } timeout } create && left < timeout ? open with { Command = create with { Timeout = left } } : open;
@@ -274,6 +278,8 @@ internal sealed class ClusterRegistry : ITubeRegistry
 
     private async Task<RegistryReply> AskEntryAsync(IRegistryCommand command, TimeSpan limit, CancellationToken cancellationToken)
     {
+        if (await WhyNotJoinedAsync(limit, cancellationToken) is { } alone)
+            return alone;
         try
         {
             return await Room.Conversations.AskUntilAnsweredAsync(command, Room.Settings.Try, limit, cancellationToken);
@@ -281,6 +287,25 @@ internal sealed class ClusterRegistry : ITubeRegistry
         catch (TimeoutException)
         {
             return new Refused(RefusalCode.NodeUnreachable, "The node that knows of the conversation does not answer: try again shortly.") { RetryAfter = TimeSpan.FromSeconds(1) };
+        }
+    }
+
+    // Entries are the cluster's. A node that has just started is in it in a moment, another one may never be.
+    private async Task<Refused?> WhyNotJoinedAsync(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        if (Room.Nodes.IsMember(Room.Nodes.Self))
+            return null;
+        using var patience = new CancellationTokenSource(limit < Grace ? limit : Grace, Room.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        try
+        {
+            for (var changed = Room.Nodes.Changed; !Room.Nodes.IsMember(Room.Nodes.Self); changed = Room.Nodes.Changed)
+                await changed.WaitAsync(either.Token);
+            return null;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return new(RefusalCode.NodeUnreachable, $"{NotInCluster}: ask another node, or try again shortly.") { RetryAfter = TimeSpan.FromSeconds(1) };
         }
     }
 

@@ -11,6 +11,7 @@ using Registry.Host.Serving.Reload;
 using Registry.Host.Serving.Settings;
 using Registry.Host.Serving.Stacks;
 using Registry.Host.Telemetry;
+using Registry.Messages;
 
 namespace Registry.Host.Cli;
 
@@ -217,7 +218,12 @@ internal static class ServeCommand
         if (gateway.Membership is { IsOpen: true })
             await output.WriteLineAsync("WARNING: the cluster's port is open beyond this machine and has no TLS: whoever reaches it can take part. Set registry.cluster.tls, or use a network of the cluster's own.");
         if (gateway.Membership is { } membership)
+        {
+            if (membership is { State: NodeState.Joining, Tried: { } where })
+                await output.WriteLineAsync($"This node is joining {where}, and takes no tubes until it has.");
             await output.WriteLineAsync($"Cluster:   {membership.Address}");
+        }
+
         await output.FlushAsync();
     }
 }

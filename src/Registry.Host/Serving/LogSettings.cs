@@ -22,14 +22,15 @@ internal sealed record LogSettings
         ("none", LogLevel.None),
     ];
 
-    // What the frameworks say below warnings is of interest to their makers; hosting repeats what the caller gets as an error, remoting and the split brain resolver what the cluster's members say of
-    // nodes that do not answer, and the handlers of keys what AuthorizationProblems says once.
+    // What the frameworks say below warnings is of interest to their makers; hosting repeats what the caller gets as an error; remoting, sharding, joining and the split brain resolver what the
+    // cluster's members say of nodes that do not answer; and the handlers of keys what AuthorizationProblems says once.
     private static readonly (string Category, LogLevel Level)[] Framework =
     [
         ("Microsoft", LogLevel.Warning), ("Microsoft.Extensions.Hosting", LogLevel.None),
         ("Registry.Host.Security", LogLevel.Warning),
-        ("/system", LogLevel.Warning), ("/system/endpointManager", LogLevel.Error), ("/system/cluster/core/daemon/downingProvider", LogLevel.Error),
-        ("Cluster", LogLevel.Warning), ("remoting", LogLevel.Error), ("remoting-terminator", LogLevel.Warning), ("CoordinatedShutdown", LogLevel.Warning),
+        ("/system", LogLevel.Warning), ("/system/endpointManager", LogLevel.Error), ("/system/cluster/core/daemon", LogLevel.Error), ("/system/sharding", LogLevel.Error),
+        ("Cluster", LogLevel.Warning), ("CoordinatedShutdown", LogLevel.Warning),
+        ("remoting", LogLevel.Error), ("remoting-terminator", LogLevel.Warning), ("TcpClientHandler", LogLevel.Warning), ("TcpServerHandler", LogLevel.Warning),
     ];
 
     public LogFormat Format { get; init; }

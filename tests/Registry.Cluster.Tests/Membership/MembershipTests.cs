@@ -49,6 +49,11 @@ public sealed class MembershipTests(ITestOutputHelper log)
         answer.Content.Headers.ContentType!.MediaType.ShouldBe("application/problem+json");
         (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("code").GetString().ShouldBe("joining");
 
+        using var made = await node.Http.PostAsJsonAsync("/v1/tubes", new { conversationId = "early", settings = new { conversationType = "echo" }, timeoutMs = 200 });
+        var refused = await made.Content.ReadFromJsonAsync<JsonElement>();
+        refused.GetProperty("code").GetString().ShouldBe("node_unreachable", refused.ToString());
+        refused.GetProperty("detail").GetString().ShouldStartWith($"{node.Name} is not in its cluster");
+
         (await node.ExitAsync()).ShouldBe((int)ExitCode.ClusterLost, node.Errors);
         LastLine(node).ShouldStartWith($"registry: node {node.Name} could not join a cluster within 3 s at {nobody}.");
         LastLine(node).ShouldContain("refused");

@@ -79,9 +79,11 @@ public sealed class ClusterMembership : IExtension
     /// <summary>The last thing that went wrong between this node and another.</summary>
     internal string? LastAssociationError { get; set; }
 
-    private string Tried => options.Discovery.Method is { } method
-        ? $"at what {method} finds under {options.Discovery.ServiceName}"
-        : $"at {string.Join(", ", options.SeedNodes)}";
+    /// <summary>Where the node asks to join, in words; null when it forms a cluster alone.</summary>
+    internal string? Tried =>
+        options.Discovery.Method is { } method ? $"at what {method} finds under {options.Discovery.ServiceName}"
+        : options.SeedNodes.Count > 0 ? $"at {string.Join(", ", options.SeedNodes)}"
+        : null;
 
     private string LastError => LastAssociationError is { } error ? $"Last error: {error.TrimEnd('.')}. " : "";
 

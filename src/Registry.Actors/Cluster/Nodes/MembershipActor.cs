@@ -20,6 +20,8 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
     private const int LooksPerReport = 10;
+    private static readonly TimeSpan JoinedBy = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Reminder = TimeSpan.FromSeconds(10);
 
     private readonly Akka.Cluster.Cluster cluster = Akka.Cluster.Cluster.Get(Context.System);
     private readonly ILoggingAdapter log = Context.GetLogger();
@@ -35,6 +37,7 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
     {
         cluster.Subscribe(Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsSnapshot, typeof(ClusterEvent.IMemberEvent), typeof(ClusterEvent.IReachabilityEvent));
         Timers.StartPeriodicTimer(nameof(Look), LookAgain.Instance, Look);
+        Timers.StartPeriodicTimer(RemindToJoin.Instance, RemindToJoin.Instance, JoinedBy, Reminder);
     }
 
     protected override void PostStop() => cluster.Unsubscribe(Self);
@@ -59,6 +62,9 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
                 var capacity = node.Admission.Read();
                 if (++looks >= LooksPerReport || capacity != told)
                     Report(capacity);
+                break;
+            case RemindToJoin:
+                SayWhyNotJoined();
                 break;
             default:
                 Unhandled(message);
@@ -93,6 +99,16 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
         }
     }
 
+    private void SayWhyNotJoined()
+    {
+        if (cluster.SelfMember.Status == MemberStatus.Removed && !cluster.IsTerminated)
+            log.Warning("Node {Node} has not joined a cluster yet: none answers {Tried}", node.Name, ClusterMembership.Of(Context.System)?.Tried ?? "");
+        else if (cluster.SelfMember.Status is MemberStatus.Joining or MemberStatus.WeaklyUp)
+            log.Warning("Node {Node} is not up yet: the nodes of the cluster must all hear each other for that", node.Name);
+        else
+            Timers.Cancel(RemindToJoin.Instance);
+    }
+
     private void Report(RegistryCapacity capacity)
     {
         (told, looks) = (capacity, 0);
@@ -104,5 +120,9 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
     private sealed record LookAgain : INoSerializationVerificationNeeded
     {
         public static readonly LookAgain Instance = new();
+    }
+    private sealed record RemindToJoin : INoSerializationVerificationNeeded
+    {
+        public static readonly RemindToJoin Instance = new();
     }
 }
