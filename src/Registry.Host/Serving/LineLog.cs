@@ -22,8 +22,9 @@ internal sealed class LineLog : ITextFormatter
             configuration.Filter.ByIncludingOnly(record => (int)record.Level >= (int)threshold.Settings.LevelOf(LogRecord.Source(record)));
             // A connection between nodes that ended is an error with a stack to its supervisor; whether it matters the cluster knows, and says.
             configuration.Filter.ByExcluding(record => record.Exception is AkkaException { Message: "Disassociated" });
-            // The members of the cluster say it in words of their own.
-            configuration.Filter.ByExcluding(record => record.MessageTemplate.Text.Contains("Marking node(s) as UNREACHABLE", StringComparison.Ordinal));
+            // The members of the cluster say of which node it comes, in words of their own.
+            configuration.Filter.ByExcluding(record => record.MessageTemplate.Text is var text
+                && (text.Contains("Marking node(s) as UNREACHABLE", StringComparison.Ordinal) || text.Contains("unable to update a distributed state", StringComparison.Ordinal)));
             ITextFormatter format = settings.Format == LogFormat.Json ? new JsonLog() : new LineLog();
             if (settings.Output is { } output)
                 configuration.WriteTo.Sink(new LineSink(format, output));
