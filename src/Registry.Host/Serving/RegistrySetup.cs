@@ -26,6 +26,8 @@ internal sealed record RegistrySetup
         # Standard output belongs to the command's own lines, also while the loggers are going, when remoting ignores the level.
         akka.stdout-loglevel = OFF
         akka.stdout-logger-class = "Registry.Host.Serving.SilentLogger, Registry.Host"
+        # Time-outs here are seconds. Each tick wakes a thread of the pool, which looks for work before it sleeps: with Akka's 10 ms a gateway that does nothing takes 4.5 % of a core.
+        akka.scheduler.tick-duration = 50ms
         """);
 
     /// <summary>Overrides of <c>registry.conf</c> and of Akka's own settings.</summary>
