@@ -23,7 +23,7 @@ public sealed class RegistrySettingsSpecs
         settings.SignalBuffer.ShouldBe(256);
         settings.ClosedKept.ShouldBe(256);
         settings.ClosedKeptFor.ShouldBe(TimeSpan.FromMinutes(15));
-        settings.EventBuffer.ShouldBe(4096);
+        settings.EventBuffer.ShouldBe(8192);
         settings.ReconcilerInterval.ShouldBe(TimeSpan.FromSeconds(30));
         settings.CongestionControl.ShouldBe(CongestionControl.Bbr);
         settings.IceCredentialsUrl.ShouldBeNull();

@@ -6,7 +6,8 @@ namespace Registry.Host.Api;
 /// <summary>Signals as the text of their events. Of the latest ones the text is kept, so that it is made once and not for everyone who watches. Safe for every thread.</summary>
 internal sealed class SignalTexts
 {
-    private const int Kept = 1024; // a power of two
+    // As many as the registry keeps by default: a watcher that lags behind needs them most when there is no time to make them. A power of two.
+    private const int Kept = 8192;
 
     private readonly Entry?[] entries = new Entry?[Kept];
 
