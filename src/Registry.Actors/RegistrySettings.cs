@@ -148,7 +148,7 @@ public sealed record RegistrySettings
         var settings = new RegistrySettings
         {
             MaxConcurrentCreates = Environment.GetEnvironmentVariable(MaxConcurrentCreatesVariable) is { Length: > 0 } text
-                ? SettingReader.ParseInteger(text, 1, int.MaxValue) ?? throw SettingReader.Wrong(MaxConcurrentCreatesVariable, "a whole number from 1", null)
+                ? SettingReader.ParseInteger(text, 1, int.MaxValue) ?? throw SettingReader.Wrong(MaxConcurrentCreatesVariable, $"a whole number from 1, which {SettingReader.Quoted(text)} is not", null)
                 : reader.Integer("admission.max-concurrent-creates", 1),
             MaxTubes = reader.Integer("admission.max-tubes", 1),
             MaxTubesPerOwner = reader.Integer("admission.max-tubes-per-owner", 0),
@@ -285,7 +285,7 @@ public sealed record RegistrySettings
                 throw SettingReader.Wrong("registry.ice.servers", $"a list of stun:, turn: and turns: URLs: {error}", null);
             hasRelay |= url.IsTurn;
             if (url.IsTurn && IceSharedSecret is null && IceCredentialsUrl is null && (IceUsername is null || IceCredential is null))
-                throw SettingReader.Wrong("registry.ice.servers", $"given with username and credential, with shared-secret, or with credentials-url, because {text} needs credentials", null);
+                throw SettingReader.Wrong("registry.ice.servers", $"given with username and credential, with shared-secret, or with credentials-url, because {SettingReader.Quoted(text)} needs credentials", null);
         }
         if (IceUsername is not null && IceSharedSecret is not null)
             throw SettingReader.Wrong("registry.ice.username", "off where shared-secret is set: it makes the user names", null);

@@ -8,6 +8,8 @@ namespace Registry.Actors;
 /// <summary>Reads and checks the section <c>registry</c>. Errors name the key.</summary>
 internal sealed class SettingReader(Config config)
 {
+    private const int MostQuoted = 80;
+
     /// <summary>The settings of a file that comes with this assembly.</summary>
     public static Config ReadDefault(string file)
     {
@@ -99,6 +101,9 @@ internal sealed class SettingReader(Config config)
             throw Wrong(path, expected, e);
         }
     }
+
+    /// <summary>A value as messages quote it: in one line, and cut where it is long.</summary>
+    public static string Quoted(string text) => $"'{(text.Length > MostQuoted ? $"{text[..MostQuoted]}…" : text).ReplaceLineEndings(" ")}'";
 
     public static SettingException Wrong(string path, string expected, Exception? cause) => new(path, $"{path} must be {expected}.", cause);
 }

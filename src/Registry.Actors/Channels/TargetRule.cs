@@ -58,9 +58,9 @@ internal sealed class TargetRule
             return new();
         var literal = host is ['[', .., ']'] ? host[1..^1] : host;
         if (literal.Contains('%', StringComparison.Ordinal))
-            throw Malformed(text, $"'{literal}' has a zone, and what needs one is never dialled");
+            throw Malformed(text, $"{SettingReader.Quoted(literal)} has a zone, and what needs one is never dialled");
         if (literal.Contains('/', StringComparison.Ordinal))
-            return IPNetwork.TryParse(literal, out var network) ? new() { network = Plain(network) } : throw Malformed(text, $"'{literal}' is not a network in CIDR form with its host bits zero");
+            return IPNetwork.TryParse(literal, out var network) ? new() { network = Plain(network) } : throw Malformed(text, $"{SettingReader.Quoted(literal)} is not a network in CIDR form with its host bits zero");
         if (IPAddress.TryParse(literal, out var address))
         {
             var plain = TargetPolicy.Plain(address);
@@ -69,7 +69,7 @@ internal sealed class TargetRule
 
         if (host.StartsWith("*.", StringComparison.Ordinal) && Uri.CheckHostName(host[2..]) == UriHostNameType.Dns)
             return new() { suffix = host[1..] };
-        return Uri.CheckHostName(host) == UriHostNameType.Dns ? new() { name = host } : throw Malformed(text, $"'{host}' is not a name, an address or a network");
+        return Uri.CheckHostName(host) == UriHostNameType.Dns ? new() { name = host } : throw Malformed(text, $"{SettingReader.Quoted(host)} is not a name, an address or a network");
     }
 
     private static IPNetwork Plain(IPNetwork network) =>
@@ -85,10 +85,10 @@ internal sealed class TargetRule
         foreach (var part in list.Split(','))
             ports.Add(int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is >= 1 and <= IPEndPoint.MaxPort
                 ? port
-                : throw Malformed(text, $"'{part}' is not a port from 1 to 65535"));
+                : throw Malformed(text, $"{SettingReader.Quoted(part)} is not a port from 1 to 65535"));
         return ports.ToFrozenSet();
     }
 
     private static FormatException Malformed(string rule, string why) =>
-        new($"The target rule '{rule}' is malformed: {why}. Write host-or-cidr:port[,port], or * alone.");
+        new($"The target rule {SettingReader.Quoted(rule)} is malformed: {why}. Write host-or-cidr:port[,port], or * alone.");
 }

@@ -82,7 +82,7 @@ internal static class NodeEndpoints
         }
         catch (CommandException e)
         {
-            return new Problem(StatusCodes.Status409Conflict, ProblemCodes.InvalidConfiguration, $"Nothing changed: {e.Message.ReplaceLineEndings(" ")}") { Field = (e as SettingsException)?.Faults[0].Key };
+            return new Problem(StatusCodes.Status409Conflict, ProblemCodes.InvalidConfiguration, $"Nothing changed: {e.Message.ReplaceLineEndings(" ")}") { Field = e is SettingsException { Faults: [{ Key: { Length: > 0 } key }, ..] } ? key : null };
         }
     }
 

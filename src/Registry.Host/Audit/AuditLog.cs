@@ -116,7 +116,7 @@ internal sealed class AuditLog : IAuditSink, IAsyncDisposable
         catch (Exception e) when (AuditFailure.Is(e))
         {
             store.Dispose();
-            throw CommandException.Usage($"{key}: {path} cannot be used: {e.Message}");
+            throw new SettingsException(key, $"{key}: '{path}' cannot be used: {e.Message}");
         }
     }
 
@@ -132,7 +132,7 @@ internal sealed class AuditLog : IAuditSink, IAsyncDisposable
         }
         catch (IOException e) when (File.Exists($"{path}.lock"))
         {
-            throw CommandException.Usage($"{key}: {path} is another gateway's: {e.Message} Each gateway needs a file of its own.");
+            throw new SettingsException(key, $"{key}: '{path}' is another gateway's: {e.Message} Each gateway needs a file of its own.");
         }
     }
 

@@ -47,13 +47,16 @@ internal sealed record AuditSettings
     /// <summary>Time from one attempt to the next while a store cannot be written.</summary>
     public TimeSpan RetryPause { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Folders that are missing.</summary>
+    /// <summary>Folders that are missing, or stand where a file is to be.</summary>
     public IEnumerable<SettingFault> FolderFaults =>
         from store in new[] { (Key: "registry.audit.file.path", Path: File), (Key: "registry.audit.database.path", Path: Database) }
         where Mode != AuditMode.Off && store.Path is not null
         let folder = Path.GetDirectoryName(Path.GetFullPath(store.Path))
-        where !Directory.Exists(folder)
-        select new SettingFault(store.Key, $"{store.Key}: the folder of {store.Path} does not exist. Make it, for the gateway's user to write to: mkdir -p {folder}");
+        let fault = Directory.Exists(store.Path) ? $"'{store.Path}' is a folder. Set it to the path of a file, such as {Path.Combine(store.Path, "audit")}."
+            : Directory.Exists(folder) ? null
+            : $"the folder of '{store.Path}' does not exist. Make it, for the gateway's user to write to: mkdir -p {folder}"
+        where fault is not null
+        select new SettingFault(store.Key, $"{store.Key}: {fault}");
 
     /// <summary>Reads the section, with the defaults behind it.</summary>
     /// <exception cref="ConfigurationException">A value is of no use; the message names its key.</exception>

@@ -1,10 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
-using Akka.Configuration;
 using Registry.Host.Api;
-using Registry.Host.Audit;
-using Registry.Host.Security;
-using Registry.Host.Serving;
 using Registry.Host.Serving.Settings;
 
 namespace Registry.Host.Cli;
@@ -41,59 +37,16 @@ internal static class CheckConfigCommand
     {
         try
         {
-            var (config, faults, sources) = ServeCommand.Inspect(result);
-            GatewayOptions? options = null;
-            if (faults.Count == 0)
-                faults = FaultsOf("", () => options = ServeCommand.Read(result));
-            faults = [.. faults, .. FileFaults(config).Select(fault => fault.In(sources))];
+            var (options, faults) = ServeCommand.Check(result);
             return (faults, faults.Count == 0 && options is { HasRules: false } ? [ServeCommand.NoRule] : []);
+        }
+        catch (SettingsException e)
+        {
+            return (e.Faults, []);
         }
         catch (CommandException e)
         {
             return ([new("", e.Message)], []);
-        }
-    }
-
-    // Also where keys are wrong, so that one run tells everything; a section that is wrong itself names no files.
-    private static IEnumerable<SettingFault> FileFaults(Config config)
-    {
-        var security = Section(() => SecuritySettings.From(config));
-        List<SettingFault> faults = [];
-        if (security?.ApiKeysFile is { } keys)
-            faults.AddRange(FaultsOf("registry.auth.keys", () => new ApiKeys(keys)));
-        if (security?.Jwt?.KeysFile is { } jwtKeys)
-            faults.AddRange(FaultsOf("registry.auth.jwt.keys", () => new JwtKeys(jwtKeys)));
-        if (security is { Certificate: { } certificate, CertificateKey: { } key })
-            faults.AddRange(FaultsOf("registry.http.tls", () => new ServerCertificate(certificate, key)));
-        return faults.Concat(Section(() => AuditSettings.From(config))?.FolderFaults ?? []);
-    }
-
-    private static T? Section<T>(Func<T> read) where T : class
-    {
-        try
-        {
-            return read();
-        }
-        catch (ConfigurationException)
-        {
-            return null;
-        }
-    }
-
-    private static IReadOnlyList<SettingFault> FaultsOf(string setting, Func<object> read)
-    {
-        try
-        {
-            read();
-            return [];
-        }
-        catch (SettingsException e)
-        {
-            return e.Faults;
-        }
-        catch (CommandException e)
-        {
-            return [new(setting, e.Message)];
         }
     }
 }

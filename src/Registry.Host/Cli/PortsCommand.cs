@@ -15,7 +15,7 @@ internal static class PortsCommand
         command.SetAction((result, _) => CommandLine.RunAsync(result, async _ =>
         {
             var console = CommandConsole.Of(result);
-            var needs = GatewayPorts.Of(ServeCommand.Read(result));
+            var needs = GatewayPorts.Of(ServeCommand.Read(result, withFiles: false));
             if (result.GetValue(SharedOptions.Json))
             {
                 await console.Output.WriteLineAsync(JsonSerializer.Serialize(needs, ApiJson.Options));

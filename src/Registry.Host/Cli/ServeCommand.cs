@@ -78,7 +78,7 @@ internal static class ServeCommand
         command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
         {
             var options = Read(result) with { ReadAgain = () => Read(result) };
-            await using var gateway = await Gateway.StartAsync(options, cancellationToken: cancellationToken);
+            await using var gateway = await StartAsync(options, cancellationToken);
             using var reload = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
             {
                 context.Cancel = true;
@@ -95,18 +95,51 @@ internal static class ServeCommand
     public static IReadOnlyList<Option> All { get; } = [Http, Insecure, ConfigFile, UdpPort, Allow, Dev, Cluster, Seed, LogFormat, LogLevel, Set];
 
     /// <summary>What the command line and the files say, checked.</summary>
+    /// <param name="result">The command line.</param>
+    /// <param name="withFiles">Whether the files and folders that settings name are looked at too; they are those of the machine that serves.</param>
     /// <exception cref="CommandException">Something is of no use.</exception>
-    public static GatewayOptions Read(ParseResult result)
+    public static GatewayOptions Read(ParseResult result, bool withFiles = true)
     {
-        var seeds = result.GetValue(Seed) ?? [];
-        var (configuration, faults, _) = Inspect(result);
-        if (faults.Count > 0)
-            throw new SettingsException(faults);
-        if (seeds.Length > 0 && !TubeRegistryClusterOptions.From(configuration).Enabled)
+        var (options, faults) = Check(result, withFiles);
+        return faults.Count == 0 ? options! : throw new SettingsException(faults);
+    }
+
+    /// <summary>What the command line and the files say, null where it is of no use, and all that is wrong with it.</summary>
+    /// <param name="result">The command line.</param>
+    /// <param name="withFiles">As for <see cref="Read"/>.</param>
+    /// <exception cref="CommandException">A file cannot be read or is not HOCON, or an option is of no use.</exception>
+    public static (GatewayOptions? Options, IReadOnlyList<SettingFault> Faults) Check(ParseResult result, bool withFiles = true)
+    {
+        var (configuration, faults, sources) = GatewayConfiguration.Inspect(
+            result.GetValue(ConfigFile), result.GetValue(Set) ?? [], WithLogOptions(ClusterOptions(result.GetValue(Cluster), result.GetValue(Seed) ?? []), result));
+        var areGood = faults.Count == 0;
+        GatewayOptions? options = null;
+        if (withFiles)
+            faults = [.. faults, .. NamedFiles.FaultsOf(configuration).Select(fault => fault.In(sources))];
+        // Options are judged by the settings: those have to be good.
+        if (areGood)
+        {
+            try
+            {
+                options = OptionsOf(result, configuration, sources);
+                faults = [.. faults, .. WrongOptions(options, result.GetValue(Insecure))];
+            }
+            catch (CommandException e)
+            {
+                faults = [.. faults, new("", e.Message)];
+            }
+        }
+
+        return (options, SettingFault.InOrder(faults, sources));
+    }
+
+    private static GatewayOptions OptionsOf(ParseResult result, Config configuration, IReadOnlyList<SettingSource> sources)
+    {
+        if (result.GetValue(Seed) is { Length: > 0 } && !TubeRegistryClusterOptions.From(configuration).Enabled)
             throw CommandException.Usage("--seed is for a node of a cluster: add --cluster HOST:PORT, the address that the other nodes reach this one at.");
         string[] loopback = result.GetValue(Dev) ? ["127.0.0.0/8:*", "[::1]:*", "localhost:*"] : [];
         var (http, isHttps) = GatewayOptions.ParseHttp(result.GetRequiredValue(Http));
-        var options = new GatewayOptions
+        return new()
         {
             Http = http,
             IsHttps = isHttps,
@@ -114,6 +147,7 @@ internal static class ServeCommand
             Audit = AuditSettings.From(configuration),
             Telemetry = TelemetrySettings.From(configuration),
             Limits = RequestLimits.From(configuration),
+            Sources = sources,
             Registry = new()
             {
                 Configuration = configuration,
@@ -121,8 +155,6 @@ internal static class ServeCommand
                 AllowTargets = [.. result.GetValue(Allow) ?? [], .. loopback],
             },
         };
-        SettingFault[] wrong = [.. WrongOptions(options, result.GetValue(Insecure))];
-        return wrong.Length == 0 ? options : throw new SettingsException(wrong);
     }
 
     private static IEnumerable<SettingFault> WrongOptions(GatewayOptions options, bool isInsecure)
@@ -137,10 +169,18 @@ internal static class ServeCommand
             yield return new(Http.Name, $"--http {options.Http} can be reached from other machines, and {why}. --insecure serves all the same.");
     }
 
-    /// <summary>The settings that the command line and the files make, all that is wrong with them, and where they come from.</summary>
-    /// <exception cref="CommandException">A file cannot be read or is not HOCON, or an option is of no use.</exception>
-    public static (Config Configuration, IReadOnlyList<SettingFault> Faults, IReadOnlyList<SettingSource> Sources) Inspect(ParseResult result) =>
-        GatewayConfiguration.Inspect(result.GetValue(ConfigFile), result.GetValue(Set) ?? [], WithLogOptions(ClusterOptions(result.GetValue(Cluster), result.GetValue(Seed) ?? []), result));
+    // What only use shows, such as a file that may not be written, is told with its place too.
+    private static async Task<Gateway> StartAsync(GatewayOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Gateway.StartAsync(options, cancellationToken: cancellationToken);
+        }
+        catch (SettingsException e)
+        {
+            throw new SettingsException([.. e.Faults.Select(fault => fault.In(options.Sources))]);
+        }
+    }
 
     private static string? WrongRules(IReadOnlyList<string> rules)
     {

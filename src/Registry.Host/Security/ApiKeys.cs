@@ -7,6 +7,7 @@ using System.Text;
 using Registry.Host.Cli;
 using Registry.Host.Serving;
 using Registry.Host.Serving.Reload;
+using Registry.Host.Serving.Settings;
 
 namespace Registry.Host.Security;
 
@@ -18,6 +19,8 @@ internal sealed class ApiKeys : IReloadable
 {
     /// <summary>What every key begins with, so that leaked ones can be found.</summary>
     public const string Prefix = "tr_";
+
+    private const string Setting = "registry.auth.keys";
 
     private const int SecretLength = 32;
 
@@ -35,7 +38,7 @@ internal sealed class ApiKeys : IReloadable
         if (read.Security.ApiKeysFile is not { } file)
             return PreparedReload.None;
         var again = Read(file);
-        return PreparedReload.Of(["registry.auth.keys"], () =>
+        return PreparedReload.Of([Setting], () =>
         {
             entries = again;
             return $"{Amounts.Count(again.Count, "API key")} read again.";
@@ -51,7 +54,7 @@ internal sealed class ApiKeys : IReloadable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw CommandException.Usage($"registry.auth.keys: {file} cannot be read: {e.Message}");
+            throw new SettingsException(Setting, $"{Setting}: '{file}' cannot be read: {e.Message}");
         }
 
         var entries = new Dictionary<string, Entry>(StringComparer.Ordinal);
@@ -68,7 +71,7 @@ internal sealed class ApiKeys : IReloadable
 
         return faults.Count == 0
             ? entries.ToFrozenDictionary(StringComparer.Ordinal)
-            : throw CommandException.Usage($"registry.auth.keys: {file}, {string.Join("; ", faults)}. A line is ID ROLES OWNER SHA256; 'registry keys new' makes one.");
+            : throw new SettingsException(Setting, $"{Setting}: '{file}', {string.Join("; ", faults)}. A line is ID ROLES OWNER SHA256; 'registry keys new' makes one.");
     }
 
     /// <summary>Makes a key and its line for the file.</summary>
@@ -100,6 +103,8 @@ internal sealed class ApiKeys : IReloadable
             entry = null;
             if (line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is not [var id, var roles, var owner, var hash])
                 wrong = "it is not four words";
+            else if (id.StartsWith(Prefix, StringComparison.Ordinal))
+                wrong = $"it begins with a key, which belongs to its user only: the id is what stands in it between '{Prefix}' and the next '_'";
             else if (id.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '.')) || id.Length > 64)
                 wrong = $"the id '{id}' must be 1 to 64 of A-Z a-z 0-9 - .";
             else if (roles.Split(',') is var all && all.Except(Roles.All).FirstOrDefault() is { } unknown)

@@ -3,12 +3,15 @@ using Microsoft.IdentityModel.Tokens;
 using Registry.Host.Cli;
 using Registry.Host.Serving;
 using Registry.Host.Serving.Reload;
+using Registry.Host.Serving.Settings;
 
 namespace Registry.Host.Security;
 
 /// <summary>The issuer's public keys from a file, a JSON web key set (RFC 7517), that can be read again.</summary>
 internal sealed class JwtKeys : IReloadable
 {
+    private const string Setting = "registry.auth.jwt.keys";
+
     private volatile IReadOnlyList<SecurityKey> current;
 
     /// <exception cref="CommandException">The file cannot be read or holds no key.</exception>
@@ -34,7 +37,7 @@ internal sealed class JwtKeys : IReloadable
         if (read.Security.Jwt?.KeysFile is not { } file)
             return PreparedReload.None;
         var keys = Read(file);
-        return PreparedReload.Of(["registry.auth.jwt.keys"], () =>
+        return PreparedReload.Of([Setting], () =>
         {
             current = keys;
             return $"{Amounts.Count(keys.Count, "key")} of the token issuer read again.";
@@ -46,11 +49,11 @@ internal sealed class JwtKeys : IReloadable
         try
         {
             var keys = JsonWebKeySet.Create(File.ReadAllText(file)).GetSigningKeys();
-            return keys.Count > 0 ? [.. keys] : throw CommandException.Usage($"registry.auth.jwt.keys: {file} holds no key for signatures.");
+            return keys.Count > 0 ? [.. keys] : throw new SettingsException(Setting, $"{Setting}: '{file}' holds no key for signatures.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw CommandException.Usage($"registry.auth.jwt.keys: {file} is not a readable JSON web key set: {e.Message}");
+            throw new SettingsException(Setting, $"{Setting}: '{file}' is not a readable JSON web key set: {e.Message}");
         }
     }
 }

@@ -64,7 +64,7 @@ internal sealed record SecuritySettings
         .. reader.Texts(key).Select(text =>
             IPNetwork.TryParse(text, out var network) ? network
             : IPAddress.TryParse(text, out var address) ? new IPNetwork(address, 8 * address.GetAddressBytes().Length)
-            : throw SettingReader.Wrong($"registry.{key}", $"a list of addresses and networks such as \"10.0.0.0/8\"; '{text}' is neither", null)),
+            : throw SettingReader.Wrong($"registry.{key}", $"a list of addresses and networks such as \"10.0.0.0/8\"; {SettingReader.Quoted(text)} is neither", null)),
     ];
 
     private static JwtSettings? ReadJwt(SettingReader reader)

@@ -35,7 +35,7 @@ internal sealed class ServerCertificate : IReloadable
     {
         var missing = new[] { (Key: "registry.http.tls.certificate", File: certificateFile, What: "certificate"), (Key: "registry.http.tls.key", File: keyFile, What: "key") }
             .Where(named => !File.Exists(named.File))
-            .Select(named => new SettingFault(named.Key, $"{named.Key}: {named.File} does not exist. Set it to the PEM file of the {named.What}, from the root or from the folder that the gateway is started in."))
+            .Select(named => new SettingFault(named.Key, $"{named.Key}: '{named.File}' does not exist. Set it to the PEM file of the {named.What}, from the root or from the folder that the gateway is started in."))
             .ToArray();
         if (missing.Length > 0)
             throw new SettingsException(missing);
@@ -48,7 +48,7 @@ internal sealed class ServerCertificate : IReloadable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
         {
-            throw CommandException.Usage($"registry.http.tls: {certificateFile} and {keyFile} are not a certificate and its key in PEM: {e.Message}");
+            throw new SettingsException("registry.http.tls", $"registry.http.tls: '{certificateFile}' and '{keyFile}' are not a certificate and its key in PEM: {e.Message}");
         }
     }
 }

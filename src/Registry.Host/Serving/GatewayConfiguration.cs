@@ -29,17 +29,20 @@ internal static class GatewayConfiguration
     }
 
     /// <summary>The configuration, all that is wrong with it, and where it comes from.</summary>
-    /// <exception cref="CommandException">A file cannot be read or is not HOCON.</exception>
+    /// <exception cref="CommandException">A file cannot be read or is not HOCON, so that nobody knows what it sets.</exception>
     public static (Config Config, IReadOnlyList<SettingFault> Faults, IReadOnlyList<SettingSource> Sources) Inspect(string? file, IReadOnlyList<string> assignments, Config? options = null)
     {
         // The directory of the program, not the working directory: the gateway is started from anywhere.
-        var sources = Files.Select(name => Path.Combine(AppContext.BaseDirectory, "hocon", name)).Where(File.Exists).Select(SettingSource.File).ToList();
+        var sources = Files.Select(name => Path.Combine(AppContext.BaseDirectory, "hocon", name)).Where(File.Exists).Select(path => SettingSource.File(path, isOwn: true)).ToList();
         if (file is not null)
             sources.Add(SettingSource.File(file));
         sources.AddRange(assignments.Select(SettingSource.Assignment));
         sources.Add(SettingSource.Options(options ?? Config.Empty));
+        SettingFault[] faults = [.. sources.SelectMany(source => source.Faults), .. sources.SelectMany(Unknown)];
+        if (!sources.TrueForAll(source => source.IsReadable))
+            throw new SettingsException(SettingFault.InOrder(faults, sources));
         var config = sources.Aggregate(Config.Empty, (earlier, source) => source.Config.WithFallback(earlier));
-        return (config, [.. sources.SelectMany(Unknown), .. Wrong(config, sources)], sources);
+        return (config, SettingFault.InOrder([.. faults, .. Wrong(config, sources)], sources), sources);
     }
 
     /// <summary>The text of a value, or the texts of a list.</summary>
@@ -83,14 +86,27 @@ internal static class GatewayConfiguration
             HashSet<string> told = [];
             while (ErrorOf(read, left) is { } wrong)
             {
-                if (wrong is SettingException { Key: var key } && !told.Add(key))
+                var key = (wrong as SettingException)?.Key;
+                if (key is not null && told.Contains(key))
                     break; // Not for its own value.
-                yield return Locate(wrong, config, sources);
-                if (wrong is not SettingException setting)
+                // What settings are together follows from each.
+                if (!told.Any(each => each.StartsWith($"{key}.", StringComparison.Ordinal)))
+                    yield return Locate(wrong, config, sources);
+                if (key is null)
                     break;
-                left = ConfigurationFactory.ParseString($"{setting.Key} = {Default.GetValue(setting.Key)}").WithFallback(left);
+                told.Add(key);
+                left = DefaultOf(key).WithFallback(left);
             }
         }
+    }
+
+    private static Config DefaultOf(string key) =>
+        ConfigurationFactory.ParseString(string.Join('\n', Values(Default.GetValue(key), key).Select(setting => $"{setting.Key} = {Literal(setting.Value)}")));
+
+    private static string Literal(HoconValue value)
+    {
+        var texts = Texts(value).Select(text => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"");
+        return value.IsString() ? texts.Single() : $"[{string.Join(", ", texts)}]";
     }
 
     private static ConfigurationException? ErrorOf(Action<Config> read, Config config)
@@ -116,12 +132,14 @@ internal static class GatewayConfiguration
     {
         if (wrong is not SettingException { Key: var key })
             return new("", wrong.Message);
-        var kind = Default.GetValue(key)?.IsString() != true ? "" : config.GetValue(key) switch
+        var isText = Default.GetValue(key)?.IsString() == true;
+        var found = config.GetValue(key) switch
         {
-            { } value when value.IsArray() => " It is a list.",
-            { } value when value.IsObject() && Values(value, key).Any() => " It has settings within it.",
+            { } value when isText && value.IsArray() => " It is a list.",
+            { } value when isText && value.IsObject() && Values(value, key).Any() => " It has settings within it.",
+            { } value when value.IsString() && !SecretSettings.IsSecret(key, value.GetString()) && !wrong.Message.Contains(SettingReader.Quoted(value.GetString()), StringComparison.Ordinal) => $" It is {SettingReader.Quoted(value.GetString())}.",
             _ => "",
         };
-        return new SettingFault(key, wrong.Message + kind).In(sources);
+        return new SettingFault(key, SecretSettings.Hide(wrong.Message + found)).In(sources);
     }
 }

@@ -6,6 +6,7 @@ using Registry.Host.Audit;
 using Registry.Host.Cli;
 using Registry.Host.Limits;
 using Registry.Host.Security;
+using Registry.Host.Serving.Settings;
 using Registry.Host.Telemetry;
 
 namespace Registry.Host.Serving;
@@ -45,6 +46,9 @@ internal sealed record GatewayOptions
 
     /// <summary>How much of it one caller may use.</summary>
     public RequestLimits Limits { get; init; } = RequestLimits.From(Config.Empty);
+
+    /// <summary>Where its settings come from; empty where nobody knows.</summary>
+    public IReadOnlyList<SettingSource> Sources { get; init; } = [];
 
     /// <summary>Whether a target rule is among them: without one nothing is reachable.</summary>
     public bool HasRules => Registry.AllowTargets.Count > 0 || RegistrySettings.From(Registry.Configuration).AllowTargets.Count > 0;

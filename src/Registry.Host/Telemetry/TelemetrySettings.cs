@@ -44,6 +44,6 @@ internal sealed record TelemetrySettings
         foreach (var (level, value) in LogSettings.LevelNames)
             if (separator > 0 && level == name)
                 return (text[..separator].Trim(), value);
-        throw SettingReader.Wrong("registry.telemetry.log.levels", $"a list such as [\"Microsoft.AspNetCore = information\"], of the levels {string.Join(", ", LogSettings.LevelNames.Select(l => l.Text))}; '{text}' is not", null);
+        throw SettingReader.Wrong("registry.telemetry.log.levels", $"a list such as [\"Microsoft.AspNetCore = information\"], of the levels {string.Join(", ", LogSettings.LevelNames.Select(l => l.Text))}; {SettingReader.Quoted(text)} is not", null);
     }
 }

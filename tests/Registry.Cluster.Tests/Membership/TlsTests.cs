@@ -62,7 +62,7 @@ public sealed class TlsTests
             var arguments = authority.Issue("node");
             var code = await CommandLine.InvokeAsync(["serve", "--cluster", "127.0.0.1:0", .. arguments, "--set", $"registry.cluster.tls.{key}={value}"], new StringWriter(), error);
             code.ShouldBe((int)ExitCode.Usage, error.ToString());
-            error.ToString().ShouldContain($"registry.cluster.tls.{key} ");
+            error.ToString().ShouldStartWith($"registry: --set: registry.cluster.tls.{key}");
             error.ToString().ShouldContain(why);
             error.ToString().Trim().ShouldNotContain('\n');
         }
@@ -77,7 +77,7 @@ public sealed class TlsTests
         var code = await CommandLine.InvokeAsync(
             ["serve", "--cluster", "127.0.0.1:0", .. ours.Issue("node"), "--set", $"registry.cluster.tls.ca-file={theirs.File}"], new StringWriter(), error);
         code.ShouldBe((int)ExitCode.Usage);
-        error.ToString().ShouldStartWith("registry: registry.cluster.tls.certificate-file ");
+        error.ToString().ShouldStartWith("registry: --set: registry.cluster.tls.certificate-file: ");
     }
 
     private static async Task HangUpAsync(TcpListener listener)

@@ -90,7 +90,8 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
     [Theory]
     [InlineData("registry.admission.max-tubes = 7\nregistry.admission.max-tubs = 7", "line 3: registry.admission.max-tubs is not a setting; the nearest is registry.admission.max-tubes.")]
     [InlineData("registry.admission.max-tubes = 7\nregistry.targets.allow = [nonsense]", "line 3: registry.targets.allow must be a list of rules")]
-    [InlineData("registry.admission.max-tubes = 7\nregistry {", "line 3: this brace has no other")]
+    [InlineData("registry.admission.max-tubes = 7\nregistry {", "line 3: this '{' is not closed")]
+    [InlineData("registry.admission.max-tubes = 7\nregistry.audit.file.path = /no/audit", "line 3: registry.audit.file.path: the folder of '/no/audit' does not exist")]
     [InlineData("registry.admission.max-tubes = ${nowhere}", "is not HOCON")]
     public async Task A_wrong_file_changes_nothing_and_says_where_and_why(string settings, string why)
     {
@@ -113,7 +114,7 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
         var (other, otherLine) = ApiKeys.Create("other", ["operator"], null);
         await File.WriteAllTextAsync(folder.File("keys"), $"{line}\nnonsense");
         await ConfigureAsync("registry.admission.max-tubes = 7");
-        (await RunAsync()).Error.ShouldContain($"{folder.File("keys")}, line 2");
+        (await RunAsync()).Error.ShouldContain($"{ConfigFile}, line 1: registry.auth.keys: '{folder.File("keys")}', line 2");
         Capacity.MaxTubes.ShouldBe(10_000);
 
         // Also the file may be another one.

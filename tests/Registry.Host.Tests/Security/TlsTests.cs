@@ -64,7 +64,7 @@ public sealed class TlsTests
         {
             var (code, _, error) = await Commands.RunAsync([.. verb, "--config", folder.File("gateway.conf")]);
             code.ShouldBe((int)ExitCode.Usage, error);
-            error.ShouldContain($"registry.http.tls: {folder.File("certificate")} and {folder.File("key")} are not a certificate and its key in PEM");
+            error.ShouldContain($"registry.http.tls: '{folder.File("certificate")}' and '{folder.File("key")}' are not a certificate and its key in PEM");
             error.ShouldNotContain("fault of the program");
         }
 

@@ -79,6 +79,6 @@ internal sealed class ClusterCertificate
         }
     }
 
-    private static Akka.Configuration.ConfigurationException Wrong(string key, string? file, string why, Exception? cause) =>
-        new($"registry.cluster.tls.{key} = {file} cannot be used: {why.ReplaceLineEndings(" ").TrimEnd('.')}.", cause);
+    private static SettingException Wrong(string key, string? file, string why, Exception? cause) =>
+        new($"registry.cluster.tls.{key}", $"registry.cluster.tls.{key}: '{file}' cannot be used: {why.ReplaceLineEndings(" ").TrimEnd('.')}.", cause);
 }

@@ -96,7 +96,7 @@ public sealed class TubeRegistryClusterOptions
         if (IPAddress.TryParse(PublicHostname ?? Hostname, out var announced) && (announced.Equals(IPAddress.Any) || announced.Equals(IPAddress.IPv6Any)))
             throw SettingReader.Wrong("registry.cluster.public-hostname", $"set when registry.cluster.hostname is {announced}: other nodes need an address to reach this one at", null);
         if (SeedNodes.FirstOrDefault(seed => ParseEndPoint(seed) is null or { Port: 0 }) is { } wrong)
-            throw SettingReader.Wrong("registry.cluster.seed-nodes", $"a list of host:port, which '{wrong}' is not", null);
+            throw SettingReader.Wrong("registry.cluster.seed-nodes", $"a list of host:port, which {SettingReader.Quoted(wrong)} is not", null);
         if (SeedNodes.Count > 0 && Discovery.Method is not null)
             throw SettingReader.Wrong("registry.cluster.discovery.method", "off when registry.cluster.seed-nodes has nodes", null);
         if (Discovery is { Method: not null, ServiceName: "" })

@@ -75,9 +75,10 @@ internal static class DiagCommand
     {
         try
         {
-            var (config, faults, _) = GatewayConfiguration.Inspect(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? []);
+            var (config, faults, sources) = GatewayConfiguration.Inspect(result.GetValue(ServeCommand.ConfigFile), result.GetValue(ServeCommand.Set) ?? []);
             problems.AddRange(faults.Select(fault => $"a good configuration: {fault}"));
-            return config;
+            // What stands in the settings that are left out of it may be a secret.
+            return sources.All(source => source.Faults.Count == 0) ? config : null;
         }
         catch (CommandException e)
         {

@@ -18,7 +18,11 @@ internal static partial class SecretSettings
         .Select(setting => setting.Key)
         .FirstOrDefault();
 
-    private static bool IsSecret(string key, string text) =>
+    /// <summary>A text without the names and passwords before hosts that it quotes.</summary>
+    public static string Hide(string text) => User().Replace(text, "…@");
+
+    /// <summary>Whether a setting's value is nobody else's business.</summary>
+    public static bool IsSecret(string key, string text) =>
         text is not ("off" or "false" or "") && Name().IsMatch(key) && !files.Contains(key)
         || WithUser().IsMatch(text)
         || key == "registry.ice.credentials-url" && text.Contains('?', StringComparison.Ordinal);
@@ -29,4 +33,8 @@ internal static partial class SecretSettings
     // A URL with user name and password (RFC 3986 §3.2.1).
     [GeneratedRegex(@"://[^/\s@]+@", RegexOptions.CultureInvariant)]
     private static partial Regex WithUser();
+
+    // People write one into turn: URLs too, which have none (RFC 7065 §3.1), and leave schemes out.
+    [GeneratedRegex(@"[^/\s@'""]+@", RegexOptions.CultureInvariant)]
+    private static partial Regex User();
 }

@@ -16,12 +16,23 @@ internal sealed record SettingFault(string Key, string Message)
     /// <summary>The setting that was probably meant; null for none.</summary>
     public string? Nearest { get; init; }
 
-    /// <summary>The same with where the setting stands.</summary>
+    /// <summary>The same with where the setting stands, or else, where somebody is to set it, with what they set beside it.</summary>
     /// <param name="sources">Where settings come from; later ones win.</param>
     public SettingFault In(IReadOnlyList<SettingSource> sources)
     {
-        var source = sources.LastOrDefault(source => source.Config.GetValue(Key) is not null);
-        return this with { Source = source?.Name, Line = source?.LineOf(Key) };
+        for (var key = Key; key.Contains('.', StringComparison.Ordinal); key = key[..key.LastIndexOf('.')])
+            if (sources.LastOrDefault(source => source.Gives(key)) is { } source)
+                return this with { Source = source.Name, Line = source.LineOf(key) };
+        return this;
+    }
+
+    /// <summary>Faults in the order of where they stand: source, then line; what has none of them comes last.</summary>
+    /// <param name="faults">The faults.</param>
+    /// <param name="sources">Where settings come from.</param>
+    public static IReadOnlyList<SettingFault> InOrder(IEnumerable<SettingFault> faults, IReadOnlyList<SettingSource> sources)
+    {
+        var names = sources.Select(source => source.Name).Distinct().ToList();
+        return [.. faults.OrderBy(fault => fault.Source is { } source ? names.IndexOf(source) : names.Count).ThenBy(fault => fault.Line ?? int.MaxValue)];
     }
 
     public override string ToString() => (Source, Line) switch
@@ -33,9 +44,13 @@ internal sealed record SettingFault(string Key, string Message)
 }
 
 /// <summary>The configuration is of no use.</summary>
-/// <param name="faults">Everything that was found, in the order of the files.</param>
+/// <param name="faults">Everything that was found, one at least.</param>
 internal sealed class SettingsException(IReadOnlyList<SettingFault> faults)
     : CommandException(ExitCode.Usage, string.Join(Environment.NewLine, faults))
 {
+    /// <param name="key">The setting.</param>
+    /// <param name="message">What is wrong with it, naming it.</param>
+    public SettingsException(string key, string message) : this([new(key, message)]) { }
+
     public IReadOnlyList<SettingFault> Faults => faults;
 }

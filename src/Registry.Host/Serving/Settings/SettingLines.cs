@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 
 namespace Registry.Host.Serving.Settings;
@@ -8,28 +7,56 @@ namespace Registry.Host.Serving.Settings;
 /// <param name="Line">The line, from 1.</param>
 internal readonly record struct SettingLine(string Key, int Line);
 
-/// <summary>
-/// Finds the lines that keys of a HOCON text stand on, which Akka's parser forgets, and what that parser passes over, breaks on or never ends at: it is to be given a text without faults only.
-/// </summary>
-internal sealed class SettingLines
-{
-    // What HOCON wants quotes for; in a list Akka's parser stays at it for ever.
-    private static readonly SearchValues<char> NotPlain = SearchValues.Create("+`^?!@*&\\=:$");
+/// <summary>What is wrong with a text.</summary>
+/// <param name="Line">The line, from 1.</param>
+/// <param name="Message">What is wrong there, and what to do.</param>
+internal readonly record struct TextFault(int Line, string Message);
 
+/// <summary>
+/// Finds the lines that keys of a HOCON text stand on, which Akka's parser forgets, and what that parser passes over, breaks on or never ends at: it is to be given what is <see cref="Readable"/> only.
+/// </summary>
+internal sealed partial class SettingLines
+{
     private readonly string text;
     private readonly List<SettingLine> found = [];
+    private readonly List<TextFault> faults = [];
+    private readonly List<Range> useless = []; // settings that are at fault
     private int position;
     private int line = 1;
-
-    private string? fault;
+    private int lineStart;
+    private int? indentation; // of this line; null before its first character
+    private bool isWrong; // the setting that is being read
+    private bool isLost;
+    private (int Opened, int Closed)? askew; // the first pair of braces of which each begins a line, and not in the same column
 
     private SettingLines(string text) => this.text = text;
 
-    /// <summary>Finds the keys.</summary>
-    /// <param name="text">The text.</param>
-    /// <param name="fault">What is wrong with it, with its line: a brace, bracket or quote that has no other, or a key without a value; null for nothing.</param>
-    /// <returns>Every key, objects too, in the order of the text.</returns>
-    public static IReadOnlyList<SettingLine> Of(string text, out string? fault)
+    /// <summary>Every key, objects too, in the order of the text.</summary>
+    public IReadOnlyList<SettingLine> Found => found;
+
+    /// <summary>What is wrong, in the order of the text: at most one thing for a setting, and nothing behind what breaks the structure.</summary>
+    public IReadOnlyList<TextFault> Faults => faults;
+
+    /// <summary>The text without the settings that are at fault; null where nobody can tell what belongs together.</summary>
+    public string? Readable { get; private set; }
+
+    /// <summary>Reads a text.</summary>
+    public static SettingLines Of(string text)
+    {
+        var lines = Scan(text);
+        if (lines.isLost)
+            return lines;
+        var left = text.ToCharArray();
+        foreach (var setting in lines.useless)
+            foreach (ref var character in left.AsSpan(setting))
+                character = character is '\n' or '\r' ? character : ' ';
+        var readable = new string(left);
+        if (lines.faults.Count == 0 || Scan(readable).faults.Count == 0)
+            lines.Readable = readable;
+        return lines;
+    }
+
+    private static SettingLines Scan(string text)
     {
         var lines = new SettingLines(text);
         lines.SkipBetween();
@@ -41,11 +68,37 @@ internal sealed class SettingLines
         }
 
         lines.ReadObject("", null);
-        fault = lines.fault;
-        return lines.found;
+        return lines;
     }
 
-    private void Unbalanced(string what, int at) => fault ??= $"line {at}: this {what} has no other.";
+    // Once for each setting: what else is wrong with it follows from that.
+    private void Tell(int at, string message)
+    {
+        if (!isWrong && !isLost)
+            faults.Add(new(at, message));
+        isWrong = true;
+    }
+
+    // From here on nobody can tell what belongs together.
+    private void Lose(int at, string message)
+    {
+        if (!isLost)
+            faults.Add(new(at, message));
+        isLost = true;
+        position = text.Length;
+    }
+
+    private void LoseOpen(char open, int at, int? next = null)
+    {
+        var where = next is { } before ? $"before line {before}, where another setting begins" : $"before the end, line {1 + text.AsSpan().TrimEnd().Count('\n')}";
+        var hint = open == '{' && askew is { } pair ? $" The '}}' of line {pair.Closed} closes the '{{' of line {pair.Opened} and is indented otherwise: look there first." : "";
+        Lose(at, $"this '{open}' is not closed: a '{Closing(open)}' is missing {where}.{hint}");
+    }
+
+    private void LoseClosing() =>
+        Lose(line, $"this '{Current}' closes nothing: no '{(Current == ']' ? '[' : '{')}' is open here. Take it out, or put in what it is to close.");
+
+    private static char Closing(char open) => open == '[' ? ']' : '}';
 
     private bool AtEnd => position >= text.Length;
 
@@ -54,47 +107,66 @@ internal sealed class SettingLines
     private void Step()
     {
         if (Current == '\n')
+        {
             line++;
+            (lineStart, indentation) = (position + 1, null);
+        }
+        else if (!char.IsWhiteSpace(Current))
+            indentation ??= position - lineStart;
         position++;
     }
 
     // Up to the brace that ends it, or the end of the text where no brace began it.
     private void ReadObject(string prefix, int? began)
     {
+        var outer = indentation;
         while (true)
         {
             SkipBetween();
             if (AtEnd)
             {
                 if (began is { } brace)
-                    Unbalanced("brace", brace);
+                    LoseOpen('{', brace);
                 return;
             }
 
             if (Current == '}')
             {
-                Step();
-                if (began is not null)
+                if (began is not { } opened)
+                {
+                    LoseClosing();
                     return;
-                Unbalanced("brace", line);
-                continue;
-            }
+                }
 
-            var at = line;
-            var start = position;
-            var key = ReadKey();
-            if (key.Length == 0)
-                fault ??= $"line {at}: a value without a key. A setting is key = value, or key {{ … }}.";
-            else
-            {
-                var whole = prefix.Length == 0 ? key : $"{prefix}.{key}";
-                found.Add(new(whole, at));
-                ReadValue(whole, at);
-            }
-
-            if (position == start)
+                if (indentation is null && position - lineStart != outer)
+                    askew ??= (opened, line);
                 Step();
+                return;
+            }
+
+            ReadSetting(prefix);
         }
+    }
+
+    private void ReadSetting(string prefix)
+    {
+        var (at, start, within) = (line, position, isWrong);
+        isWrong = false;
+        var key = ReadKey();
+        var whole = prefix.Length == 0 ? key : $"{prefix}.{key}";
+        if (key.Length == 0)
+            Tell(at, "a value without a key. A setting is key = value, or key { … }.");
+        else
+            found.Add(new(whole, at));
+        SkipSpace();
+        if (Current is '=' or ':' or '{' or '+')
+            ReadValue(whole);
+        else
+            Tell(at, key.StartsWith("include ", StringComparison.Ordinal) ? "include is not supported; put everything into one file." : "a key without a value. A setting is key = value, or key { … }.");
+        // With its comma: two of them in a row are one too many.
+        if (isWrong && !isLost)
+            useless.Add(start..(Current == ',' ? position + 1 : position));
+        isWrong = within;
     }
 
     private void SkipBetween()
@@ -118,6 +190,12 @@ internal sealed class SettingLines
             Step();
     }
 
+    private void SkipSpace()
+    {
+        while (!AtEnd && char.IsWhiteSpace(Current))
+            Step();
+    }
+
     private string ReadKey()
     {
         var key = new StringBuilder();
@@ -127,188 +205,15 @@ internal sealed class SettingLines
                 key.Append(ReadQuoted());
             else
             {
-                if (Current is '[' or ']' or '$')
-                    fault ??= $"line {line}: '{Current}' in a key. A setting is key = value, or key {{ … }}.";
+                if (Current is '[' or ']')
+                    Lose(line, $"'{Current}' in a key. A setting is key = value, or key {{ … }}.");
+                else if (Current == '$')
+                    Tell(line, "'$' in a key. A setting is key = value, or key { … }.");
                 key.Append(Current);
                 Step();
             }
         }
 
         return key.ToString().Trim();
-    }
-
-    private void ReadValue(string key, int at)
-    {
-        SkipSpace();
-        if (Current is not ('=' or ':' or '{' or '+'))
-        {
-            fault ??= key.StartsWith("include ", StringComparison.Ordinal)
-                ? $"line {at}: include is not supported; put everything into one file."
-                : $"line {at}: a key without a value. A setting is key = value, or key {{ … }}.";
-            return;
-        }
-
-        while (Current is '=' or ':' or '+')
-            Step();
-        SkipSpace();
-        var seen = Part.None;
-        var isApart = false; // whether there is a space in it
-        while (!AtEnd && Current is not ('\n' or ',' or '}') && !IsComment)
-        {
-            isApart |= seen == Part.Text && char.IsWhiteSpace(Current);
-            if (Current == '=' && isApart)
-                fault ??= $"line {line}: a second '=' in a setting. Each setting stands on a line of its own, or between commas.";
-            if (Current == '[')
-            {
-                seen = Structure(seen);
-                SkipList();
-            }
-            else if (Current == '{')
-            {
-                seen = Structure(seen);
-                var began = line;
-                Step();
-                ReadObject(key, began);
-            }
-            else if (Current == ']')
-            {
-                Unbalanced("bracket", line);
-                Step();
-            }
-            else
-                seen = SkipText(seen);
-        }
-    }
-
-    private enum Part
-    {
-        None,
-        Text,
-        /// <summary>A list or an object.</summary>
-        Structure,
-    }
-
-    private Part Structure(Part seen)
-    {
-        if (seen == Part.Text)
-            Beside();
-        return Part.Structure;
-    }
-
-    // One character of it, or what is quoted or substituted.
-    private Part SkipText(Part seen)
-    {
-        if (Current == '$')
-        {
-            SkipSubstitution();
-            return seen;
-        }
-
-        if (char.IsWhiteSpace(Current))
-        {
-            Step();
-            return seen;
-        }
-
-        if (seen == Part.Structure)
-            Beside();
-        if (Current == '"')
-            ReadQuoted();
-        else
-            Step();
-        return Part.Text;
-    }
-
-    private void Beside() => fault ??= $"line {line}: text beside a list or an object. Each setting stands on a line of its own, or between commas.";
-
-    private string ReadQuoted()
-    {
-        var quote = text.AsSpan(position).StartsWith("\"\"\"") ? "\"\"\"" : "\"";
-        for (var i = 0; i < quote.Length; i++)
-            Step();
-        var (start, began) = (position, line);
-        while (!AtEnd && !text.AsSpan(position).StartsWith(quote))
-        {
-            // Only three quotes hold more than one line.
-            if (Current == '\n' && quote.Length == 1)
-                Unbalanced("quote", began);
-            if (Current == '\\' && quote.Length == 1)
-                Step();
-            Step();
-        }
-
-        if (AtEnd)
-            Unbalanced("quote", began);
-        var quoted = text[start..Math.Min(position, text.Length)];
-        for (var i = 0; i < quote.Length; i++)
-            Step();
-        return quoted;
-    }
-
-    private void SkipSubstitution()
-    {
-        var at = line;
-        Step();
-        var isWhole = Current == '{';
-        while (isWhole && !AtEnd && Current is not ('}' or '\n'))
-        {
-            Step();
-            isWhole = char.IsAsciiLetterOrDigit(Current) || Current is '.' or '-' or '_' or '}';
-        }
-
-        // An optional one, ${?key}, that leads nowhere is what Akka's lists stay at for ever.
-        if (!isWhole || Current != '}')
-            fault ??= $"line {at}: '$' that begins no ${{key}}. Put it into quotes.";
-        else
-            Step();
-    }
-
-    private void SkipSpace()
-    {
-        while (!AtEnd && char.IsWhiteSpace(Current))
-            Step();
-    }
-
-    // Objects may be within it; their keys are nobody's settings.
-    private void SkipList()
-    {
-        var open = new Stack<(char Bracket, int Line)>();
-        var seen = Part.None;
-        string? plain = null; // what would need quotes, if the list has an end
-        do
-        {
-            if (IsComment)
-                SkipLine();
-            else if (Current is '[' or '{')
-            {
-                if (open.TryPeek(out var within) && within.Bracket == '[')
-                    Structure(seen);
-                open.Push((Current, line));
-                seen = Part.None;
-                Step();
-            }
-            else if (Current is ']' or '}')
-            {
-                if (open.Pop().Bracket != (Current == ']' ? '[' : '{'))
-                    Unbalanced(Current == ']' ? "bracket" : "brace", line);
-                seen = Part.Structure;
-                Step();
-            }
-            else if (Current is ',' or '\n' || Current is '=' or ':' or '+' && open.Peek().Bracket == '{')
-            {
-                seen = Part.None;
-                Step();
-            }
-            else
-            {
-                if (NotPlain.Contains(Current))
-                    plain ??= $"line {line}: '{Current}' in a list. Put the text into quotes.";
-                seen = SkipText(seen);
-            }
-        }
-        while (!AtEnd && open.Count > 0);
-        if (open.TryPeek(out var last))
-            Unbalanced(last.Bracket == '[' ? "bracket" : "brace", last.Line);
-        fault ??= plain;
     }
 }

@@ -1,65 +1,100 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Akka.Configuration;
+using Registry.Actors;
 using Registry.Host.Cli;
 
 namespace Registry.Host.Serving.Settings;
 
 /// <summary>A file or an option that settings come from.</summary>
-internal sealed class SettingSource
+internal sealed partial class SettingSource
 {
-    private SettingSource(string name, Config config, IReadOnlyList<SettingLine> lines) => (Name, Config, Lines) = (name, config, lines);
+    private SettingSource(string name, Config? config) => (Name, Config, IsReadable) = (name, config ?? Config.Empty, config is not null);
 
     /// <summary>What people know it by: a path, or <c>--set</c>.</summary>
     public string Name { get; }
 
+    /// <summary>What it sets, without <see cref="Faults"/>.</summary>
     public Config Config { get; }
 
-    /// <summary>The keys of a file; empty for an option.</summary>
-    public IReadOnlyList<SettingLine> Lines { get; }
+    /// <summary>Whether <see cref="Config"/> has all but what the faults name; otherwise nobody knows what it sets.</summary>
+    public bool IsReadable { get; }
 
-    /// <exception cref="CommandException">The file cannot be read or is not HOCON.</exception>
-    public static SettingSource File(string path)
+    /// <summary>The keys of a file; empty for an option.</summary>
+    public IReadOnlyList<SettingLine> Lines { get; private init; } = [];
+
+    // One that comes with the program, where every setting stands.
+    private bool IsOwn { get; init; }
+
+    /// <summary>What is wrong with its text, whatever the settings are.</summary>
+    public IReadOnlyList<SettingFault> Faults { get; private init; } = [];
+
+    /// <summary>Reads a file; that it cannot be read or is no HOCON is among its faults.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="isOwn">Whether it comes with the program.</param>
+    public static SettingSource File(string path, bool isOwn = false)
     {
         try
         {
-            var text = System.IO.File.ReadAllText(path);
-            var lines = SettingLines.Of(text, out var fault);
-            return fault is null ? new(path, ConfigurationFactory.ParseString(text), lines) : throw CommandException.Usage($"{path}, {fault}");
+            var lines = SettingLines.Of(System.IO.File.ReadAllText(path));
+            SettingFault[] faults = [.. lines.Faults.Select(fault => new SettingFault("", fault.Message) { Source = path, Line = fault.Line })];
+            SettingFault? refused = null;
+            var config = lines.Readable is { } text ? Parse(text, out refused) : null;
+            // What the parser says of a text without the settings at fault may come of their absence.
+            return new(path, config) { IsOwn = isOwn, Lines = lines.Found, Faults = faults is [] && refused is not null ? [refused with { Source = path }] : faults };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw CommandException.Usage($"{path} cannot be read: {e.Message}");
-        }
-        catch (Exception e) when (e is not (OutOfMemoryException or CommandException))
-        {
-            // The parser of the HOCON package throws many kinds; all of them mean the text is wrong.
-            throw CommandException.Usage($"{path} is not HOCON: {e.Message}");
+            return new(path, null) { Faults = [new("", $"it cannot be read: {e.Message}") { Source = path }] };
         }
     }
+
+    private static Config? Parse(string text, out SettingFault? refused)
+    {
+        try
+        {
+            refused = null;
+            return ConfigurationFactory.ParseString(text);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // The parser of the HOCON package throws many kinds; all of them mean the text is wrong. Some show the whole line, which may be a secret.
+            var at = Place().Match(e.Message) is { Success: true } place
+                ? int.Parse(place.Groups["position"].Value, CultureInfo.InvariantCulture)
+                : Unresolved().Match(e.Message) is { Success: true } key ? text.IndexOf($"${{{key.Groups["key"]}}}", StringComparison.Ordinal) : -1;
+            var what = Place().Replace(e.Message.Split('\n')[0], found => at < text.Length ? $" '{text[at]}'" : "").Trim(':', ' ', '\r', '.');
+            refused = new("", $"it is not HOCON: {what}.") { Line = at < 0 ? null : 1 + text.AsSpan(0, Math.Min(at, text.Length)).Count('\n') };
+            return null;
+        }
+    }
+
+    [GeneratedRegex(@" at position (?<position>[0-9]{1,9})", RegexOptions.CultureInvariant)]
+    private static partial Regex Place();
+
+    [GeneratedRegex(@"^Unresolved substitution: (?<key>\S+)", RegexOptions.CultureInvariant)]
+    private static partial Regex Unresolved();
 
     /// <exception cref="CommandException">The text is not <c>key=value</c>, its value is not HOCON, or it is a secret, which every user of the machine can read in the arguments.</exception>
     public static SettingSource Assignment(string assignment)
     {
         if (assignment.IndexOf('=', StringComparison.Ordinal) is not (> 0 and var separator))
-            throw CommandException.Usage($"--set '{assignment}' must be key=value, such as registry.admission.max-tubes=500.");
-        Config config;
-        try
-        {
-            var text = $"{assignment[..separator]} = {assignment[(separator + 1)..]}";
-            _ = SettingLines.Of(text, out var fault);
-            config = fault is null ? ConfigurationFactory.ParseString(text) : throw CommandException.Usage($"--set '{assignment[..separator]}': {fault}");
-        }
-        catch (Exception e) when (e is not (OutOfMemoryException or CommandException))
-        {
-            throw CommandException.Usage($"--set '{assignment[..separator]}' is not HOCON: {e.Message}");
-        }
-
+            throw CommandException.Usage($"--set {SettingReader.Quoted(assignment)} must be key=value, such as registry.admission.max-tubes=500.");
+        var text = $"{assignment[..separator]} = {assignment[(separator + 1)..]}";
+        SettingFault? refused = null;
+        var config = SettingLines.Of(text).Faults is [var fault, ..] ? throw Refuse(fault.Message) : Parse(text, out refused) ?? throw Refuse(refused!.Message);
         return SecretSettings.FindIn(config) is { } secret
             ? throw CommandException.Usage($"--set {secret}: a secret has no place among arguments, which everybody on this machine can read. Put {secret} into a file that only the gateway's user can read, and give that with --config FILE.conf.")
-            : new("--set", config, []);
+            : new("--set", config);
+
+        CommandException Refuse(string why) => CommandException.Usage($"--set {SettingReader.Quoted(assignment[..separator])}: {why}");
     }
 
     /// <summary>Options that stand for settings.</summary>
-    public static SettingSource Options(Config config) => new("the command line", config, []);
+    public static SettingSource Options(Config config) => new("the command line", config);
+
+    /// <summary>Whether it sets a key, or one within it, to something else than the program comes with.</summary>
+    public bool Gives(string key) => Config.GetValue(key) is { } value && (!IsOwn || GatewayConfiguration.Values(value, key).Any(setting =>
+        GatewayConfiguration.Default.GetValue(setting.Key) is not { } known || !GatewayConfiguration.Texts(setting.Value).SequenceEqual(GatewayConfiguration.Texts(known))));
 
     /// <summary>The line that a key stands on, or else that of what holds it or of what it holds; null for none.</summary>
     public int? LineOf(string key)
