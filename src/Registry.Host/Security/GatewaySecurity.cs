@@ -35,7 +35,7 @@ internal static class GatewaySecurity
     {
         var protection = services.AddDataProtection().SetApplicationName("tube-registry");
         if (settings.TokenKeys is { } directory)
-            protection.PersistKeysToFileSystem(new(directory));
+            protection.PersistKeysToFileSystem(TokenKeyFolder.Open(directory));
         else
             // Otherwise they would go into the user's home. The encryptor is for keys at rest, which these never are.
             services.Configure<KeyManagementOptions>(keys => (keys.XmlRepository, keys.XmlEncryptor) = (new KeysInMemory(), new NullXmlEncryptor()));

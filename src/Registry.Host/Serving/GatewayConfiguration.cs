@@ -21,13 +21,6 @@ internal static class GatewayConfiguration
     /// <summary>Every setting there is, with its default.</summary>
     public static Config Default { get; } = RegistrySettings.Default.WithFallback(TubeRegistryClusterOptions.Default).WithFallback(SecuritySettings.Default);
 
-    /// <exception cref="CommandException">A file or setting is missing, malformed, unknown or out of range; the message names file, line and key.</exception>
-    public static Config Read(string? file, IReadOnlyList<string> assignments, Config? options = null)
-    {
-        var (config, faults, _) = Inspect(file, assignments, options);
-        return faults.Count == 0 ? config : throw new SettingsException(faults);
-    }
-
     /// <summary>The configuration, all that is wrong with it, and where it comes from.</summary>
     /// <exception cref="CommandException">A file cannot be read or is not HOCON, so that nobody knows what it sets.</exception>
     public static (Config Config, IReadOnlyList<SettingFault> Faults, IReadOnlyList<SettingSource> Sources) Inspect(string? file, IReadOnlyList<string> assignments, Config? options = null)

@@ -76,6 +76,7 @@ public sealed class CheckConfigTests : IDisposable
     [InlineData("registry.audit.file.path = /no/audit", "line 1: registry.audit.file.path: the folder of '/no/audit' does not exist.")]
     [InlineData("registry.audit.database.path = /no/audit", "mkdir -p /no")]
     [InlineData("registry.audit.file.path = /", "line 1: registry.audit.file.path: '/' is a folder.")]
+    [InlineData("registry.auth.token-keys = /dev/null", "line 1: registry.auth.token-keys: '/dev/null' is a file.")]
     [InlineData("registry.cluster { enabled = on, tls.ca-file = /no/ca }", "line 1: registry.cluster.tls.certificate-file must be the path of a PEM file")]
     public async Task Files_that_serve_would_read_are_read(string setting, string expected)
     {
@@ -104,6 +105,8 @@ public sealed class CheckConfigTests : IDisposable
 
         code.ShouldBe((int)ExitCode.Usage);
         error.ShouldContain($"{ConfigFile}, line 2: registry.audit.database.path: '{folder.File("audit")}' cannot be used: ");
+        await File.WriteAllTextAsync(ConfigFile, $"\n\nregistry.auth.token-keys = \"{folder.File("audit")}/keys\"");
+        (await RunAsync("serve", "--http", "http://127.0.0.1:0", "--config", ConfigFile)).Error.ShouldContain($"{ConfigFile}, line 3: registry.auth.token-keys: '{folder.File("audit")}/keys' cannot be used: ");
     }
 
     [Fact]

@@ -13,11 +13,13 @@ internal static class NamedFiles
         var security = Section(() => SecuritySettings.From(config));
         List<SettingFault> faults = [];
         if (security?.ApiKeysFile is { } keys)
-            faults.AddRange(FaultsOf(() => new ApiKeys(keys)));
+            faults.AddRange(FaultsOf(() => _ = new ApiKeys(keys)));
         if (security?.Jwt?.KeysFile is { } jwtKeys)
-            faults.AddRange(FaultsOf(() => new JwtKeys(jwtKeys)));
+            faults.AddRange(FaultsOf(() => _ = new JwtKeys(jwtKeys)));
         if (security is { Certificate: { } certificate, CertificateKey: { } key })
-            faults.AddRange(FaultsOf(() => new ServerCertificate(certificate, key)));
+            faults.AddRange(FaultsOf(() => _ = new ServerCertificate(certificate, key)));
+        if (security?.TokenKeys is { } tokenKeys)
+            faults.AddRange(FaultsOf(() => TokenKeyFolder.Check(tokenKeys)));
         return faults.Concat(Section(() => AuditSettings.From(config))?.FolderFaults ?? []);
     }
 
@@ -33,7 +35,7 @@ internal static class NamedFiles
         }
     }
 
-    private static IReadOnlyList<SettingFault> FaultsOf(Func<object> read)
+    private static IReadOnlyList<SettingFault> FaultsOf(Action read)
     {
         try
         {
