@@ -34,7 +34,7 @@ public sealed partial class RegistryActor
             log.Info("Back in service, tubes: {Tubes}", tubes.Count);
         draining = null;
         Timers.Cancel(DrainExpired.Instance);
-        node.Admission.IsDraining = false;
+        node.Admission.Resume();
         Sender.Tell(new CapacityRead(node.Admission.Read()));
     }
 
@@ -51,7 +51,7 @@ public sealed partial class RegistryActor
         }
 
         draining ??= new(0, node.Time.GetUtcNow());
-        node.Admission.IsDraining = true;
+        node.Admission.Drain(draining.Deadline);
         ServeWaiting();
         CloseRest();
     }
@@ -73,7 +73,7 @@ public sealed partial class RegistryActor
             foreach (var tube in tubes.Values)
                 tube.Actor.Tell(new AnnounceDrain(deadline));
         draining = new(untilAtMost, deadline);
-        node.Admission.IsDraining = true;
+        node.Admission.Drain(deadline);
         ServeWaiting(); // each of them is told
         Timers.StartSingleTimer(DrainExpired.Instance, DrainExpired.Instance, time);
         GoOnDraining();

@@ -41,6 +41,8 @@ public sealed record RegistryCapacity
     public long ReconcilerFindings { get; init; }
     /// <summary>How long tubes may go on in a drain that says nothing else, in milliseconds (<c>registry.drain.deadline</c>); 0 of a node that does not tell.</summary>
     public long DrainDeadlineMs { get; init; }
+    /// <summary>When the tubes that are left in the drain under way are closed; null in service, and of a node that does not tell.</summary>
+    public DateTimeOffset? DrainUntil { get; init; }
 
     /// <summary>The delay hint for a load: 0 up to 50 %, 100 ms to 75 %, 500 ms to 90 %, 2000 ms below 100 %, 5000 ms from there.</summary>
     /// <param name="loadPercentage">Creates in flight in percent of the limit.</param>

@@ -24,7 +24,7 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeSpan drainDeadl
     private double average;
 
     private volatile RegistryLimits limits = limits;
-    private volatile bool draining;
+    private long drainUntil; // in UTC ticks; 0 in service
     private int active;
     private int tubes;
     private int waiting;
@@ -48,7 +48,7 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeSpan drainDeadl
     public Refused? TryEnter(string? owner, bool needsTube, out LinkedListNode<long>? place)
     {
         place = null;
-        if (draining)
+        if (IsDraining)
             return new(RefusalCode.Draining, "This node is going out of service. Ask another one.");
         if (needsTube && owner is not null && limits.MaxTubesPerOwner > 0 && tubesOfOwners.GetValueOrDefault(owner) >= limits.MaxTubesPerOwner)
             return OwnerLimit(owner, tubesOfOwners[owner], limits.MaxTubesPerOwner) with { ActiveCreates = active };
@@ -101,7 +101,13 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeSpan drainDeadl
     public bool IsFull => active >= limits.MaxConcurrentCreates;
 
     /// <summary>Whether no create is admitted because the node goes out of service.</summary>
-    public bool IsDraining { get => draining; set => draining = value; }
+    public bool IsDraining => Volatile.Read(ref drainUntil) != 0;
+
+    /// <summary>Admits no create from now on: the node goes out of service, and what is left at a deadline is closed.</summary>
+    public void Drain(DateTimeOffset until) => Volatile.Write(ref drainUntil, until.UtcTicks);
+
+    /// <summary>Admits creates again.</summary>
+    public void Resume() => Volatile.Write(ref drainUntil, 0);
 
     /// <summary>Forgets what is in flight: the registry's actor starts anew, without tubes.</summary>
     public void Restart()
@@ -131,11 +137,12 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeSpan drainDeadl
     public RegistryCapacity Read()
     {
         var (most, inFlight, held) = (limits, Volatile.Read(ref active), Volatile.Read(ref tubes));
+        var until = Volatile.Read(ref drainUntil);
         var load = (int)(100L * inFlight / most.MaxConcurrentCreates);
         return new()
         {
-            CanAcceptMore = !draining && inFlight < most.MaxConcurrentCreates && held < most.MaxTubes,
-            IsDraining = draining,
+            CanAcceptMore = until == 0 && inFlight < most.MaxConcurrentCreates && held < most.MaxTubes,
+            IsDraining = until != 0,
             ActiveCreates = inFlight,
             MaxConcurrentCreates = most.MaxConcurrentCreates,
             Waiting = Volatile.Read(ref waiting),
@@ -153,6 +160,7 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeSpan drainDeadl
             CloseTimeouts = Interlocked.Read(ref closeTimeouts),
             ReconcilerFindings = Interlocked.Read(ref findings),
             DrainDeadlineMs = (long)drainDeadline.TotalMilliseconds,
+            DrainUntil = until == 0 ? null : new DateTimeOffset(until, TimeSpan.Zero),
         };
     }
 

@@ -43,6 +43,8 @@ public sealed record CapacityBody
     public long ReconcilerFindings { get; init; }
     /// <summary>How long tubes may go on in a drain that says nothing else, in milliseconds; 0 of a node that does not tell.</summary>
     public long DrainDeadlineMs { get; init; }
+    /// <summary>When the tubes that are left in the drain under way are closed; left out in service, and of a node that does not tell.</summary>
+    public DateTimeOffset? DrainUntil { get; init; }
 }
 
 /// <summary>A node of the cluster.</summary>

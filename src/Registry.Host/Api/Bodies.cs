@@ -78,6 +78,7 @@ internal static class Bodies
             CloseTimeouts = capacity.CloseTimeouts,
             ReconcilerFindings = capacity.ReconcilerFindings,
             DrainDeadlineMs = capacity.DrainDeadlineMs,
+            DrainUntil = capacity.DrainUntil,
         };
     }
 

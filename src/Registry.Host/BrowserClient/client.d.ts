@@ -138,6 +138,7 @@ export interface Capacity {
   closeTimeouts: number;
   reconcilerFindings: number;
   drainDeadlineMs: number;
+  drainUntil?: string;
 }
 
 export interface NodeInfo {

@@ -189,28 +189,34 @@ public static partial class RegistryCodec
 
     private static CapacityRead Read(V1.CapacityRead wire) => new(Read(Required(wire.Capacity, "capacity")));
 
-    private static V1.RegistryCapacity Write(RegistryCapacity capacity) => new()
+    private static V1.RegistryCapacity Write(RegistryCapacity capacity)
     {
-        CanAcceptMore = capacity.CanAcceptMore,
-        ActiveCreates = capacity.ActiveCreates,
-        MaxConcurrentCreates = capacity.MaxConcurrentCreates,
-        Waiting = capacity.Waiting,
-        MaxWaiting = capacity.MaxWaiting,
-        LoadPercentage = capacity.LoadPercentage,
-        SuggestedDelayMs = capacity.SuggestedDelayMs,
-        AvgCreateTimeMs = capacity.AvgCreateTimeMs,
-        TotalCreates = capacity.TotalCreates,
-        TotalFailures = capacity.TotalFailures,
-        TotalRejected = capacity.TotalRejected,
-        Tubes = capacity.Tubes,
-        MaxTubes = capacity.MaxTubes,
-        MaxTubesPerOwner = capacity.MaxTubesPerOwner,
-        StaleTubesRemoved = capacity.StaleTubesRemoved,
-        CloseTimeouts = capacity.CloseTimeouts,
-        ReconcilerFindings = capacity.ReconcilerFindings,
-        IsDraining = capacity.IsDraining,
-        DrainDeadlineMs = capacity.DrainDeadlineMs,
-    };
+        var wire = new V1.RegistryCapacity
+        {
+            CanAcceptMore = capacity.CanAcceptMore,
+            ActiveCreates = capacity.ActiveCreates,
+            MaxConcurrentCreates = capacity.MaxConcurrentCreates,
+            Waiting = capacity.Waiting,
+            MaxWaiting = capacity.MaxWaiting,
+            LoadPercentage = capacity.LoadPercentage,
+            SuggestedDelayMs = capacity.SuggestedDelayMs,
+            AvgCreateTimeMs = capacity.AvgCreateTimeMs,
+            TotalCreates = capacity.TotalCreates,
+            TotalFailures = capacity.TotalFailures,
+            TotalRejected = capacity.TotalRejected,
+            Tubes = capacity.Tubes,
+            MaxTubes = capacity.MaxTubes,
+            MaxTubesPerOwner = capacity.MaxTubesPerOwner,
+            StaleTubesRemoved = capacity.StaleTubesRemoved,
+            CloseTimeouts = capacity.CloseTimeouts,
+            ReconcilerFindings = capacity.ReconcilerFindings,
+            IsDraining = capacity.IsDraining,
+            DrainDeadlineMs = capacity.DrainDeadlineMs,
+        };
+        if (capacity.DrainUntil is { } until)
+            wire.DrainUntilUtcTicks = until.UtcTicks;
+        return wire;
+    }
 
     private static RegistryCapacity Read(V1.RegistryCapacity wire) => new()
     {
@@ -233,6 +239,7 @@ public static partial class RegistryCodec
         ReconcilerFindings = wire.ReconcilerFindings,
         IsDraining = wire.IsDraining,
         DrainDeadlineMs = wire.DrainDeadlineMs,
+        DrainUntil = wire.HasDrainUntilUtcTicks ? Time(wire.DrainUntilUtcTicks) : null,
     };
 
     private static V1.Refused Write(Refused reply)

@@ -236,8 +236,7 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
         var id = new TubeId("again");
         var first = await cluster[0].CreateAsync("again-1", c => c with { TubeId = id });
         await cluster[0].Registry.CloseTubeAsync(new(id, CloseReason.AIClosed));
-        foreach (var node in cluster.Nodes)
-            node.Node.Admission.IsDraining = node.Node.Name == first.Node; // so that it is placed elsewhere
+        cluster.Nodes.Single(node => node.Node.Name == first.Node).Node.Admission.Drain(DateTimeOffset.MaxValue); // so that it is placed elsewhere
         await EventuallyAsync(() => cluster.Nodes.ShouldAllBe(n => n.Registry.Nodes.Single(o => o.Node == first.Node).State == NodeState.Draining));
 
         var second = await cluster[1].CreateAsync("again-2", c => c with { TubeId = id });
@@ -245,7 +244,7 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
         second.Node.ShouldNotBe(first.Node);
         foreach (var node in cluster.Nodes)
         {
-            node.Node.Admission.IsDraining = false;
+            node.Node.Admission.Resume();
             (await node.Registry.FindTubeAsync(id)).ShouldBeOfType<TubeFound>().Snapshot.ShouldSatisfyAllConditions(s => s.Node.ShouldBe(second.Node), s => s.State.ShouldBe(TubeState.Connecting));
             (await node.Registry.AddCandidatesAsync(new(id, [""]))).ShouldBeOfType<Done>();
             await using var signals = node.Registry.Signals(id).GetAsyncEnumerator();

@@ -92,7 +92,7 @@ public sealed class LossSpecs
         var leaver = cluster[2];
         foreach (var tube in tubes.Where(t => t.Node == leaver.Node.Name))
             await leaver.Registry.CloseTubeAsync(new(tube.TubeId, CloseReason.NodeStopped));
-        leaver.Node.Admission.IsDraining = true;
+        leaver.Node.Admission.Drain(DateTimeOffset.MaxValue);
         var creating = Task.Run(async () =>
         {
             var made = new List<TubeCreated>();

@@ -98,7 +98,7 @@ public sealed class DrainSpecs(ITestOutputHelper output) : RegistrySpec(output, 
         var (tube, _, _) = await ReadyAsync(Create("c"));
         var signals = SignalsAsync(tube.TubeId);
         await DrainedAsync(new() { Deadline = Minute });
-        await DrainedAsync(new() { Deadline = 3 * Minute });
+        (await DrainedAsync(new() { Deadline = 3 * Minute })).DrainUntil.ShouldBe(Clock.Now.ToUniversalTime() + 3 * Minute);
 
         Clock.Advance(3 * Minute - Moment);
         await DrainedAsync(new() { Deadline = Minute });
@@ -137,7 +137,7 @@ public sealed class DrainSpecs(ITestOutputHelper output) : RegistrySpec(output, 
 
         var capacity = (await Registry.ResumeAsync()).ShouldBeOfType<CapacityRead>().Capacity;
 
-        (capacity.IsDraining, capacity.CanAcceptMore).ShouldBe((false, true));
+        (capacity.IsDraining, capacity.CanAcceptMore, capacity.DrainUntil).ShouldBe((false, true, null));
         Clock.Advance(2 * Minute);
         await StateAsync(tube.TubeId, TubeState.Ready);
         await CreatedAsync(Create("next"));

@@ -7,12 +7,14 @@ namespace Registry.Host.Tests.Api;
 /// <summary><c>/v1/node/drain</c> and the readiness over a scripted registry.</summary>
 public sealed class DrainApiTests : IAsyncLifetime
 {
+    private static readonly DateTimeOffset Until = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+
     private ScriptedGateway gateway = null!;
 
     public async Task InitializeAsync()
     {
         gateway = await ScriptedGateway.StartAsync();
-        gateway.Registry.Reply = new CapacityRead(new() { IsDraining = true, Tubes = 3 });
+        gateway.Registry.Reply = new CapacityRead(new() { IsDraining = true, Tubes = 3, DrainUntil = Until });
     }
 
     public async Task DisposeAsync() => await gateway.DisposeAsync();
@@ -27,7 +29,7 @@ public sealed class DrainApiTests : IAsyncLifetime
         var (status, body) = await gateway.SendAsync(HttpMethod.Post, "/v1/node/drain", json);
 
         status.ShouldBe(HttpStatusCode.Accepted);
-        (body.GetProperty("isDraining").GetBoolean(), body.GetProperty("tubes").GetInt32()).ShouldBe((true, 3));
+        (body.GetProperty("isDraining").GetBoolean(), body.GetProperty("tubes").GetInt32(), body.GetProperty("drainUntil").GetDateTimeOffset()).ShouldBe((true, 3, Until));
         gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new DrainNode
         {
             Deadline = deadlineMs is { } ms ? TimeSpan.FromMilliseconds(ms) : null,

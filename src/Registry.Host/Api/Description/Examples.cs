@@ -69,7 +69,7 @@ internal static class Examples
 
     public static readonly StatisticsBody Statistics = StatisticsBody.Of(new(new(TubeId), At) { IceState = "connected", DtlsState = "connected" });
 
-    public static readonly CapacityBody Draining = Capacity with { CanAcceptMore = false, IsDraining = true };
+    public static readonly CapacityBody Draining = Capacity with { CanAcceptMore = false, IsDraining = true, DrainUntil = At.AddSeconds(30) };
 
     public static readonly ListBody<AuditRecord> Records = new([new(AuditKind.TubeEnd, "gateway-1.18f2c.7", At.AddMinutes(5), Node)
     {
