@@ -60,7 +60,7 @@ internal sealed partial class TubeActor
     private void BeginClose(CloseTube command)
     {
         endingSince = node.Time.GetTimestamp();
-        end ??= ChannelEnd.AskedFor(command.Reason, command.Text, command.Caller);
+        end ??= ChannelEnd.AskedFor(command.Reason, command.Text ?? WhyLeft(command.Reason), command.Caller);
         var isConnected = state is TubeState.Active or TubeState.Ready;
         Enter(TubeState.Closing);
         Become(Closing);
@@ -74,6 +74,10 @@ internal sealed partial class TubeActor
             channel.Conversation!.Close(command.Reason, end.Value.Text, end.Value.ClosedBy);
         CloseConnectionWhenChannelsEnded();
     }
+
+    // Whoever reads of a drain's tubes wants to know which of them moved.
+    private string? WhyLeft(CloseReason reason) =>
+        reason == CloseReason.Client && node.Admission.IsDraining ? "The client ended it: the node goes out of service and told it to move." : null;
 
     private void CloseConnectionWhenChannelsEnded()
     {

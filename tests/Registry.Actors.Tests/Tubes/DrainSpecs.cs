@@ -76,6 +76,20 @@ public sealed class DrainSpecs(ITestOutputHelper output) : RegistrySpec(output, 
         (await signals)[^1].ShouldBeOfType<TubeClosed>().Reason.ShouldBe(CloseReason.NodeStopped);
     }
 
+    [Theory]
+    [InlineData(CloseReason.Client, "The client ended it: the node goes out of service and told it to move.")]
+    [InlineData(CloseReason.AdminClosed, "An administrator closed it.")]
+    public async Task Of_a_tube_that_its_client_ends_meanwhile_the_drain_is_told(CloseReason reason, string text)
+    {
+        var (tube, _, _) = await ReadyAsync(Create("c"));
+        var signals = SignalsAsync(tube.TubeId);
+        await DrainedAsync(new());
+
+        await Registry.CloseTubeAsync(new(tube.TubeId, reason));
+
+        (await signals)[^1].ShouldBeOfType<TubeClosed>().Text.ShouldBe(text);
+    }
+
     [Fact]
     public async Task The_last_tubes_are_closed_when_few_enough_are_left()
     {
