@@ -6,6 +6,16 @@ const memory = 60_000; // over which growth is told, in ms
 
 export let nodes = [];
 
+/** When the gateway last answered; undefined before it did. */
+export let heardAt;
+
+/** Whether it does not answer now, so that what the page shows is of then. */
+export let isStale = false;
+
+/** The time that what the page shows is of. */
+export const now = () => (isStale ? heardAt : Date.now());
+
+const patience = 10_000; // for an answer, in ms
 const listeners = new Set();
 const samples = [];
 let timer;
@@ -21,11 +31,13 @@ export async function readNodes() {
   if (!document.hidden) {
     let problem;
     try {
-      ({ items: nodes } = await call('GET', '/v1/nodes'));
+      ({ items: nodes } = await call('GET', '/v1/nodes', undefined, { signal: AbortSignal.timeout(patience) }));
+      heardAt = Date.now();
       remember();
     } catch (e) {
       problem = e;
     }
+    isStale = problem !== undefined && heardAt !== undefined;
     for (const listener of listeners) listener(problem);
   }
   clearTimeout(timer);

@@ -22,6 +22,7 @@ export function listen(path, handlers) {
 }
 
 function ask(why) {
+  $('live').textContent = 'Not signed in';
   $('sign-in-why').textContent = why;
   $('sign-in').showModal();
   return new Promise(resolve => {
@@ -29,6 +30,7 @@ function ask(why) {
       const key = $('key').value.trim();
       $('key').value = '';
       sessionStorage.setItem('key', key);
+      $('live').textContent = 'Connecting';
       resolve(key);
     }, { once: true });
   });

@@ -1,7 +1,9 @@
 // The page: who uses it, and which of its views the address names.
 import { identify, mayCreate } from './caller.js';
 import { follow } from './registry.js';
-import { readNodes, watchNodes } from './cluster.js';
+import { heardAt, isStale, readNodes, watchNodes } from './cluster.js';
+import { moment } from './text.js';
+import { write } from './dom.js';
 import * as tubePage from './tube-page.js';
 
 const $ = id => document.getElementById(id);
@@ -40,10 +42,14 @@ async function tryIt() {
 }
 
 function connected(problem) {
-  $('live').dataset.state = problem ? 'lost' : 'live';
   // Why a browser reached nothing it says in words of its own.
-  $('live').textContent = !problem ? 'Connected' : problem.code === 'unreachable' && !problem.status ? 'The gateway does not answer.' : problem.message;
+  const isSilent = problem?.name === 'TimeoutError' || (problem?.code === 'unreachable' && !problem.status);
+  $('live').dataset.state = problem ? 'lost' : 'live';
+  write($('live'), !problem ? 'Connected' : isSilent ? 'No answer' : 'Not connected');
   $('live').title = problem?.message ?? 'The page hears from the gateway and shows what is so now.';
+  document.body.classList.toggle('stale', isStale);
+  write($('old'), !problem ? '' : isSilent && isStale ? `No answer since ${moment(heardAt)}; what is shown is of then.`
+    : `${isSilent ? 'The gateway does not answer.' : problem.message}${isStale ? ` What is shown is of ${moment(heardAt)}.` : ''}`);
 }
 
 async function begin() {

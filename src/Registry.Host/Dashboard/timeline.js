@@ -1,6 +1,7 @@
 // The states a tube went through, and when.
 import { arrange, badge, element, setState, write } from './dom.js';
 import { duration, preciseClock } from './text.js';
+import { now } from './cluster.js';
 
 /** Draws a tube's history into an ordered list; says how long the last state lasts unless it is the end. */
 export function timeline(list, history) {
@@ -12,7 +13,7 @@ export function timeline(list, history) {
     setState(state, entry.state);
     write(time, preciseClock(begun));
     time.dateTime = entry.at;
-    write(lasted, next ? `for ${duration(Date.parse(next.at) - begun)}` : entry.state === 'closed' ? 'the end' : `for ${duration(Date.now() - begun)}`);
+    write(lasted, next ? `for ${duration(Date.parse(next.at) - begun)}` : entry.state === 'closed' ? 'the end' : `for ${duration(now() - begun)}`);
     return step;
   }));
 }

@@ -6,6 +6,7 @@ import { mayCreate } from './caller.js';
 import { closeTube } from './closing.js';
 import { followSignals } from './signals.js';
 import { Sparkline } from './sparkline.js';
+import { isStale } from './cluster.js';
 import { timeline } from './timeline.js';
 
 const pause = 1000; // between two readings, in ms
@@ -21,7 +22,12 @@ export async function show(id) {
   for (const part of ['tube-parts', 'tube-ended', 'close-tube', 'tube-missing']) $(part).hidden = true;
   setState($('tube-state'), '');
   await read(mine);
-  if (shown !== mine || !mine.tube) return;
+  if (shown !== mine) return;
+  if (!mine.tube) {
+    if (mine.isRetryable) mine.timer = setTimeout(show, pause, id);
+    return;
+  }
+
   mine.signals = followSignals(id, $('signals'), signal => {
     if (signal.kind !== 'ice_candidate') mine.isStale = true;
   });
@@ -43,9 +49,12 @@ async function read(mine) {
     if (shown !== mine) return;
     mine.tube = tube;
     mine.isStale = false;
+    $('tube-missing').hidden = true;
     showTube(tube);
   } catch (e) {
     if (shown !== mine) return;
+    mine.isRetryable = e.retryable;
+    if (mine.tube && isStale) return; // The page says so.
     $('tube-missing').hidden = false;
     write($('tube-missing'), e.message);
   }
