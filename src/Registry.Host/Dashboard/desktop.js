@@ -7,7 +7,10 @@ const defaultPort = 5900; // RFC 6143 §4
 const $ = id => document.getElementById(id);
 let tube, rfb, isLeaving;
 
-const say = text => { $('desktop-state').textContent = text; };
+function say(text, isBad = false) {
+  $('desktop-state').textContent = text;
+  $('desktop-state').classList.toggle('bad', isBad);
+}
 
 function controls(isUp) {
   $('server').disabled = $('connect').hidden = isUp;
@@ -23,7 +26,7 @@ function parse(text) {
   return { target_host: found[1] ?? found[2], target_port: port };
 }
 
-/** From the click to the end, whatever ends it; says how it ended. */
+/** From the click to the end, whatever ends it; says how it ended, and throws what went wrong. */
 async function connect(server, settings) {
   const { default: RFB } = await import(viewer);
   const mine = tube = new Tube(settings);
@@ -53,8 +56,9 @@ async function connect(server, settings) {
   const why = await mine.ended;
   if (isShown) screen.disconnect();
   if (isLeaving) return 'Disconnected.';
-  if (problem || mine.closeReason?.name !== 'Normal') return problem ?? why;
-  return hasPicture ? 'The VNC server ended the session.' : `${server} ended the session before it showed its screen. Perhaps it admits one viewer at a time.`;
+  if (problem || mine.closeReason?.name !== 'Normal') throw new Error(problem ?? why);
+  if (!hasPicture) throw new Error(`${server} ended the session before it showed its screen. Perhaps it admits one viewer at a time.`);
+  return 'The VNC server ended the session.';
 }
 
 async function run(server) {
@@ -66,7 +70,7 @@ async function run(server) {
     say(`Connecting to ${server} …`);
     say(await connect(server, settings));
   } catch (e) {
-    say(e.message);
+    say(e.message, true);
   } finally {
     rfb = tube = undefined;
     controls(false);
@@ -100,7 +104,7 @@ $('credentials').addEventListener('submit', event => {
   $('password').value = '';
 });
 $('attention').addEventListener('click', () => rfb?.sendCtrlAltDel());
-$('whole').addEventListener('click', () => $('screen').requestFullscreen().then(() => rfb?.focus(), e => say(e.message)));
+$('whole').addEventListener('click', () => $('screen').requestFullscreen().then(() => rfb?.focus(), e => say(e.message, true)));
 $('disconnect').addEventListener('click', () => {
   isLeaving = true;
   rfb?.disconnect();

@@ -9,12 +9,15 @@ let tube, pinging, pings = new Map(), times = [], sequence = 0;
 function say(state, detail) {
   setState($('state'), state);
   write($('state-detail'), detail ?? '');
+  $('state-detail').classList.toggle('bad', state === 'failed');
 }
 
 /** Makes the tube unless there is one. */
 export async function start() {
   if (tube) return;
   say('connecting');
+  for (const fact of ['rtt', 'own-path', 'tube']) $(fact).textContent = '–';
+  $('tube').removeAttribute('href');
   $('again').hidden = true;
   tube = new Tube({ conversationType: 'echo' });
   let wasOpen = false;
@@ -31,7 +34,7 @@ export async function start() {
   times = [];
   $('send').disabled = true;
   $('stop').hidden = true;
-  say(wasOpen ? 'closed' : 'failed', why);
+  say(wasOpen && (tube.closeReason || why === 'closed') ? 'closed' : 'failed', why);
   $('again').hidden = false;
   tube = undefined;
 }

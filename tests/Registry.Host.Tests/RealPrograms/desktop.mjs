@@ -15,7 +15,7 @@ await drive(packages, url, async (page, { wrong }) => {
   // What no rule allows is told in words.
   await page.fill('#server', '10.1.2.3:5900');
   await page.click('#connect');
-  await page.waitForFunction(() => document.querySelector('#desktop-state').textContent.includes('No rule allows 10.1.2.3:5900'));
+  await page.waitForFunction(() => document.querySelector('#desktop-state').matches('.bad') && document.querySelector('#desktop-state').textContent.includes('No rule allows 10.1.2.3:5900'));
 
   const hear = message => { if (message.type() === 'error') wrong.push(message.text()); };
   page.on('console', hear);
