@@ -48,7 +48,7 @@ function entry({ id, at, reason, text }) {
   return element('li', {},
     element('time', { dateTime: new Date(at).toISOString() }, clock(at)),
     element('a', { href: `#/tubes/${encodeURIComponent(id)}`, className: 'id', title: id }, id),
-    element('span', { className: 'quiet', title: text }, text || words(reason.name)));
+    element('span', { className: 'quiet' }, text || words(reason.name)));
 }
 
 watch(show);

@@ -4,9 +4,9 @@ import { age, count, dateTime } from './text.js';
 import { tubes, watch } from './registry.js';
 import { SortedTubes } from './sorted.js';
 import { mayCreate } from './caller.js';
+import { now } from './cluster.js';
 import { closeTube } from './closing.js';
 
-const rowHeight = 32; // as in overview.css
 const margin = 6; // rows beyond the edges
 const $ = id => document.getElementById(id);
 const scroller = $('list');
@@ -15,8 +15,10 @@ const above = element('tr', { 'aria-hidden': 'true' }, element('td'));
 const below = element('tr', { 'aria-hidden': 'true' }, element('td'));
 const sorted = new SortedTubes();
 const rows = new Map(); // those in the page, by id
+const longest = { id: 0, owner: 5, path: 4, node: 4 }; // texts of these columns so far, in characters: what they leave is for the conversations
 const order = { by: 'createdAt', isDescending: true };
 let drawing;
+let rowHeight; // in px, as overview.css has it for the window's width
 
 const fold = text => text.toLowerCase();
 const keys = {
@@ -41,6 +43,11 @@ function refill() {
   draw();
 }
 
+function measure() {
+  rowHeight = parseFloat(getComputedStyle($('tube-table')).getPropertyValue('--row'));
+  draw();
+}
+
 function draw() {
   drawing ??= requestAnimationFrame(() => {
     drawing = undefined;
@@ -62,6 +69,17 @@ function show() {
   const visible = [];
   for (let at = first; at < last; at++) visible.push(sorted.entries[order.isDescending ? total - 1 - at : at].tube);
   place(visible, first);
+  makeRoom(visible);
+}
+
+// A column never gets narrower, so that the table stands still while it is scrolled.
+function makeRoom(visible) {
+  for (const [column, before] of Object.entries(longest)) {
+    const most = Math.min(36, visible.reduce((most, tube) => Math.max(most, tube[column].length), before));
+    if (most === before) continue;
+    longest[column] = most;
+    $('tube-table').style.setProperty(`--${column}`, `${most}`);
+  }
 }
 
 function place(visible, first) {
@@ -83,8 +101,8 @@ function makeRow(tube) {
   const state = badge();
   const [names, owner, path, node, created] = [element('div'), text(), text(), text(), element('td', { className: 'number', title: dateTime(tube.createdAt) })];
   const link = element('a', { href: `#/tubes/${encodeURIComponent(tube.id)}`, className: 'id', title: tube.id }, tube.id);
-  const close = mayCreate() ? [element('button', { type: 'button', className: 'quiet-button', 'aria-label': `Close tube ${tube.id}`, click: () => closeTube(tube.id, tube.conversations) }, 'Close')] : [];
-  const line = element('tr', {}, element('td', {}, link), element('td', {}, state), element('td', {}, names), owner, path, node, created, element('td', { className: 'action' }, ...close));
+  const close = mayCreate() ? [element('td', { className: 'action' }, element('button', { type: 'button', className: 'quiet-button', 'aria-label': `Close tube ${tube.id}`, click: () => closeTube(tube.id, tube.conversations) }, 'Close'))] : [];
+  const line = element('tr', {}, element('td', {}, link), element('td', {}, state), element('td', {}, names), owner, path, node, created, ...close);
   line.dataset.id = tube.id;
   const update = () => {
     setState(state, tube.state);
@@ -93,9 +111,10 @@ function makeRow(tube) {
       cell.textContent = value;
       cell.title = value;
     }
-    write(created, age(Date.now() - tube.createdAt));
+    grow();
   };
-  return { line, update };
+  const grow = () => write(created, age(now() - tube.createdAt));
+  return { line, update, grow };
 }
 
 function sortBy(by) {
@@ -125,10 +144,13 @@ $('state-filter').addEventListener('change', refill);
 scroller.addEventListener('scroll', draw, { passive: true });
 body.addEventListener('keydown', step);
 new ResizeObserver(draw).observe(scroller);
+window.addEventListener('resize', measure);
 document.addEventListener('keydown', event => {
   if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA|CANVAS)$/.test(event.target.tagName) || !$('filter').offsetParent) return;
   event.preventDefault();
   $('filter').focus();
 });
-setInterval(() => { if (!document.hidden) draw(); }, 5000); // ages
+setInterval(() => { if (!document.hidden) for (const row of rows.values()) row.grow(); }, 1000);
+if (!mayCreate()) document.querySelector('#tube-table thead .action').remove();
+measure();
 refill();

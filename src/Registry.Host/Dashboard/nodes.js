@@ -1,8 +1,8 @@
 // The nodes with their load, and a switch that takes each out of service.
 import { call } from './api.js';
 import { arrange, badge, bar, element, fill, setState, write } from './dom.js';
-import { age, clock, count, counted, duration, setting } from './text.js';
-import { nodes, readNodes, watchNodes } from './cluster.js';
+import { age, clock, count, counted, duration, moment, setting } from './text.js';
+import { isStale, nodes, now, readNodes, watchNodes } from './cluster.js';
 import { mayOperate } from './caller.js';
 import { agreed, complain } from './confirm.js';
 
@@ -12,25 +12,26 @@ const rows = new Map(); // by name
 const share = (part, whole) => `${count(part)} / ${count(whole)}`;
 
 function makeRow(name) {
-  const cells = { state: badge(), creates: element('span'), createsBar: bar(), tubes: element('span'), tubesBar: bar(), waiting: element('span'), mean: element('span'), version: element('span'), up: element('span') };
+  const cells = { state: badge(), until: element('span', { className: 'until quiet' }), creates: element('span'), createsBar: bar(), tubes: element('span'), tubesBar: bar(), waiting: element('span'), mean: element('span'), version: element('span'), up: element('span') };
   const drain = mayOperate() && element('button', { type: 'button', className: 'switch', role: 'switch', 'aria-label': `Drain ${name}`, click: () => toggle(name) });
   const numbers = (figure, line) => element('td', { className: 'share' }, figure, line);
   const line = element('tr', {},
     element('th', { scope: 'row', title: name }, name),
-    element('td', {}, cells.state),
+    element('td', {}, cells.state, ' ', cells.until),
     numbers(cells.creates, cells.createsBar),
     numbers(cells.tubes, cells.tubesBar),
     element('td', { className: 'number' }, cells.waiting),
     element('td', { className: 'number' }, cells.mean),
     element('td', { className: 'number' }, cells.up),
     element('td', {}, cells.version),
-    element('td', { className: 'action' }, ...(drain ? [drain] : [])));
+    ...(drain ? [element('td', { className: 'action' }, drain)] : []));
   return { line, cells, drain };
 }
 
 function update({ cells, drain }, node) {
   const capacity = node.capacity;
-  setState(cells.state, node.state);
+  setState(cells.state, isStale ? `was ${node.state}` : node.state);
+  write(cells.until, capacity?.isDraining ? left(capacity) : '');
   write(cells.creates, capacity ? share(capacity.activeCreates, capacity.maxConcurrentCreates) : '–');
   fill(cells.createsBar, capacity && capacity.activeCreates / capacity.maxConcurrentCreates);
   write(cells.tubes, capacity ? share(capacity.tubes, capacity.maxTubes) : '–');
@@ -38,9 +39,12 @@ function update({ cells, drain }, node) {
   write(cells.waiting, capacity ? count(capacity.waiting) : '–');
   write(cells.mean, capacity?.avgCreateTimeMs ? duration(capacity.avgCreateTimeMs) : '–');
   write(cells.version, node.version ?? '–');
-  write(cells.up, node.since ? age(Date.now() - Date.parse(node.since)) : '–');
+  write(cells.up, node.since ? age(now() - Date.parse(node.since)) : '–');
   if (drain) drain.setAttribute('aria-checked', `${capacity?.isDraining === true}`);
 }
+
+/** How a drain stands. A node of an older version does not tell its deadline. */
+const left = ({ tubes, drainUntil }) => (tubes === 0 ? 'no tubes left' : drainUntil ? `until ${moment(Date.parse(drainUntil))}` : '');
 
 /** What a drain does. A node of an older version does not tell its deadline. */
 function consequence({ tubes = 0, drainDeadlineMs } = {}) {
@@ -70,4 +74,5 @@ function show() {
   }));
 }
 
+if (!mayOperate()) document.querySelector('.nodes thead .action').remove();
 watchNodes(show);

@@ -28,6 +28,8 @@ await drive(packages, url, async (page, { wrong, axe }) => {
 
   await page.goto(url);
   await page.waitForSelector('#sign-in[open]');
+  await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
+  await shows('#live', '^Not signed in$');
   await look('sign-in');
   await signIn(page, operator);
 
@@ -39,6 +41,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   expect(await page.locator('main img').count() === 0, 'a name became an element');
   const leads = `${row(carrying)} td:nth-child(3) div`;
   expect((await text(leads)).startsWith(`tunnel to ${target} (`) && await page.getAttribute(leads, 'title') === await text(leads), `the list says ${await text(leads)} of a tunnel to ${target}`);
+  expect(await page.$eval(leads, one => one.scrollHeight <= one.clientHeight), 'the list cuts what a tube carries');
   await shows('.tile', '^Ready1');
   await shows('#nodes tr', 'up');
   await shows('#live', '^Connected$');
@@ -97,6 +100,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await shows('#reasons li', '^Admin closed1$');
   await shows('.tile', 'of 1 tube$');
   await shows('#closures-note', '^All since this page was opened at [\\d:]+\\.$');
+  await shows('#last-closures span', '^An administrator closed it\\.$');
   await page.click('#last-closures a');
   await shows('#tube-reason', 'Admin closed');
   await shows('#timeline li:last-child', '^closed');
@@ -125,11 +129,21 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await shows('#state', 'ready');
   await page.evaluate(async key => fetch(`/v1/tubes/${document.querySelector('#tube').textContent}?reason=AIClosed`, { method: 'DELETE', headers: { Authorization: `Bearer ${key}` } }), operator);
   await shows('#state-detail', '^Automated analysis closed it\\.$');
-  await page.route('**/v1/nodes', route => route.abort());
-  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange'))); // asks at once
-  await shows('#live', '^The gateway does not answer\\.$');
-  await page.unroute('**/v1/nodes');
+
+  // What is old is told, and no node seems up.
+  const ask = () => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
   await page.click('nav a[href="#/"]');
+  await page.route('**/v1/nodes', route => route.abort());
+  await ask();
+  await shows('#live', '^No answer$');
+  await shows('#old', '^No answer since [\\d:]+; what is shown is of then\\.$');
+  await shows('#nodes .state', '^was up$');
+  await look('old');
+  await page.unroute('**/v1/nodes');
+  await ask();
+  await shows('#live', '^Connected$');
+  await shows('#nodes .state', '^up$');
+  expect(await text('#old') === '', `the page still says ${await text('#old')}`);
 
   // The switch of colours stays, and a narrow window needs no scrolling sideways.
   await page.emulateMedia({ colorScheme: 'light' });
@@ -156,6 +170,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.waitForSelector(row(carrying));
   await shows('#nodes tr', 'up');
   expect(await page.locator('#nodes .switch, #tubes button').count() === 0, 'a viewer has buttons');
+  expect(await page.locator('#overview .action').count() === 0, 'a viewer has columns for buttons');
   await page.click(`${row(carrying)} a`);
   await shows('#path div:nth-child(5)', 'connected|completed');
   expect(await page.locator('#close-tube').isHidden(), 'a viewer may close');
@@ -173,6 +188,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.click('#confirm-yes');
   await page.waitForSelector('#nodes .switch[aria-checked="true"]');
   await shows('#nodes .state', 'draining');
+  await shows('#nodes .until', '^until [\\d:]+$');
   await page.click('#nodes .switch');
   await page.waitForSelector('#nodes .switch[aria-checked="false"]');
   await page.click('nav a[href="#/try"]');
