@@ -28,6 +28,7 @@ public sealed class TunnelListener : IDisposable
     private readonly Lock gate = new();
     private readonly List<Waiting> waiting = [];
     private TunnelConversation? server;
+    private TaskCompletionSource awaited = new(TaskCreationOptions.RunContinuationsAsynchronously); // until a client waits
 
     /// <summary>Binds and listens.</summary>
     /// <param name="endPoint">Address and port; port 0 for any free one.</param>
@@ -56,6 +57,16 @@ public sealed class TunnelListener : IDisposable
 
     /// <summary>The address with the real port.</summary>
     public IPEndPoint EndPoint { get; }
+
+    /// <summary>Ends as soon as a client waits for a tunnel; ended while one does.</summary>
+    public Task ClientWaits
+    {
+        get
+        {
+            lock (gate)
+                return awaited.Task;
+        }
+    }
 
     /// <summary>Frees the port and resets the clients that wait; those that are served stay.</summary>
     public void Dispose()
@@ -88,6 +99,7 @@ public sealed class TunnelListener : IDisposable
             {
                 client.Dispose();
                 waiting.RemoveAt(0);
+                Left();
             }
         }
 
@@ -146,6 +158,7 @@ public sealed class TunnelListener : IDisposable
             if (!stop.IsCancellationRequested && waiting.Count < MaxWaiting)
             {
                 waiting.Add(new(this, client));
+                awaited.TrySetResult();
                 return;
             }
 
@@ -157,12 +170,20 @@ public sealed class TunnelListener : IDisposable
         GiveUp($"{MaxWaiting} wait for a tube already");
     }
 
+    // Under the gate, after one that waited no longer does.
+    private void Left()
+    {
+        if (waiting.Count == 0)
+            awaited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
     private void Expire(Waiting client)
     {
         lock (gate)
         {
             if (!waiting.Remove(client))
                 return;
+            Left();
             client.Reset();
         }
 

@@ -36,12 +36,15 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
     public async Task Clients_that_come_before_a_tunnel_wait_for_it()
     {
         await using var server = LoopbackServer.Echo();
+        listener.ClientWaits.IsCompleted.ShouldBeFalse();
         using var client = await ConnectAsync();
         await client.SendAsync("early"u8.ToArray());
+        await listener.ClientWaits.WaitAsync(TimeSpan.FromSeconds(30));
 
         _ = Serve(server.EndPoint);
 
         (await TunnelFixture.ReadAsync(client, 5)).ShouldBe("early"u8.ToArray());
+        listener.ClientWaits.IsCompleted.ShouldBeFalse();
     }
 
     [Fact]
@@ -142,6 +145,7 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
         time.GetUtcNow().ShouldBeGreaterThanOrEqualTo(time.Start + TunnelListener.MaxWait);
         await TunnelFixture.UntilAsync(() => !givenUp.IsEmpty);
         givenUp.ShouldBe([$"{listener.EndPoint} no tube for 30 s"]);
+        listener.ClientWaits.IsCompleted.ShouldBeFalse();
     }
 
     [Fact]
