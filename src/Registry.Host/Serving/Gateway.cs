@@ -87,7 +87,8 @@ internal sealed class Gateway : IAsyncDisposable
         catch (SocketException e)
         {
             await application.DisposeAsync();
-            throw new CommandException(ExitCode.AddressUnavailable, $"--http {(options.IsHttps ? "https" : "http")}://{options.Http} cannot be bound: {e.Message}. Another program listens there; stop it or choose another port, for example --http http://127.0.0.1:0.");
+            var who = e.SocketErrorCode == SocketError.AddressAlreadyInUse ? await PortOccupant.TellAsync(options.Http, cancellationToken) + " Or choose" : "Choose";
+            throw new CommandException(ExitCode.AddressUnavailable, $"--http {(options.IsHttps ? "https" : "http")}://{options.Http} cannot be bound: {e.Message}. {who} another address or port, for example --http http://127.0.0.1:0.");
         }
         catch (Exception e)
         {

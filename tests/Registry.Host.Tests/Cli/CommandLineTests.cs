@@ -168,12 +168,20 @@ public sealed class CommandLineTests
     [Fact]
     public async Task Serve_on_a_port_in_use_names_option_and_address()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var (code, _, error) = await RunAsync("serve", "--http", $"http://{listener.LocalEndpoint}");
+        await using var gateway = await ScriptedGateway.StartAsync();
+        var address = $"http://{gateway.Url.Authority}";
+        var (code, _, error) = await RunAsync("serve", "--http", address);
         code.ShouldBe((int)ExitCode.AddressUnavailable, error);
-        error.ShouldContain($"--http http://{listener.LocalEndpoint}");
+        error.ShouldContain($"--http {address} cannot be bound");
+        error.ShouldContain("A gateway runs there: stop it first.");
         ShouldBePlain(error);
+        gateway.Registry.Capacity = new() { IsDraining = true };
+        (await RunAsync("serve", "--http", address)).Error.ShouldContain("A gateway that goes out of service still runs there");
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var serving = RunAsync("serve", "--http", $"http://{other.LocalEndpoint}");
+        using (await other.AcceptTcpClientAsync().WaitAsync(EndToEnd.Eventually.Patience)) { }
+        (await serving).Error.ShouldContain("Another program listens there");
     }
 
     [Fact]
