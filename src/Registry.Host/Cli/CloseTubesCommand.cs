@@ -92,7 +92,7 @@ internal static class CloseTubesCommand
             catch (GatewayRefusedException e)
             {
                 lock (gate)
-                    failures.Add((tube, e.Message));
+                    failures.Add((tube, e.Code == "tube_not_found" ? TubeName.TellUnknown(tube) : e.Message));
             }
         });
         return (closed, failures);

@@ -1,3 +1,5 @@
+using Registry.Messages;
+
 namespace Registry.Host.Cli;
 
 /// <summary>A tube's id as people give it: whole, or its beginning.</summary>
@@ -7,9 +9,11 @@ internal static class TubeName
     public const int LeastLength = 8;
 
     /// <summary>The id that is meant: the text itself when a tube has it, ended or not, or when no living tube's id begins with it.</summary>
-    /// <exception cref="CommandException">Several tubes' ids begin with it, or it is too short a beginning.</exception>
+    /// <exception cref="CommandException">Several tubes' ids begin with it, or it can be no id or is too short a beginning.</exception>
     public static async Task<string> ResolveAsync(GatewayClient gateway, string text, CancellationToken cancellationToken)
     {
+        if (!TubeId.TryParse(text, out _))
+            throw Unknown(text);
         if (Guid.TryParse(text, out _) || await IsIdAsync(gateway, text, cancellationToken))
             return text;
         var tubes = await gateway.ListTubesAsync(text, cancellationToken: cancellationToken);
@@ -17,11 +21,17 @@ internal static class TubeName
         return meant switch
         {
             [] => text,
-            _ when text.Length < LeastLength => throw CommandException.Usage($"There is no tube '{text}'. If it is the beginning of an id, give {LeastLength} characters of it or more."),
+            _ when text.Length < LeastLength => throw Unknown(text),
             [var one] => one,
             _ => throw CommandException.Usage($"'{text}' is the beginning of the ids of {meant.Length} tubes, such as {meant[0]} and {meant[1]}. Give more of it."),
         };
     }
+
+    /// <summary>What a command ends with that is given a tube that there is not.</summary>
+    public static CommandException Unknown(string text) => new(ExitCode.Refused, TellUnknown(text));
+
+    /// <summary>The same for people.</summary>
+    public static string TellUnknown(string text) => $"There is no tube '{text}', also none that ended lately. Give a whole id, or of a living tube's {LeastLength} characters or more of its beginning.";
 
     private static async Task<bool> IsIdAsync(GatewayClient gateway, string text, CancellationToken cancellationToken)
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Registry.Host.Api;
+using Registry.Messages;
 using Spectre.Console;
 
 namespace Registry.Host.Cli;
@@ -35,13 +36,25 @@ internal static class TubesCommand
         var command = new Command("show", "Show one tube, also for a while after its end.") { id, SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json };
         command.SetAction((result, _) => RunAsync(result, async (gateway, console, cancellationToken) =>
         {
-            var tube = await gateway.ReadTubeAsync(await TubeName.ResolveAsync(gateway, result.GetRequiredValue(id), cancellationToken), cancellationToken);
+            var tube = await ReadAsync(gateway, result.GetRequiredValue(id), cancellationToken);
             if (result.GetValue(SharedOptions.Json))
                 await console.Output.WriteLineAsync(JsonSerializer.Serialize(tube, ApiJson.Options));
             else
                 await TableOf(tube).WriteAsync(console);
         }));
         return command;
+    }
+
+    private static async Task<TubeBody> ReadAsync(GatewayClient gateway, string id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await gateway.ReadTubeAsync(await TubeName.ResolveAsync(gateway, id, cancellationToken), cancellationToken);
+        }
+        catch (GatewayRefusedException e) when (e.Code == RefusalCode.TubeNotFound.Text)
+        {
+            throw TubeName.Unknown(id);
+        }
     }
 
     /// <summary>Says on standard error which nodes' tubes a list lacks.</summary>

@@ -269,7 +269,6 @@ public sealed class CommandLineTests
         code.ShouldBe((int)ExitCode.Usage, error);
         error.ShouldContain("012345678a");
         gateway.Registry.Tubes.Remove(new("0123456789"), out _);
-        (await RunAsync("tubes", "show", "0123", "--gateway", gateway.Url.ToString())).Error.ShouldContain("give 8 characters");
         (await RunAsync("tubes", "show", "01234567", "--gateway", gateway.Url.ToString())).Output.ShouldContain("012345678a");
         (await RunAsync("tubes", "close", "t1", "--reason", "Client", "--gateway", gateway.Url.ToString())).Code.ShouldBe(0);
         gateway.Registry.Commands.ShouldHaveSingleItem().ShouldBe(new Registry.Messages.CloseTube(new("t1"), Registry.Messages.CloseReason.Client));
@@ -279,10 +278,25 @@ public sealed class CommandLineTests
     public async Task A_refusal_of_the_gateway_ends_with_4_and_its_text()
     {
         await using var gateway = await ScriptedGateway.StartAsync();
-        var (code, _, error) = await RunAsync("tubes", "show", "nobody", "--gateway", gateway.Url.ToString());
+        gateway.Registry.Reply = new Refused(RefusalCode.NodeUnreachable, "The node does not answer.");
+        var (code, _, error) = await RunAsync("drain", "--gateway", gateway.Url.ToString());
         code.ShouldBe((int)ExitCode.Refused);
-        error.ShouldContain("nobody");
-        error.ShouldContain("tube_not_found");
+        error.ShouldContain("The node does not answer. (node_unreachable)");
+    }
+
+    [Theory]
+    [InlineData("nobody")]
+    [InlineData("0123")] // of an id that there is
+    [InlineData("01234568")]
+    [InlineData("3c8b0d9e-5a3f-4d6c-9a51-2f0f3f0a7c11")]
+    [InlineData("a/b")] // which no id can be
+    public async Task A_tube_that_there_is_not_ends_with_4_and_one_text(string id)
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Registry.Tubes[new("0123456789")] = new(new("0123456789"), "n", Registry.Messages.TubeState.Ready);
+        var (code, _, error) = await RunAsync("tubes", "show", id, "--gateway", gateway.Url.ToString());
+        error.ShouldBe($"registry: There is no tube '{id}', also none that ended lately. Give a whole id, or of a living tube's 8 characters or more of its beginning.{Environment.NewLine}");
+        code.ShouldBe((int)ExitCode.Refused);
     }
 
     [Fact]
