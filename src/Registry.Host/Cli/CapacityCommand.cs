@@ -58,7 +58,8 @@ internal static class CapacityCommand
 
     private static Table TableOf(CapacityBody capacity) => Tables.Of("FIGURE", "VALUE")
         .With("takes new tubes", capacity.CanAcceptMore ? "yes" : "no")
-        .With("goes out of service", capacity.IsDraining ? "yes" : "no")
+        .With("goes out of service", !capacity.IsDraining ? "no" : capacity.DrainUntil is { } end ? $"yes, and closes what is left at {end.ToUniversalTime():yyyy-MM-ddTHH:mm:ssZ}" : "yes")
+        .With("time of tubes in a drain", capacity.DrainDeadlineMs == 0 ? null : $"{Amounts.Age(TimeSpan.FromMilliseconds(capacity.DrainDeadlineMs))} unless it says otherwise")
         .With("tubes", $"{capacity.Tubes} of {capacity.MaxTubes}")
         .With("tubes of one owner", capacity.MaxTubesPerOwner == 0 ? "no limit" : $"at most {capacity.MaxTubesPerOwner}")
         .With("creates in flight", $"{capacity.ActiveCreates} of {capacity.MaxConcurrentCreates} ({capacity.LoadPercentage} %)")

@@ -246,7 +246,11 @@ public sealed class CommandLineTests
         var (_, lines, _) = await RunAsync("capacity", "--gateway", gateway.Url.ToString());
         lines.ShouldMatch(@"tubes +\d+ of 10\b");
         lines.ShouldNotMatch("[a-z][A-Z]|True|False"); // names and values of programs
-        lines.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(15);
+        lines.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(16);
+        gateway.Registry.Capacity = new() { IsDraining = true, DrainUntil = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero), DrainDeadlineMs = 300_000 };
+        (_, lines, _) = await RunAsync("capacity", "--gateway", gateway.Url.ToString());
+        lines.ShouldMatch(@"goes out of service +yes, and closes what is left at 2026-01-02T03:04:05Z");
+        lines.ShouldMatch(@"time of tubes in a drain +5m00s unless it says otherwise");
     }
 
     [Fact]
