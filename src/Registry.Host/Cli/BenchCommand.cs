@@ -30,7 +30,7 @@ internal static class BenchCommand
         var answered = new Option<int>("--peers") { Description = "Of 100 creates over HTTP, how many have a peer that connects; the tubes of the others wait for one.", DefaultValueFactory = _ => 100 };
         var limited = new Option<bool>("--limited") { Description = "Leave the limit on requests per second on, which refuses most of the bad ones." };
         var command = new Command("bench", "Measure the WebRTC stack, or registries over it (cycles, admission), with both ends in this process, or a gateway beside it over HTTP (http, bad-requests); prints one line of JSON.") { test, count, size, mebibytes, seconds, relay, control, idle, watchers, answered, limited };
-        command.SetAction((result, _) => CommandLine.RunAsync(result, async _ =>
+        command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
         {
             var name = result.GetRequiredValue(test);
             var n = result.GetValue(count);
@@ -42,8 +42,8 @@ internal static class BenchCommand
                 "fairness" => await FairnessBenchmark.RunAsync(n ?? 200, result.GetValue(size), TimeSpan.FromSeconds(result.GetValue(seconds)), result.GetValue(control)),
                 "latency" => await Benchmarks.LatencyAsync(n ?? 10000, 100),
                 "cycles" => await CycleBenchmark.RunAsync(n ?? 10000),
-                "http" => await HttpLoad.RunAsync(n ?? 200, TimeSpan.FromSeconds(result.GetValue(seconds)), result.GetValue(watchers), result.GetValue(answered)),
-                "bad-requests" => await BadRequestLoad.RunAsync(n ?? 100_000, result.GetValue(limited)),
+                "http" => await HttpLoad.RunAsync(n ?? 200, TimeSpan.FromSeconds(result.GetValue(seconds)), result.GetValue(watchers), result.GetValue(answered), cancellationToken),
+                "bad-requests" => await BadRequestLoad.RunAsync(n ?? 100_000, result.GetValue(limited), cancellationToken),
                 "admission" => await AdmissionBenchmark.RunAsync(n ?? 200),
                 _ => await Benchmarks.FootprintAsync(n ?? 100, TimeSpan.FromSeconds(result.GetValue(idle))),
             };

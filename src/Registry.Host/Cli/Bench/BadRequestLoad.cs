@@ -13,9 +13,15 @@ internal static class BadRequestLoad
     /// <summary>Runs it and returns the figures to print as JSON.</summary>
     /// <param name="n">Requests.</param>
     /// <param name="isLimited">Whether the limit on one caller's requests stays on, which then refuses most.</param>
-    public static async Task<Dictionary<string, object?>> RunAsync(int n, bool isLimited)
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<Dictionary<string, object?>> RunAsync(int n, bool isLimited, CancellationToken cancellationToken)
     {
         await using var gateway = await GatewayProcess.StartAsync(isLimited ? [] : ["registry.http.limits.requests-per-second=off"]);
+        return await gateway.MeasureAsync(() => MeasureAsync(gateway, n), cancellationToken);
+    }
+
+    private static async Task<Dictionary<string, object?>> MeasureAsync(GatewayProcess gateway, int n)
+    {
         using var client = new GatewayClient(new(gateway.Url));
         using var requests = new BadRequests(gateway.Url);
         var statuses = new ConcurrentDictionary<int, int>();

@@ -7,6 +7,7 @@ namespace Registry.Host.Cli.Bench;
 internal sealed class GatewayProcess : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
     private readonly Process process;
 
@@ -58,10 +59,32 @@ internal sealed class GatewayProcess : IAsyncDisposable
             : throw new CommandException(ExitCode.Failed, $"The gateway did not start: {line} {await process.StandardError.ReadToEndAsync()}");
     }
 
+    /// <summary>Does what is measured, until the token ends it.</summary>
+    /// <exception cref="CommandException">The gateway ended meanwhile, whatever came of that.</exception>
+    public async Task<T> MeasureAsync<T>(Func<Task<T>> measure, CancellationToken cancellationToken)
+    {
+        var measuring = measure();
+        var ending = process.WaitForExitAsync(cancellationToken);
+        try
+        {
+            if (await Task.WhenAny(measuring, ending) == measuring)
+                return await measuring;
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested && process.WaitForExit(Grace))
+        {
+            // A call that broke is seen before the end that broke it.
+        }
+
+        cancellationToken.ThrowIfCancellationRequested(); // Ctrl-C ends both.
+        throw new CommandException(ExitCode.Failed, $"The gateway that is measured, process {process.Id}, ended before the measurement did, with exit code {process.ExitCode}. There are no figures.");
+    }
+
     public async ValueTask DisposeAsync()
     {
         using (process)
         {
+            if (process.HasExited)
+                return;
             using var kill = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
             try
             {

@@ -36,11 +36,15 @@ internal sealed class HttpLoad : IAsyncDisposable
     /// <param name="duration">For how long.</param>
     /// <param name="watchers">Clients of <c>/v1/events</c>.</param>
     /// <param name="peers">Of 100 creates, how many have a peer that connects.</param>
-    public static async Task<Dictionary<string, object?>> RunAsync(int rate, TimeSpan duration, int watchers, int peers)
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<Dictionary<string, object?>> RunAsync(int rate, TimeSpan duration, int watchers, int peers, CancellationToken cancellationToken)
     {
         await using var load = new HttpLoad(await GatewayProcess.StartAsync());
-        await load.ConnectAsync("warm", measured: false); // what both processes load once
-        return await load.MeasureAsync(rate, (int)(rate * duration.TotalSeconds), watchers, peers);
+        return await load.gateway.MeasureAsync(async () =>
+        {
+            await load.ConnectAsync("warm", measured: false); // what both processes load once
+            return await load.MeasureAsync(rate, (int)(rate * duration.TotalSeconds), watchers, peers);
+        }, cancellationToken);
     }
 
     public async ValueTask DisposeAsync()
