@@ -1,11 +1,8 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using System.Text.Json;
 using Registry.Actors.Channels;
-using Registry.Host.Api;
 using Registry.Host.Serving;
 using Registry.Messages;
 
@@ -71,7 +68,16 @@ internal static class ForwardCommand
         var ports = parse();
         var gateways = ReadGateways(result);
         var console = result.InvocationConfiguration;
-        await RunAsync(ports, gateways, new Report(result.CommandResult.Command.Name, console.Output, console.Error, result.GetValue(SharedOptions.Json)), cancellationToken);
+        var command = result.CommandResult.Command.Name;
+        try
+        {
+            await RunAsync(ports, gateways, new ForwardReport(command, console.Output, console.Error, result.GetValue(SharedOptions.Json)), cancellationToken);
+        }
+        catch (GatewayException e) when (e.IsSilence)
+        {
+            throw new CommandException(e.ExitCode, $"{e.Line} {command} waits for a gateway only once it has had a tube: start it again when one answers.");
+        }
+
         return ExitCode.Ok;
     });
 
@@ -87,7 +93,7 @@ internal static class ForwardCommand
         var specification = ForwardSpecification.ParseStdio(target);
         var gateways = ReadGateways(result);
         // Standard output is the connection's.
-        var report = new Report(result.CommandResult.Command.Name, TextWriter.Null, result.InvocationConfiguration.Error, json: false);
+        var report = new ForwardReport(result.CommandResult.Command.Name, TextWriter.Null, result.InvocationConfiguration.Error, json: false);
         await using var input = Console.OpenStandardInput();
         await using var output = Console.OpenStandardOutput();
         // What ssh ends its ProxyCommand with; the tube should not have to be missed by the gateway.
@@ -179,6 +185,9 @@ internal static class ForwardCommand
     {
         var cut = new GivenUpConnections(report.Warn, TimeProvider.System, "cut");
         var ended = new EndedConnections(report.Warn, TimeProvider.System);
+        var denied = new DeniedTargets(report.Warn);
+        var bound = new Queue<TunnelListener>(listeners); // of the ports that are here, in their order
+        (ForwardedPort Port, string Name)[] named = [.. ports.Select(port => (port, port.IsAtGateway ? port.Target : port.NameOf(bound.Dequeue().EndPoint)))];
         await using var registry = await InProcessRegistry.StartAsync(new()
         {
             // Tubes of one process to one gateway cannot share a socket on both sides: DTLS names no connection. The gateway is the user's choice,
@@ -186,7 +195,11 @@ internal static class ForwardCommand
             PeerConnections = new() { SocketPerConnection = true, ConnectsOverTcp = true },
             Listeners = listeners,
             AllowTargets = [.. ports.Where(port => port.IsAtGateway).Select(port => port.Target)],
-            ConnectionRefused = (reason, text) => refused($"{WhatIsMeant(ports, text)}{text} ({reason.Name})"),
+            ConnectionRefused = (_, text) =>
+            {
+                if (!denied.IsSaid(text))
+                    refused($"{PortsOf(named, text)}{text}");
+            },
             ConnectionsCut = (listen, count, why) =>
             {
                 var name = listen is null ? "" : ports.First(port => !port.IsAtGateway).NameOf(listen);
@@ -196,25 +209,33 @@ internal static class ForwardCommand
                     ended.Add(name, count);
             },
         }, cancellationToken);
-        await RunAsync(ports, listeners, registry, gateways, report, ended, cancellationToken);
+        await RunAsync(ports, listeners, registry, gateways, report, ended, denied, cancellationToken);
     }
 
-    // A name's addresses do not tell the name, and a SOCKS5 client's target is in the text only.
-    private static string WhatIsMeant(IReadOnlyList<ForwardedPort> ports, string text)
+    // What was refused is known by its text only. It names the target, unless that has a name and could not be reached at the name's addresses; then each port may be meant.
+    private static string PortsOf((ForwardedPort Port, string Name)[] ports, string text)
     {
-        var targets = ports.Where(port => port is not SocksSpecification).Select(port => port.Target).ToArray();
-        return targets.Length == 0 || targets.Any(target => text.Contains(target, StringComparison.Ordinal)) ? "" : $"{string.Join(", ", targets)}: ";
+        var meant = ports.Where(each => each.Port is SocksSpecification || IsNamed(each.Port.Target, text)).ToArray();
+        var names = meant is []
+            ? ports.Select(each => each.Name == each.Port.Target ? each.Name : $"{each.Name} -> {each.Port.Target}")
+            : meant.Any(each => each.Port.IsAtGateway) ? [] // which may be the one, and whose name is the target
+            : meant.Select(each => each.Name).Where(name => !IsNamed(name, text));
+        return string.Join(", ", names) is { Length: > 0 } said ? $"{said}: " : "";
     }
+
+    // 10.0.0.1:80 is not in 10.0.0.1:8080.
+    private static bool IsNamed(string target, string text) =>
+        text.IndexOf(target, StringComparison.Ordinal) is var at and >= 0 && (at + target.Length == text.Length || !char.IsAsciiDigit(text[at + target.Length]));
 
     // One port's failure for good ends all: a command that serves half of what it was asked for would go unnoticed.
-    private static async Task RunAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, InProcessRegistry registry, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, EndedConnections ended, CancellationToken cancellationToken)
+    private static async Task RunAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, InProcessRegistry registry, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, EndedConnections ended, DeniedTargets denied, CancellationToken cancellationToken)
     {
         GatewayClient[] clients = [.. gateways.Select(gateway => new GatewayClient(gateway))];
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
             var bound = new Queue<TunnelListener>(listeners); // of the ports that are here, in their order
-            Task[] running = [.. ports.Select(port => new Forwarder(registry.Registry, clients, port, port.IsAtGateway ? port.Listen : bound.Dequeue().EndPoint, report, ended).RunAsync(stop.Token))];
+            Task[] running = [.. ports.Select(port => new Forwarder(registry.Registry, clients, port, port.IsAtGateway ? null : bound.Dequeue(), report, ended, denied).RunAsync(stop.Token))];
             var first = await Task.WhenAny(running);
             await stop.CancelAsync();
             foreach (var task in running)
@@ -237,28 +258,7 @@ internal static class ForwardCommand
         }
         catch (SocketException e)
         {
-            throw new CommandException(ExitCode.AddressUnavailable, $"{port.Option}: cannot listen on {port.Listen}: {e.Message}. Choose another port, or 0 for any free one.");
-        }
-    }
-
-    private sealed class Report(string command, TextWriter output, TextWriter error, bool json) : IForwardReport
-    {
-        // As the gateway's log begins its lines: what happens over hours has to be put beside it.
-        private string Prefix => $"{DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture)} {command}";
-
-        public void Forwarding(ForwardReady ready)
-        {
-            if (json)
-                output.WriteLine(JsonSerializer.Serialize(ready, ApiJson.Options));
-            else
-                output.WriteLine(PlainText.Of($"Forwarding from {ready.Listen}{(ready.IsAtGateway ? $" on {ready.Node}" : "")} -> {ready.Target} (tube {ready.TubeId}, {ready.Path})"));
-            output.Flush();
-        }
-
-        public void Warn(string what)
-        {
-            error.WriteLine($"{Prefix}: {PlainText.Of(what)}");
-            error.Flush();
+            throw new CommandException(ExitCode.AddressUnavailable, $"{port.Option}: cannot listen on {port.Listen}: {e.Message}.{(e.SocketErrorCode == SocketError.AddressAlreadyInUse ? " Another program, or a forward that has not ended yet, listens there." : "")} Choose another port, or 0 for any free one.");
         }
     }
 }

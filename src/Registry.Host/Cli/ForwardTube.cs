@@ -150,6 +150,16 @@ internal sealed class ForwardTube : IAsyncDisposable
             warn(what);
     }
 
+    // This process closes a tube only when it no longer asks why it ended, so that another client did what is told here as a client's doing.
+    private static string WhyClosed(CloseReason reason, string? text)
+    {
+        if (string.IsNullOrEmpty(text))
+            text = reason.Message;
+        return reason is CloseReason.Client or CloseReason.Normal && text.StartsWith(reason.Message.TrimEnd('.'), StringComparison.Ordinal)
+            ? $"Somebody else closed it at the gateway, with the reason {reason.Name}."
+            : text;
+    }
+
     private ForwardEnd EndWithout() => EndThere($"The gateway {Gateway} no longer has the tube.");
 
     private ForwardEnd EndThere(string text)
@@ -179,9 +189,9 @@ internal sealed class ForwardTube : IAsyncDisposable
                         ready.TrySetResult();
                     break;
                 case ChannelClosed { Reason: CloseReason.Normal } closed:
-                    return new($"The channel was closed ({closed.Reason.Name}).", InOrder: true);
+                    return new("Its channel was closed at the gateway.", InOrder: true);
                 case TubeClosed closed:
-                    return new($"{closed.Text} ({closed.Reason.Name})", InOrder: false);
+                    return new(WhyClosed(closed.Reason, closed.Text), InOrder: false);
             }
         }
         throw new CommandException(ExitCode.Failed, $"The tube {remote.TubeId} is gone.");
@@ -238,7 +248,7 @@ internal sealed class ForwardTube : IAsyncDisposable
                 else if (signal.Kind == "node_draining")
                     draining.TrySetResult();
                 else if (signal.Kind == "tube_closed")
-                    return EndThere($"{signal.Text} ({signal.CloseReason?.Name}, says the gateway)");
+                    return EndThere(WhyClosed(CloseReason.FromCode(signal.CloseReason?.Code ?? CloseReason.Unknown.Code), signal.Text));
             }
         }
         catch (GatewayRefusedException e) when (e.Code == TubeNotFound)

@@ -21,6 +21,11 @@ internal abstract record ForwardedPort(IPEndPoint Listen)
     /// <summary>Whether the port is the gateway's, and this process dials.</summary>
     public virtual bool IsAtGateway => false;
 
+    /// <summary>What is said when it can carry traffic.</summary>
+    /// <param name="listen">Where clients connect.</param>
+    /// <param name="node">The gateway's node.</param>
+    public virtual string Announce(IPEndPoint listen, string node) => $"Forwarding from {listen}{(IsAtGateway ? $" on {node}" : "")} -> {Target}";
+
     /// <summary>What the tube's half in this process does.</summary>
     /// <param name="listen">Where clients connect.</param>
     public abstract ConversationSettings LocalSettings(IPEndPoint listen);

@@ -1,5 +1,7 @@
 using System.Net;
+using System.Text.Json.Serialization;
 using Registry.Actors;
+using Registry.Actors.Channels;
 using Registry.Messages;
 
 namespace Registry.Host.Cli;
@@ -12,13 +14,17 @@ namespace Registry.Host.Cli;
 /// <param name="registry">The registry in this process, with the listener among its own.</param>
 /// <param name="gateways">The gateways that can dial the target, asked in turn from the one that worked last.</param>
 /// <param name="specification">What to reach.</param>
-/// <param name="listen">Where clients connect: the address of the listener here, or the one to ask the gateway for.</param>
+/// <param name="listener">Where clients connect; null where they do at the gateway.</param>
 /// <param name="report">Told what people or scripts should see.</param>
 /// <param name="ended">Connections that ended with a tube.</param>
-internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardedPort specification, IPEndPoint listen, IForwardReport report, EndedConnections ended)
+/// <param name="denied">Targets that no rule allows.</param>
+internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardedPort specification, TunnelListener? listener, IForwardReport report, EndedConnections ended, DeniedTargets denied)
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(15);
+
+    // A client that waits is reason to try at once, and none to knock at a gateway without rest.
+    private static readonly TimeSpan LeastPause = TimeSpan.FromSeconds(1);
 
     // A gateway that tells a new reason each time must not fill the memory.
     private const int MostFailures = 64;
@@ -28,9 +34,10 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     private Task? staying; // on a tube that should be left and for which there is no other yet
     private Departure? departure; // from that one, said with what came of it; whoever says it takes it
     private TimeSpan retry = FirstRetry;
+    private double spread = Spread();
     private bool established;
     private int preferred;
-    private IPEndPoint listen = listen;
+    private IPEndPoint listen = listener?.EndPoint ?? specification.Listen;
 
     /// <summary>Runs until the token ends it, which closes the tubes on both sides.</summary>
     /// <exception cref="CommandException">The forward could not be set up the first time.</exception>
@@ -43,9 +50,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             while (!cancellationToken.IsCancellationRequested)
             {
                 await CarryAsync(stop.Token);
-                // Many clients that lost one gateway must not all come back in the same instant.
-                await Task.Delay(retry * (0.8 + Random.Shared.NextDouble() * 0.4), stop.Token);
-                retry = TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, LastRetry.Ticks));
+                await PauseAsync(stop.Token);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -59,6 +64,35 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         }
     }
 
+    // Many clients that lost one gateway must not all come back in the same instant.
+    private static double Spread() => 0.8 + Random.Shared.NextDouble() * 0.4;
+
+    // One that a client cut short was not for nothing; it does not make the next one longer.
+    private async Task PauseAsync(CancellationToken cancellationToken)
+    {
+        var pause = retry * spread;
+        var least = LeastPause * spread;
+        await Task.Delay(pause < least ? pause : least, cancellationToken);
+        if (pause > least)
+        {
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var rest = Task.Delay(pause - least, stop.Token);
+            if (await Task.WhenAny(rest, listener?.ClientWaits ?? rest) != rest)
+            {
+                await stop.CancelAsync();
+                return;
+            }
+
+            await rest;
+        }
+
+        (retry, spread) = (TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, LastRetry.Ticks)), Spread());
+    }
+
+    private string NextTry => retry < LastRetry
+        ? $"Trying again in {Math.Max(1, Math.Round((retry * spread).TotalSeconds))} s."
+        : $"Trying again about every {LastRetry.TotalSeconds} s{(listener is null ? "" : ", and when a client connects")}.";
+
     /// <summary>Makes a tube and carries traffic over it until it ends or should be left.</summary>
     private async Task CarryAsync(CancellationToken cancellationToken)
     {
@@ -69,6 +103,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             isLoss = true;
             if (Interlocked.Exchange(ref departure, null) is { } left)
                 Say(left.EndedOn(tube.Remote.Node));
+            var isFirst = !established;
             (established, retry, staying) = (true, FirstRetry, null);
             lock (failures)
                 failures.Clear();
@@ -77,9 +112,11 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             report.Forwarding(new(listen.ToString(), specification.Target, tube.Remote.TubeId, tube.Path, tube.Gateway.GetLeftPart(UriPartial.Authority), tube.Remote.Node)
             {
                 IsAtGateway = specification.IsAtGateway,
+                IsFirst = isFirst,
+                Text = specification.Announce(listen, tube.Remote.Node),
             });
-            if (tube.Remote.Warning is { } warning && specification is not ForwardSpecification { IsStdio: true }) // whose connection says it
-                Say(warning);
+            if (specification is not ForwardSpecification { IsStdio: true }) // whose connection says it
+                denied.Warn(Name, tube.Remote.Warning);
             if (await StayAsync(tube, cancellationToken) is { } leave)
             {
                 departure = leave;
@@ -96,7 +133,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
                 listen = specification.Listen; // Where any port will do, another one does.
             if (staying is not { IsCompleted: false })
                 departure = null; // what became of it was said
-            SayOnce(departure is { } left ? $"{left.Why}; {WhyStaying(e)}" : isLoss ? $"tube lost: {e.Message} Reconnecting." : $"no tube yet: {e.Message} Trying again.");
+            SayOnce(departure is { } left ? $"{left.Why}; {WhyStaying(e)}" : isLoss ? $"tube lost: {e.Message} Reconnecting." : $"no tube yet: {e.Message} {NextTry}");
             TellEnded();
         }
     }
@@ -167,9 +204,11 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         ? "no other gateway to move to; staying until it stops or is back."
         : $"cannot move yet: {e.Message}";
 
-    private void TellEnded() => ended.Tell(specification.IsAtGateway ? "" : specification.NameOf(listen));
+    private void TellEnded() => ended.Tell(specification.IsAtGateway ? "" : Name);
 
-    private void Say(string what) => report.Warn($"{specification.NameOf(listen)}: {what}");
+    private string Name => specification.NameOf(listen);
+
+    private void Say(string what) => report.Warn($"{Name}: {what}");
 
     // What goes wrong again and again while it is tried again and again. Tubes say it on any thread.
     private void SayOnce(string what)
@@ -249,6 +288,14 @@ internal sealed record ForwardReady(string Listen, string Target, string TubeId,
 {
     /// <summary>Whether clients connect at the gateway's node and not here.</summary>
     public bool IsAtGateway { get; init; }
+
+    /// <summary>Whether its port could carry none before.</summary>
+    [JsonIgnore]
+    public bool IsFirst { get; init; }
+
+    /// <summary>What it does, for people.</summary>
+    [JsonIgnore]
+    public string Text { get; init; } = "";
 }
 
 /// <summary>Who sees what a forward does.</summary>

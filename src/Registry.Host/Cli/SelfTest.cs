@@ -83,7 +83,7 @@ internal static class SelfTest
         var first = new FirstReport();
         report("opening a tube", "");
         var started = Stopwatch.GetTimestamp();
-        var forwarding = new Forwarder(local.Registry, [client], specification, listener.EndPoint, first, new(first.Warn, TimeProvider.System)).RunAsync(stop.Token);
+        var forwarding = new Forwarder(local.Registry, [client], specification, listener, first, new(first.Warn, TimeProvider.System), new(first.Warn)).RunAsync(stop.Token);
         // A forward that ends before it was ready says why by its exception.
         if (await Task.WhenAny(first.Ready, forwarding) == forwarding)
             await forwarding;

@@ -13,6 +13,8 @@ internal sealed record SocksSpecification(IPEndPoint Listen) : ForwardedPort(Lis
 
     public override string Option => "-D";
 
+    public override string Announce(IPEndPoint listen, string node) => $"SOCKS5 proxy on {listen}, connecting from {node}";
+
     public override ConversationSettings LocalSettings(IPEndPoint listen) => SocksSettings.Listen(listen);
 
     public override Dictionary<string, JsonElement> GatewaySettings(IPEndPoint listen) => new() { ["conversationType"] = JsonSerializer.SerializeToElement("socks5") };

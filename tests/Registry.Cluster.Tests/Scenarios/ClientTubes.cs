@@ -39,7 +39,7 @@ internal sealed class ClientTubes : IAsyncDisposable
         {
             var specification = new ForwardSpecification(new(IPAddress.Loopback, 0), target.Address.ToString(), target.Port);
             await Parallel.ForEachAsync(clients.tubes.Zip(listeners), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (one, _) =>
-                await one.First.StartAsync(new(clients.registry.Registry, [clients.gateway], specification, one.Second.EndPoint, one.First, new(((IForwardReport)one.First).Warn, TimeProvider.System)), clients.stop.Token));
+                await one.First.StartAsync(new(clients.registry.Registry, [clients.gateway], specification, one.Second, one.First, new(((IForwardReport)one.First).Warn, TimeProvider.System), new(((IForwardReport)one.First).Warn)), clients.stop.Token));
             return clients;
         }
         catch

@@ -54,9 +54,9 @@ public sealed class RollingRestartTests(ITestOutputHelper log)
             client.Failures.ShouldBeEmpty();
             // What ends a tube here is that its node stops, and nothing else. A connection whose client has all it asked for, as each has here, may end with it.
             string[] ends = [.. client.Forward.Lines.Where(line => !line.Contains("ended with the tube", StringComparison.Ordinal))];
-            ends.ShouldAllBe(line => line.Contains("out of service", StringComparison.Ordinal) || line.Contains("NodeStopped", StringComparison.Ordinal));
+            ends.ShouldAllBe(line => line.Contains("out of service", StringComparison.Ordinal) || line.Contains("The node stopped.", StringComparison.Ordinal));
             if (ends.Length < client.Forward.Lines.Count)
-                ends.ShouldContain(line => line.Contains("NodeStopped", StringComparison.Ordinal));
+                ends.ShouldContain(line => line.Contains("The node stopped.", StringComparison.Ordinal));
         }
 
         foreach (var client in clients)

@@ -224,6 +224,7 @@ public sealed class CommandLineTests
         error.Split("http://127.0.0.1:").Length.ShouldBe(2, "the address is said once");
         error.ShouldContain("or give --gateway the address of one that runs.");
         error.ShouldContain("registry serve");
+        error.Contains("forward waits for a gateway only once it has had a tube", StringComparison.Ordinal).ShouldBe(verb[0] == "forward");
         ShouldBePlain(error);
     }
 

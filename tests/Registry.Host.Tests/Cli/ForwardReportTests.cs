@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using Registry.Host.Api;
 using Registry.Host.Cli;
@@ -31,6 +32,28 @@ public sealed class ForwardReportTests
         gateway.Tried(maker, null);
         gateway.Tried(maker, silence);
         lines.Skip(1).ShouldBe(["the gateway http://gateway.example/ answers again."]);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_port_is_said_on_standard_output_and_all_that_follows_on_standard_error(bool json)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var report = new ForwardReport("forward", output, error, json);
+        var first = new ForwardReady("127.0.0.1:80", "db:5432", "t1", "host/host", "http://gateway.example", "n") { IsFirst = true, Text = "Forwarding from here" };
+
+        report.Forwarding(first);
+        error.ToString().ShouldBe("");
+        report.Forwarding(first with { IsFirst = false, TubeId = "t2" });
+
+        var said = output.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        if (json)
+            said.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("tubeId").GetString()).ShouldBe(["t1", "t2"]);
+        else
+            said.ShouldBe(["Forwarding from here (tube t1, host/host)"]);
+        error.ToString().ShouldEndWith($"Z forward: 127.0.0.1:80: now over tube t2 on n (host/host).{Environment.NewLine}");
     }
 
     [Fact]
