@@ -24,7 +24,7 @@ internal sealed class LineLog : ITextFormatter
             configuration.Filter.ByExcluding(record => record.Exception is AkkaException { Message: "Disassociated" });
             // The members of the cluster say of which node it comes, in words of their own.
             configuration.Filter.ByExcluding(record => record.MessageTemplate.Text is var text
-                && (text.Contains("Marking node(s) as UNREACHABLE", StringComparison.Ordinal) || text.Contains("unable to update a distributed state", StringComparison.Ordinal)));
+                && (text.Contains("Marking node(s) as UNREACHABLE", StringComparison.Ordinal) || text.Contains("unable to update a distributed state within", StringComparison.Ordinal)));
             ITextFormatter format = settings.Format == LogFormat.Json ? new JsonLog() : new LineLog();
             if (settings.Output is { } output)
                 configuration.WriteTo.Sink(new LineSink(format, output));
