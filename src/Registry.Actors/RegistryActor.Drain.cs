@@ -17,8 +17,9 @@ public sealed partial class RegistryActor
     {
         var refused = stopping ? Stopping()
             : CreateCheck.WrongTime(command.Deadline, DrainNode.LongestDeadline, "deadline") ?? TooSmall(command.UntilAtMost, 0, "untilAtMost");
+        // Who does not say until when joins a drain that runs.
         if (refused is null)
-            BeginDrain(command.Deadline ?? node.Settings.DrainDeadline, command.UntilAtMost);
+            BeginDrain(command.Deadline is null && draining is { } running ? running.Deadline : node.Time.GetUtcNow() + (command.Deadline ?? node.Settings.DrainDeadline), command.UntilAtMost);
         Sender.Tell(refused is null ? new CapacityRead(node.Admission.Read()) : refused);
     }
 
@@ -45,7 +46,7 @@ public sealed partial class RegistryActor
         stoppers.Add(Sender);
         if (stop.HasTime && node.Settings.StopDeadline is { } deadline)
         {
-            BeginDrain(deadline, untilAtMost: 0);
+            BeginDrain(node.Time.GetUtcNow() + deadline, untilAtMost: 0);
             CloseUnconnected();
             return;
         }
@@ -64,9 +65,8 @@ public sealed partial class RegistryActor
                 tube.Actor.Tell(new CloseTube(id, CloseReason.NodeStopped));
     }
 
-    private void BeginDrain(TimeSpan time, int untilAtMost)
+    private void BeginDrain(DateTimeOffset deadline, int untilAtMost)
     {
-        var deadline = node.Time.GetUtcNow() + time;
         if (tubes.Count > 0)
             log.Info("Draining until {Deadline:yyyy-MM-ddTHH:mm:ssZ} or until at most {UntilAtMost} are left, tubes: {Tubes}", deadline, untilAtMost, tubes.Count);
         if (draining?.Deadline != deadline)
@@ -75,7 +75,8 @@ public sealed partial class RegistryActor
         draining = new(untilAtMost, deadline);
         node.Admission.Drain(deadline);
         ServeWaiting(); // each of them is told
-        Timers.StartSingleTimer(DrainExpired.Instance, DrainExpired.Instance, time);
+        var left = deadline - node.Time.GetUtcNow();
+        Timers.StartSingleTimer(DrainExpired.Instance, DrainExpired.Instance, left > TimeSpan.Zero ? left : TimeSpan.Zero);
         GoOnDraining();
     }
 
@@ -97,7 +98,7 @@ public sealed partial class RegistryActor
         if (tubes.Count > 0)
             log.Info("Drained; closing what is left, tubes: {Tubes}", tubes.Count);
         foreach (var (id, tube) in tubes)
-            tube.Actor.Tell(new CloseTube(id, CloseReason.NodeStopped));
+            tube.Actor.Tell(new CloseTube(id, CloseReason.NodeStopped, stopping ? null : "The node goes out of service, and the time to move was over."));
         GoOnDraining();
     }
 

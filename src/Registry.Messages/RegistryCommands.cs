@@ -252,7 +252,7 @@ public sealed record DrainNode : IRegistryCommand
     /// <summary>Most that <see cref="Deadline"/> may be: one day.</summary>
     public static readonly TimeSpan LongestDeadline = TimeSpan.FromDays(1);
 
-    /// <summary>How long tubes may go on; null leaves it to the node's setting.</summary>
+    /// <summary>How long tubes may go on; null leaves the deadline of a drain that runs as it is, and that of a new one to the node's setting.</summary>
     public TimeSpan? Deadline { get; init; }
 
     /// <summary>Tubes that are few enough to be closed before the deadline, 0 or more.</summary>

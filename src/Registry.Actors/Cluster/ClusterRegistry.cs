@@ -34,7 +34,8 @@ internal sealed class ClusterRegistry : ITubeRegistry
 
     public ITubeDirectory Directory => node.Directory;
 
-    public RegistryCapacity Capacity => node.Admission.Read();
+    // Where a tube goes the cluster says: outside of it there is room for none.
+    public RegistryCapacity Capacity => node.Admission.Read() is var capacity && Room.Nodes.IsMember(Room.Nodes.Self) ? capacity : capacity with { CanAcceptMore = false };
 
     public string Node => node.Name;
 

@@ -71,7 +71,7 @@ public sealed record LimitsBody
 /// <summary>Body of <c>POST /v1/node/drain</c>, which may be left out.</summary>
 public sealed record DrainBody
 {
-    /// <summary>How long tubes may go on, in milliseconds; left out for the node's setting.</summary>
+    /// <summary>How long tubes may go on, in milliseconds; left out for what a drain that runs says, or else the node's setting.</summary>
     public long? DeadlineMs { get; init; }
 
     /// <summary>Tubes that are few enough to be closed before the deadline; 0 when left out.</summary>

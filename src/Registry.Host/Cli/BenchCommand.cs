@@ -18,7 +18,7 @@ internal static class BenchCommand
     public static Command Create()
     {
         var test = new Argument<string>("what") { HelpName = "what", Description = "connect, bulk, tput, fairness, latency, footprint, cycles, admission, http or bad-requests." };
-        test.AcceptOnlyFromAmong("connect", "bulk", "tput", "fairness", "latency", "footprint", "cycles", "admission", "http", "bad-requests");
+        test.OneOf("connect", "bulk", "tput", "fairness", "latency", "footprint", "cycles", "admission", "http", "bad-requests");
         var count = new Option<int?>("--n", "-n") { Description = "Pairs, rounds of the ping-pong, cycles, creates at once or (http) per second, or bad requests." };
         var size = new Option<int>("--size") { Description = "Message size in bytes.", DefaultValueFactory = _ => 16384 };
         var mebibytes = new Option<int>("--mb") { Description = "MiB to send.", DefaultValueFactory = _ => 512 };

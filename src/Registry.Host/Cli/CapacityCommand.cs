@@ -22,8 +22,8 @@ internal static class CapacityCommand
 
     private static Command CreateLimits()
     {
-        var creates = Limit("--max-concurrent-creates", "Creates in flight at once, at least 1.");
-        var tubes = Limit("--max-tubes", "Tubes of the node, at least 1.");
+        var creates = Limit("--max-concurrent-creates", "Creates in flight at once, at least 1.", least: 1);
+        var tubes = Limit("--max-tubes", "Tubes of the node, at least 1.", least: 1);
         var owner = Limit("--max-tubes-per-owner", "Tubes of one owner; 0 for no limit.");
         var waiting = Limit("--max-waiting", "Creates that may wait for admission; 0 for none.");
         var command = new Command("limits", "Change the gateway's limits until it stops. To change them for good, set registry.admission in its configuration.")
@@ -44,7 +44,16 @@ internal static class CapacityCommand
         }));
         return command;
 
-        static Option<int?> Limit(string name, string description) => new(name) { Description = description, HelpName = "N" };
+        static Option<int?> Limit(string name, string description, int least = 0)
+        {
+            var option = new Option<int?>(name) { Description = description, HelpName = "N" };
+            option.Validators.Add(result =>
+            {
+                if (result.GetValueOrDefault<int?>() < least)
+                    result.AddError($"{name} must be at least {least}.");
+            });
+            return option;
+        }
     }
 
     private static async Task WriteAsync(ParseResult result, CapacityBody capacity)
@@ -68,7 +77,7 @@ internal static class CapacityCommand
         .With("mean time of a create", Amounts.Milliseconds(capacity.AvgCreateTimeMs))
         .With("creates admitted", $"{capacity.TotalCreates}")
         .With("creates that failed", $"{capacity.TotalFailures}")
-        .With("creates refused", $"{capacity.TotalRejected}")
+        .With("creates refused by a limit", $"{capacity.TotalRejected}")
         .With("tubes ended by a deadline", $"{capacity.StaleTubesRemoved}")
         .With("closes cut short", $"{capacity.CloseTimeouts}")
         .With("faults in the records", $"{capacity.ReconcilerFindings}");

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Registry.Host.Api;
+using Registry.Messages;
 
 namespace Registry.Host.Cli;
 
@@ -16,7 +17,11 @@ internal static class CloseTubesCommand
 
     private static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Do not ask." };
 
-    private static readonly Option<string?> Reason = new("--reason") { Description = "Client or Normal; an operator's also AdminClosed or AIClosed. Left out, AdminClosed for operators and Client for others.", HelpName = "REASON" };
+    private static readonly Option<string?> Reason = new Option<string?>("--reason")
+    {
+        Description = "Client or Normal; an operator's also AdminClosed or AIClosed. Left out, AdminClosed for operators and Client for others.",
+        HelpName = "REASON",
+    }.OneOf([.. Arguments.CallersReasons.Select(reason => reason.Name)]);
 
     public static Command Create()
     {

@@ -12,7 +12,7 @@ internal static class DrainCommand
 
     private static readonly Option<TimeSpan?> Deadline = new("--deadline")
     {
-        Description = "How long tubes may go on, as 500ms, 30s, 5m or 2h; the gateway's registry.drain.deadline unless told otherwise.",
+        Description = "How long tubes may go on, as 500ms, 30s, 5m or 2h; unless told otherwise as long as a drain that runs says, or else registry.drain.deadline.",
         HelpName = "TIME",
         CustomParser = argument => TimeArgument.Parse(argument, "--deadline", DrainNode.LongestDeadline),
     };
@@ -57,7 +57,7 @@ internal static class DrainCommand
         {
             if (!capacity.IsDraining)
                 throw new CommandException(ExitCode.Failed, $"Somebody put {gateway.Gateway} back into service; {Amounts.Count(tubes, "tube")} left.");
-            progress.Report($"{Amounts.Count(tubes, "tube")} left");
+            progress.Report($"{Amounts.Count(tubes, "tube")} left{Until(capacity)}");
             await Task.Delay(Poll, cancellationToken);
             capacity = await gateway.ReadCapacityAsync(cancellationToken);
         }
@@ -69,7 +69,8 @@ internal static class DrainCommand
     {
         (false, var tubes) => $"In service, {Amounts.Count(tubes, "tube")}.",
         (true, 0) => "Drained: no tube is left.",
-        (true, var tubes) => $"Draining, {Amounts.Count(tubes, "tube")} left.",
+        (true, var tubes) => $"Draining, {Amounts.Count(tubes, "tube")} left{Until(capacity)}.",
     };
 
+    private static string Until(CapacityBody capacity) => capacity.DrainUntil is { } end ? $" until {end.ToUniversalTime():yyyy-MM-ddTHH:mm:ssZ}" : "";
 }

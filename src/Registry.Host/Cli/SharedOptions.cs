@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Registry.Host.Serving;
 
 namespace Registry.Host.Cli;
@@ -20,4 +21,25 @@ internal static class SharedOptions
     };
 
     public static readonly Option<bool> Json = new("--json") { Description = "Print JSON for programs." };
+
+    /// <summary>Lets an option be one of some words, which are also offered as completions.</summary>
+    public static T OneOf<T>(this T option, params string[] words) where T : Option
+    {
+        option.CompletionSources.Add(words);
+        option.Validators.Add(result => Check(result, option.Name, words));
+        return option;
+    }
+
+    /// <summary>The same for an argument.</summary>
+    public static void OneOf(this Argument argument, params string[] words)
+    {
+        argument.CompletionSources.Add(words);
+        argument.Validators.Add(result => Check(result, $"<{argument.Name}>", words));
+    }
+
+    private static void Check(SymbolResult result, string name, string[] words)
+    {
+        foreach (var token in result.Tokens.Where(token => token.Value.Length > 0 && !words.Contains(token.Value)))
+            result.AddError($"{name} '{token.Value}' must be one of {string.Join(", ", words)}.");
+    }
 }

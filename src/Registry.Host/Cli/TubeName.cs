@@ -31,7 +31,7 @@ internal static class TubeName
     public static CommandException Unknown(string text) => new(ExitCode.Refused, TellUnknown(text));
 
     /// <summary>The same for people.</summary>
-    public static string TellUnknown(string text) => $"There is no tube '{text}', also none that ended lately. Give a whole id, or of a living tube's {LeastLength} characters or more of its beginning.";
+    public static string TellUnknown(string text) => $"There is no tube '{text}', also none that ended lately on a node that answers. Give a whole id, or of a living tube's {LeastLength} characters or more of its beginning.";
 
     private static async Task<bool> IsIdAsync(GatewayClient gateway, string text, CancellationToken cancellationToken)
     {

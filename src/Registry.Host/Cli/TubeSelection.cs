@@ -18,7 +18,7 @@ internal sealed class TubeSelection
 
     private readonly Option<string?> node = Text("--node", "NODE", "Only tubes of this node.");
 
-    public TubeSelection() => state.CompletionSources.Add([.. Enum.GetValues<TubeState>().Select(each => each.Text)]);
+    public TubeSelection() => state.OneOf([.. Enum.GetValues<TubeState>().Select(each => each.Text)]);
 
     public void AddTo(Command command)
     {

@@ -61,7 +61,7 @@ internal static class TubesCommand
     public static async Task WarnOfIncompleteAsync(CommandConsole console, IReadOnlyList<string> nodes)
     {
         if (nodes.Count > 0)
-            await console.Error.WriteLineAsync(PlainText.Of($"registry: the list lacks the tubes of nodes that did not answer: {string.Join(", ", nodes)}"));
+            await console.Error.WriteLineAsync(PlainText.Of($"registry: the list lacks tubes of these nodes, which do not answer or are not in the cluster: {string.Join(", ", nodes)}"));
     }
 
     private static Task<int> RunAsync(ParseResult result, Func<GatewayClient, CommandConsole, CancellationToken, Task> work) =>

@@ -82,7 +82,8 @@ internal sealed class Gateway : IAsyncDisposable
         catch (AggregateException e) when (e.Flatten().InnerException is RemoteTransportException { InnerException: { } cause })
         {
             await application.DisposeAsync();
-            throw new CommandException(ExitCode.AddressUnavailable, $"the cluster's address cannot be bound: {cause.Message}. Choose another with --cluster HOST:PORT, or port 0 for any free one.");
+            var node = TubeRegistryClusterOptions.From(options.Registry.Configuration);
+            throw new CommandException(ExitCode.AddressUnavailable, $"--cluster {node.Hostname}:{node.Port} cannot be bound: {cause.Message}. Choose another address or port, or port 0 for any free one.");
         }
         catch (SocketException e)
         {

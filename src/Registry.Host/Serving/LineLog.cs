@@ -1,4 +1,6 @@
+using System.Net.Sockets;
 using Akka.Actor;
+using Akka.Remote;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -9,6 +11,8 @@ namespace Registry.Host.Serving;
 /// <summary>The log: standard error, one line per record, ISO time, level, source, text.</summary>
 internal sealed class LineLog : ITextFormatter
 {
+    private static readonly string[] Elsewhere = ["Marking node(s) as UNREACHABLE", "unable to update a distributed state within", "Remoting error: [Startup failed]"];
+
     /// <summary>Sends everything logged through Microsoft.Extensions.Logging, Akka's records included, to standard error.</summary>
     public static void AddTo(IServiceCollection services, LogThreshold threshold) => services.AddSerilog(
         configuration =>
@@ -20,11 +24,10 @@ internal sealed class LineLog : ITextFormatter
                 configuration.MinimumLevel.Override(category, (LogEventLevel)level);
             // All actors share a category; they are told apart by their source.
             configuration.Filter.ByIncludingOnly(record => (int)record.Level >= (int)threshold.Settings.LevelOf(LogRecord.Source(record)));
-            // A connection between nodes that ended is an error with a stack to its supervisor; whether it matters the cluster knows, and says.
-            configuration.Filter.ByExcluding(record => record.Exception is AkkaException { Message: "Disassociated" });
-            // The members of the cluster say of which node it comes, in words of their own.
-            configuration.Filter.ByExcluding(record => record.MessageTemplate.Text is var text
-                && (text.Contains("Marking node(s) as UNREACHABLE", StringComparison.Ordinal) || text.Contains("unable to update a distributed state within", StringComparison.Ordinal)));
+            // A connection between nodes that ended is an error with a stack to its supervisor, whether it matters the cluster knows, and says; a port that cannot be bound whoever starts the node is told.
+            configuration.Filter.ByExcluding(record => record.Exception is AkkaException { Message: "Disassociated" } or RemoteTransportException { InnerException: SocketException });
+            // The members of the cluster say of which node it comes, and the start why it failed, in words of their own.
+            configuration.Filter.ByExcluding(record => Elsewhere.Any(text => record.MessageTemplate.Text.Contains(text, StringComparison.Ordinal)));
             ITextFormatter format = settings.Format == LogFormat.Json ? new JsonLog() : new LineLog();
             if (settings.Output is { } output)
                 configuration.WriteTo.Sink(new LineSink(format, output));

@@ -300,7 +300,7 @@ public sealed class CommandLineTests
         await using var gateway = await ScriptedGateway.StartAsync();
         gateway.Registry.Tubes[new("0123456789")] = new(new("0123456789"), "n", Registry.Messages.TubeState.Ready);
         var (code, _, error) = await RunAsync("tubes", "show", id, "--gateway", gateway.Url.ToString());
-        error.ShouldBe($"registry: There is no tube '{id}', also none that ended lately. Give a whole id, or of a living tube's 8 characters or more of its beginning.{Environment.NewLine}");
+        error.ShouldBe($"registry: There is no tube '{id}', also none that ended lately on a node that answers. Give a whole id, or of a living tube's 8 characters or more of its beginning.{Environment.NewLine}");
         code.ShouldBe((int)ExitCode.Refused);
     }
 

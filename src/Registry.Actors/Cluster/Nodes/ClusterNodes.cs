@@ -108,7 +108,7 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
     /// <summary>Every node, for people.</summary>
     public IReadOnlyList<NodeSnapshot> Describe() => IsMember(Self)
         ? [.. members.Select(m => Describe(m.Key, m.Value)).OrderBy(n => n.Node, StringComparer.Ordinal)]
-        : [new(node.Name, Short(Self.Address), NodeState.Joining) { Capacity = node.Admission.Read(), Version = RegistryReads.Version, Since = node.Reads.Since }];
+        : [new(node.Name, Short(Self.Address), NodeState.Joining) { Capacity = node.Admission.Read() with { CanAcceptMore = false }, Version = RegistryReads.Version, Since = node.Reads.Since }];
 
     public static NodeAddress Of(UniqueAddress address) => new(address.Address.ToString(), address.Uid);
 

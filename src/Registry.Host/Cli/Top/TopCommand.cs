@@ -17,13 +17,17 @@ internal static class TopCommand
 
     private static readonly Option<int?> Count = new("--count") { Description = "End after so many snapshots; for output that is not a terminal, or --json.", HelpName = "N" };
 
-    private static readonly Option<string> Sort = new("--sort") { Description = $"What comes first: {string.Join(", ", TopOrder.All.Select(order => order.Name))}.", HelpName = "COLUMN", DefaultValueFactory = _ => "rate" };
+    private static readonly Option<string> Sort = new Option<string>("--sort")
+    {
+        Description = $"What comes first: {string.Join(", ", TopOrder.All.Select(order => order.Name))}.",
+        HelpName = "COLUMN",
+        DefaultValueFactory = _ => "rate",
+    }.OneOf([.. TopOrder.All.Select(order => order.Name)]);
 
     private static readonly Option<bool> Reverse = new("--reverse") { Description = "Turn the order round." };
 
     public static Command Create()
     {
-        Sort.AcceptOnlyFromAmong([.. TopOrder.All.Select(order => order.Name)]);
         var command = new Command("top", $"Show the tubes of all nodes live. Keys: {string.Join(", ", TopOrder.All.Select(order => $"{order.Key} {order.Name}"))} sort, i the other way round, q quits. Redirected, or with --json, it prints snapshots.")
         {
             Interval, Count, Sort, Reverse, SharedOptions.Gateway, SharedOptions.KeyFile, SharedOptions.Json,
