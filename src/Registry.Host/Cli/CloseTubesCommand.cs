@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Registry.Host.Api;
+using Registry.Messages;
 
 namespace Registry.Host.Cli;
 
@@ -85,14 +86,14 @@ internal static class CloseTubesCommand
                 await gateway.CloseTubeAsync(tube, reason, token);
                 Interlocked.Increment(ref closed);
             }
-            catch (GatewayRefusedException e) when (e.Code == "tube_not_found" && !areNamed)
+            catch (GatewayRefusedException e) when (e.Code == RefusalCode.TubeNotFound.Text && !areNamed)
             {
                 // It ended by itself since it was listed.
             }
             catch (GatewayRefusedException e)
             {
                 lock (gate)
-                    failures.Add((tube, e.Code == "tube_not_found" ? TubeName.TellUnknown(tube) : e.Message));
+                    failures.Add((tube, e.Code == RefusalCode.TubeNotFound.Text ? TubeName.TellUnknown(tube) : e.Message));
             }
         });
         return (closed, failures);
