@@ -282,7 +282,7 @@ public sealed record RegistrySettings
         foreach (var text in IceServerUrls)
         {
             if (!IceServerUrl.TryParse(text, out var url, out var error))
-                throw SettingReader.Wrong("registry.ice.servers", $"a list of stun:, turn: and turns: URLs: {error}", null);
+                throw SettingReader.Wrong("registry.ice.servers", $"a list of stun:, turn: and turns: URLs: {error.Replace($"'{text}'", SettingReader.Quoted(text), StringComparison.Ordinal)}", null);
             hasRelay |= url.IsTurn;
             if (url.IsTurn && IceSharedSecret is null && IceCredentialsUrl is null && (IceUsername is null || IceCredential is null))
                 throw SettingReader.Wrong("registry.ice.servers", $"given with username and credential, with shared-secret, or with credentials-url, because {SettingReader.Quoted(text)} needs credentials", null);

@@ -102,8 +102,12 @@ internal sealed class SettingReader(Config config)
         }
     }
 
-    /// <summary>A value as messages quote it: in one line, and cut where it is long.</summary>
-    public static string Quoted(string text) => $"'{(text.Length > MostQuoted ? $"{text[..MostQuoted]}…" : text).ReplaceLineEndings(" ")}'";
+    /// <summary>A value as messages quote it: in one line, without what stands before an @, which may be a name and password, and cut where it is long.</summary>
+    public static string Quoted(string text)
+    {
+        var shown = text.LastIndexOf('@') is var at and >= 0 ? $"…{text[at..]}" : text; // before it is cut: then nobody would see the @
+        return $"'{(shown.Length > MostQuoted ? $"{shown[..MostQuoted]}…" : shown).ReplaceLineEndings(" ")}'";
+    }
 
     public static SettingException Wrong(string path, string expected, Exception? cause) => new(path, $"{path} must be {expected}.", cause);
 }

@@ -90,14 +90,14 @@ internal static class CloseTubesCommand
                 await gateway.CloseTubeAsync(tube, reason, token);
                 Interlocked.Increment(ref closed);
             }
-            catch (GatewayRefusedException e) when (e.Code == "tube_not_found" && !areNamed)
+            catch (GatewayRefusedException e) when (e.Code == RefusalCode.TubeNotFound.Text && !areNamed)
             {
                 // It ended by itself since it was listed.
             }
             catch (GatewayRefusedException e)
             {
                 lock (gate)
-                    failures.Add((tube, e.Code == "tube_not_found" ? TubeName.TellUnknown(tube) : e.Message));
+                    failures.Add((tube, e.Code == RefusalCode.TubeNotFound.Text ? TubeName.TellUnknown(tube) : e.Message));
             }
         });
         return (closed, failures);

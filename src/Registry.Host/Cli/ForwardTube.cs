@@ -19,6 +19,7 @@ internal sealed class ForwardTube : IAsyncDisposable
     private readonly TubeCreated local;
     private readonly TubeCreatedBody remote;
     private readonly Action<string> warn;
+    private readonly Action<string> tell;
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource draining = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -30,14 +31,15 @@ internal sealed class ForwardTube : IAsyncDisposable
     private volatile bool isLeft;
     private bool candidateRefused; // touched by who follows the gateway only
 
-    private ForwardTube(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, TubeCreated local, TubeCreatedBody remote, Action<string> warn)
+    private ForwardTube(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, TubeCreated local, TubeCreatedBody remote, Action<string> warn, Action<string> tell)
     {
         this.registry = registry;
         this.gateways = gateways;
         this.local = local;
         this.remote = remote;
         this.warn = warn;
-        silentGateway = new(Maker, WarnOfCurrent, TimeProvider.System);
+        this.tell = tell;
+        silentGateway = new(Maker, TellOfCurrent, TimeProvider.System);
         silent = new(Maker, remote, () => lost.TrySetResult(EndWithout()), stop.Token);
         following = [FollowLocalAsync(stop.Token), FollowRemoteAsync(stop.Token)];
         Ended = Task.WhenAny([.. following, lost.Task]).Unwrap();
@@ -69,18 +71,19 @@ internal sealed class ForwardTube : IAsyncDisposable
     /// <param name="gateways">The gateway that is asked first; then others that may know of the tube, for its signals.</param>
     /// <param name="target">What to reach.</param>
     /// <param name="listen">Where its clients connect.</param>
-    /// <param name="warn">Told what does not go as it should.</param>
+    /// <param name="warn">Told what does not go as it should, also again and again.</param>
+    /// <param name="tell">Told when the gateway falls silent and when it answers again.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="CommandException">It could not be made or cannot carry traffic.</exception>
     /// <exception cref="GatewayException">The gateway does not answer or refuses.</exception>
-    public static async Task<ForwardTube> OpenAsync(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardedPort target, IPEndPoint listen, Action<string> warn, CancellationToken cancellationToken)
+    public static async Task<ForwardTube> OpenAsync(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardedPort target, IPEndPoint listen, Action<string> warn, Action<string> tell, CancellationToken cancellationToken)
     {
         var local = await CreateLocalAsync(registry, target.LocalSettings(listen), cancellationToken);
         ForwardTube? tube = null;
         try
         {
             var remote = await CreateRemoteAsync(gateways[0], local, target, listen, cancellationToken);
-            tube = new(registry, gateways, local, remote, warn);
+            tube = new(registry, gateways, local, remote, warn, tell);
             if (remote.Answer is not { } answer)
                 throw new CommandException(ExitCode.Failed, $"The gateway {tube.Gateway} sent no answer.");
             if (await registry.SetRemoteDescriptionAsync(new(local.TubeId, DescriptionType.Answer, answer), cancellationToken) is Refused refused)
@@ -144,10 +147,10 @@ internal sealed class ForwardTube : IAsyncDisposable
     /// <summary>Another tube has taken its place: how this one's gateway is does not matter to clients any more.</summary>
     public void Leave() => isLeft = true;
 
-    private void WarnOfCurrent(string what)
+    private void TellOfCurrent(string what)
     {
         if (!isLeft)
-            warn(what);
+            tell(what);
     }
 
     // This process closes a tube only when it no longer asks why it ended, so that another client did what is told here as a client's doing.

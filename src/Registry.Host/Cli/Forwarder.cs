@@ -232,7 +232,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         {
             try
             {
-                var tube = await ForwardTube.OpenAsync(registry, [gateways[number], .. gateways.Where(other => other != gateways[number])], specification, listen, SayOnce, cancellationToken);
+                var tube = await ForwardTube.OpenAsync(registry, [gateways[number], .. gateways.Where(other => other != gateways[number])], specification, listen, SayOnce, Say, cancellationToken);
                 preferred = number;
                 return tube;
             }

@@ -1,5 +1,5 @@
 // The nodes and their load, asked for as long as somebody looks.
-import { call } from './api.js';
+import { call, signedInAt } from './api.js';
 
 const pause = 2000; // in ms
 const memory = 60_000; // over which growth is told, in ms
@@ -30,11 +30,14 @@ export async function readNodes() {
   clearTimeout(timer);
   if (!document.hidden) {
     let problem;
+    const begun = Date.now();
     try {
       ({ items: nodes } = await call('GET', '/v1/nodes', undefined, { signal: AbortSignal.timeout(patience) }));
       heardAt = Date.now();
       remember();
     } catch (e) {
+      if (heardAt > begun) return; // Another reading was answered meanwhile, and goes on.
+      if (signedInAt > begun && e.name === 'TimeoutError') return readNodes(); // The time went by at the sign-in.
       problem = e;
     }
     isStale = problem !== undefined && heardAt !== undefined;

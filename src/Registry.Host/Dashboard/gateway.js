@@ -9,6 +9,9 @@ export const client = new RegistryClient({
   authenticate: used => ask(used ? 'The gateway does not know this key or token.' : 'The gateway asks who you are.'),
 });
 
+/** When somebody last signed in; undefined before. */
+export let signedInAt;
+
 /** Calls the gateway; what it refuses is thrown with its own words. */
 export const call = (method, path, body, options) => client.call(method, path, body, options);
 
@@ -31,6 +34,7 @@ function ask(why) {
       $('key').value = '';
       sessionStorage.setItem('key', key);
       $('live').textContent = 'Connecting';
+      signedInAt = Date.now();
       resolve(key);
     }, { once: true });
   });

@@ -20,7 +20,7 @@ internal static class PortOccupant
     // One with TLS is not asked: its certificate is for its clients' names.
     private static async Task<string?> AskAsync(IPEndPoint address, CancellationToken cancellationToken)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = Patience, MaxResponseContentBufferSize = 4096 };
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = Patience, MaxResponseContentBufferSize = 4096 };
         var asked = address.Address.Equals(IPAddress.Any) ? new(IPAddress.Loopback, address.Port) : address.Address.Equals(IPAddress.IPv6Any) ? new(IPAddress.IPv6Loopback, address.Port) : address;
         try
         {
@@ -28,7 +28,8 @@ internal static class PortOccupant
             var body = await answer.Content.ReadAsStringAsync(cancellationToken);
             return answer.IsSuccessStatusCode ? body : JsonSerializer.Deserialize<ProblemBody>(body, GatewayJson.Options)?.Code;
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException || e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        // Whoever has it may answer in any form, such as in an encoding that there is not, which is an InvalidOperationException.
+        catch (Exception e) when (e is HttpRequestException or JsonException or InvalidOperationException || e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
             return null;
         }

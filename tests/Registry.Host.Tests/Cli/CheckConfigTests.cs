@@ -175,6 +175,8 @@ public sealed class CheckConfigTests : IDisposable
     [Theory]
     [InlineData("a = 1\nregistry.ice.credential = hush, b = \\", "line 2: it is not HOCON: Unknown token '\\'.")]
     [InlineData("\nregistry.admission.max-tubes = ${nowhere}", "line 2: it is not HOCON: Unresolved substitution: nowhere.")]
+    [InlineData("a = 1\na = ${a}", "line 2: ${a} leads back to itself. Write the value instead.")]
+    [InlineData("a { b = ${c} }\nc = x${a}", "line 2: ${a} leads back to itself. Write the value instead.")]
     [InlineData("a = \"\\q\"", ": it is not HOCON: Unknown escape code: q.")]
     public async Task What_the_parser_refuses_is_told_with_its_line_where_it_says_it_and_never_with_the_line_itself(string text, string expected)
     {
@@ -192,7 +194,8 @@ public sealed class CheckConfigTests : IDisposable
         await File.WriteAllTextAsync(folder.File("keys"), "tr_ops_hush admin - 00\n");
         await File.WriteAllTextAsync(ConfigFile, $$"""
             registry.ice { credential = [hush], username = [hush], shared-secret = [hush] }
-            registry.ice.servers = ["turn:user:hush@relay.example:99999"]
+            registry.ice.servers = ["turn:user:hush/hush 'hush@relay.example:99999"]
+            registry.http.trusted-proxies = ["user:{{string.Concat(Enumerable.Repeat("hush", 25))}}@proxy.example"]
             registry.ice.credentials-url = "ftp://relay.example/?key=hush"
             registry.auth.jwt { issuer = i, audience = a, metadata-url = "ftp://user:hush@issuer.example" }
             registry.telemetry.otlp-endpoint = "user:hush@collector.example"
@@ -344,6 +347,8 @@ public sealed class CheckConfigTests : IDisposable
     [InlineData("a = [1] b", "line 1: text beside a list or an object. Each setting stands on a line of its own, or between commas.")]
     [InlineData("a {\n b = \"c\" d = e }", "line 2: a second '=' in a setting. Each setting stands on a line of its own, or between commas.")]
     [InlineData("a = b\nc = $x", "line 2: '$' that begins no ${key}. Put it into quotes.")]
+    [InlineData("a {\n b = ${?c}\n}\nd = 1", "line 2: '$' that begins no ${key}. Put it into quotes.")]
+    [InlineData("a = [1]\na += 2", "line 2: '+=' is not supported. Write the whole list.")]
     [InlineData("registry.targets.allow [\"db:5432\"]", "line 1: '[' in a key. A setting is key = value, or key { … }.")]
     [InlineData("a = 1\nfoo", "line 2: a key without a value. A setting is key = value, or key { … }.")]
     [InlineData("= 1", "line 1: a value without a key. A setting is key = value, or key { … }.")]

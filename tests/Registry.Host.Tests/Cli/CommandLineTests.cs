@@ -185,6 +185,18 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task Who_has_the_port_in_use_may_answer_in_any_form()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var serving = RunAsync("serve", "--http", $"http://{other.LocalEndpoint}");
+        using var asked = await other.AcceptTcpClientAsync().WaitAsync(EndToEnd.Eventually.Patience);
+        (await asked.GetStream().ReadAsync(new byte[4096])).ShouldBeGreaterThan(0);
+        await asked.GetStream().WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=none\r\nContent-Length: 5\r\n\r\nready"u8.ToArray());
+        (await serving).Error.ShouldContain("Another program listens there");
+    }
+
+    [Fact]
     public async Task Serve_on_a_TCP_port_for_tubes_in_use_names_setting_and_why()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -8,6 +8,8 @@ internal sealed partial class SettingLines
     // What HOCON wants quotes for; in a list Akka's parser stays at it for ever.
     private static readonly SearchValues<char> NotPlain = SearchValues.Create("+`^?!@*&\\=:$");
 
+    private static readonly SearchValues<char> KeyCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_");
+
     private enum Part
     {
         None,
@@ -21,6 +23,9 @@ internal sealed partial class SettingLines
 
     private void ReadValue(string key)
     {
+        // Akka's parser takes the sign for a part of the key.
+        if (Current == '+')
+            Tell(line, "'+=' is not supported. Write the whole list.");
         while (Current is '=' or ':' or '+')
             Step();
         SkipSpace();
@@ -113,17 +118,15 @@ internal sealed partial class SettingLines
     {
         var at = line;
         Step();
-        var isWhole = Current == '{';
-        while (isWhole && !AtEnd && Current is not ('}' or '\n'))
-        {
-            Step();
-            isWhole = char.IsAsciiLetterOrDigit(Current) || Current is '.' or '-' or '_' or '}';
-        }
-
+        var isBegun = Current == '{';
+        var rest = isBegun ? text.AsSpan(position + 1) : [];
+        var length = Math.Max(0, rest.IndexOfAny("{}\n"));
+        // The brace that ends it is its own, whatever stands before it.
+        var isWhole = length < rest.Length && rest[length] == '}';
         // An optional one, ${?key}, that leads nowhere is what Akka's lists stay at for ever.
-        if (!isWhole || Current != '}')
+        if (!isWhole || rest[..length].ContainsAnyExcept(KeyCharacters))
             Tell(at, "'$' that begins no ${key}. Put it into quotes.");
-        else
+        for (var left = isWhole ? length + 2 : isBegun ? length + 1 : 0; left > 0; left--)
             Step();
     }
 

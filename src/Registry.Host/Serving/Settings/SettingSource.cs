@@ -53,20 +53,25 @@ internal sealed partial class SettingSource
     {
         try
         {
-            refused = null;
-            return ConfigurationFactory.ParseString(text);
+            var config = ConfigurationFactory.ParseString(text);
+            refused = EndlessSubstitution.FindIn(config.Root) is { } endless ? new("", $"${{{endless}}} leads back to itself. Write the value instead.") { Line = LineAt(text, Find(text, endless)) } : null;
+            return refused is null ? config : null;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             // The parser of the HOCON package throws many kinds; all of them mean the text is wrong. Some show the whole line, which may be a secret.
             var at = Place().Match(e.Message) is { Success: true } place
                 ? int.Parse(place.Groups["position"].Value, CultureInfo.InvariantCulture)
-                : Unresolved().Match(e.Message) is { Success: true } key ? text.IndexOf($"${{{key.Groups["key"]}}}", StringComparison.Ordinal) : -1;
+                : Unresolved().Match(e.Message) is { Success: true } key ? Find(text, key.Groups["key"].Value) : -1;
             var what = Place().Replace(e.Message.Split('\n')[0], found => at < text.Length ? $" '{text[at]}'" : "").Trim(':', ' ', '\r', '.');
-            refused = new("", $"it is not HOCON: {what}.") { Line = at < 0 ? null : 1 + text.AsSpan(0, Math.Min(at, text.Length)).Count('\n') };
+            refused = new("", $"it is not HOCON: {what}.") { Line = LineAt(text, at) };
             return null;
         }
     }
+
+    private static int Find(string text, string substituted) => text.IndexOf($"${{{substituted}}}", StringComparison.Ordinal);
+
+    private static int? LineAt(string text, int position) => position < 0 ? null : 1 + text.AsSpan(0, Math.Min(position, text.Length)).Count('\n');
 
     [GeneratedRegex(@" at position (?<position>[0-9]{1,9})", RegexOptions.CultureInvariant)]
     private static partial Regex Place();
