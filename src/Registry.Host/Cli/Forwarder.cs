@@ -191,7 +191,9 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
                 if (isNode || gateways.Count > 1)
                 {
                     preferred += isNode ? 0 : 1;
-                    return new($"the path is silent and {who} does not answer", Drained: null);
+                    // Another tube may take a cluster that misses a node some seconds.
+                    Say($"the path is silent and {who} does not answer; asking for another tube.");
+                    return new($"{who} does not answer", Drained: null);
                 }
 
                 Say($"the path is silent and {who} does not answer; waiting for the path to come back.");
@@ -279,7 +281,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     private sealed record Departure(string Why, string? Drained)
     {
         /// <summary>What came of it when the next tube is on a node.</summary>
-        public string EndedOn(string node) => node == Drained ? $"{Why} and is back. Moved to a new tube on it." : $"{Why}. Moved to another tube.";
+        public string EndedOn(string node) => node == Drained ? $"{Why} and is back. Moved to a new tube on it." : Drained is null ? "moved to another tube." : $"{Why}. Moved to another tube.";
     }
 }
 

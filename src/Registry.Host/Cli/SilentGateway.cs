@@ -17,20 +17,32 @@ internal sealed class SilentGateway(GatewayClient gateway, Action<string> say, T
     /// <param name="failure">Why there are none; null when there are.</param>
     public void Tried(GatewayClient from, GatewayException? failure)
     {
-        if (failure is null || from == gateway && !failure.IsSilence)
+        if (failure is null && from != gateway)
         {
-            if (isSaid && from == gateway)
-                say($"the gateway {gateway.Gateway} answers again.");
+            // It is asked no more, so that more of it will not be known.
+            if (since is not null)
+                SayOnce();
             since = null;
-            isSaid &= from != gateway;
+        }
+        else if (from == gateway && failure is not { IsSilence: true })
+        {
+            if (isSaid)
+                say($"the gateway {gateway.Gateway} answers again.");
+            (since, isSaid) = (null, false);
         }
         else if (from == gateway)
         {
             since ??= time.GetTimestamp();
-            if (isSaid || time.GetElapsedTime(since.Value) < Patience)
-                return;
-            isSaid = true;
-            say($"the gateway {gateway.Gateway} does not answer; the tube stays while its path carries data.");
+            if (time.GetElapsedTime(since.Value) >= Patience)
+                SayOnce();
         }
+    }
+
+    private void SayOnce()
+    {
+        if (isSaid)
+            return;
+        isSaid = true;
+        say($"the gateway {gateway.Gateway} does not answer; the tube stays while its path carries data.");
     }
 }

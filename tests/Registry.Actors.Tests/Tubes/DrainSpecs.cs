@@ -124,6 +124,20 @@ public sealed class DrainSpecs(ITestOutputHelper output) : RegistrySpec(output, 
     }
 
     [Fact]
+    public async Task A_later_drain_that_says_no_deadline_joins_the_one_that_runs()
+    {
+        var (tube, _, _) = await ReadyAsync(Create("c"));
+        var signals = SignalsAsync(tube.TubeId);
+        var until = (await DrainedAsync(new() { Deadline = Minute })).DrainUntil;
+        Clock.Advance(Minute / 2);
+
+        (await DrainedAsync(new())).DrainUntil.ShouldBe(until);
+
+        Clock.Advance(Minute / 2);
+        (await signals)[^1].ShouldBeOfType<TubeClosed>().Text.ShouldBe("The node goes out of service, and the time to move was over.");
+    }
+
+    [Fact]
     public async Task Creates_in_flight_finish_and_hear_of_it_and_those_that_wait_are_refused()
     {
         var held = Peers.Hold("CreateOffer");
