@@ -186,6 +186,8 @@ internal sealed class ForwardTube : IAsyncDisposable
                 case ConnectionStateChanged { State: TubeState.Disconnected }:
                     silent.Begin();
                     break;
+                case ConnectionStateChanged { State: TubeState.Failed or TubeState.Closing or TubeState.Closed }:
+                    break; // The path is not back: the end follows, and says why.
                 case ConnectionStateChanged { State: var state }:
                     silent.End();
                     if (state == TubeState.Ready)
