@@ -258,8 +258,10 @@ internal sealed class ClusterRegistry : ITubeRegistry
 
     private async Task<RegistryReply> OpenAsync(IRegistryCommand command, NodeAddress? at, TimeSpan limit, CancellationToken cancellationToken)
     {
+        var asked = Room.Time.GetTimestamp();
         if (await WhyNotJoinedAsync(limit, cancellationToken) is { } alone)
             return alone;
+        limit -= Room.Time.GetElapsedTime(asked);
         var open = new OpenConversation(Guid.NewGuid(), command, at);
         // An entry that has just moved knows nothing of the tries before: each says what is left of the asker's time.
         OpenConversation Remaining(TimeSpan left) => command is CreateTube { Timeout: { } timeout } create && left < timeout ? open with { Command = create with { Timeout = left } } : open;

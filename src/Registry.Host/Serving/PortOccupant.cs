@@ -17,7 +17,7 @@ internal static class PortOccupant
         _ => "Another program listens there, perhaps a gateway that has not ended yet: stop it, or wait for its end.",
     };
 
-    // One with TLS is not asked: its certificate is for its clients' names.
+    // One with TLS does not answer this, and is not asked with TLS: its certificate is for its clients' names.
     private static async Task<string?> AskAsync(IPEndPoint address, CancellationToken cancellationToken)
     {
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = Patience, MaxResponseContentBufferSize = 4096 };
