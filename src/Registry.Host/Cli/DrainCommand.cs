@@ -57,7 +57,7 @@ internal static class DrainCommand
         {
             if (!capacity.IsDraining)
                 throw new CommandException(ExitCode.Failed, $"Somebody put {gateway.Gateway} back into service; {Amounts.Count(tubes, "tube")} left.");
-            progress.Report($"{Amounts.Count(tubes, "tube")} left");
+            progress.Report($"{Until(capacity)}{Amounts.Count(tubes, "tube")} left");
             await Task.Delay(Poll, cancellationToken);
             capacity = await gateway.ReadCapacityAsync(cancellationToken);
         }
@@ -69,8 +69,8 @@ internal static class DrainCommand
     {
         (false, var tubes) => $"In service, {Amounts.Count(tubes, "tube")}.",
         (true, 0) => "Drained: no tube is left.",
-        (true, var tubes) => $"Draining{Until(capacity)}, {Amounts.Count(tubes, "tube")} left.",
+        (true, var tubes) => $"Draining {Until(capacity)}{Amounts.Count(tubes, "tube")} left.",
     };
 
-    private static string Until(CapacityBody capacity) => capacity.DrainUntil is { } end ? $" until {end.ToUniversalTime():yyyy-MM-ddTHH:mm:ssZ}" : "";
+    private static string Until(CapacityBody capacity) => capacity.DrainUntil is { } end ? $"until {end.ToUniversalTime():yyyy-MM-ddTHH:mm:ssZ}, " : "";
 }
