@@ -48,8 +48,8 @@ function connected(problem) {
   write($('live'), !problem ? 'Connected' : isSilent ? 'No answer' : 'Not connected');
   $('live').title = problem?.message ?? 'The page hears from the gateway and shows what is so now.';
   document.body.classList.toggle('stale', isStale);
-  write($('old'), !problem ? '' : isSilent && isStale ? `No answer since ${moment(heardAt)}; what is shown is of then.`
-    : `${isSilent ? 'The gateway does not answer.' : problem.message}${isStale ? ` What is shown is of ${moment(heardAt)}.` : ''}`);
+  write($('old'), !problem ? '' : isSilent && isStale ? `The gateway has not answered since ${moment(heardAt)}; lists and figures are of then.`
+    : `${isSilent ? 'The gateway does not answer.' : problem.message}${isStale ? ` Lists and figures are of ${moment(heardAt)}.` : ''}`);
 }
 
 async function begin() {

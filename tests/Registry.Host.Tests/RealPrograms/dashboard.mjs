@@ -136,7 +136,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.route('**/v1/nodes', route => route.abort());
   await ask();
   await shows('#live', '^No answer$');
-  await shows('#old', '^No answer since [\\d:]+; what is shown is of then\\.$');
+  await shows('#old', '^The gateway has not answered since [\\d:]+; lists and figures are of then\\.$');
   await shows('#nodes .state', '^was up$');
   await look('old');
   await page.unroute('**/v1/nodes');

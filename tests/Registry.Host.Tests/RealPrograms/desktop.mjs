@@ -35,6 +35,21 @@ await drive(packages, url, async (page, { wrong }) => {
   const until = async isSo => { while (!isSo(await dark())) await page.waitForTimeout(20); };
   await until(count => count >= 0);
   if (!await page.evaluate(() => document.documentElement.scrollHeight <= innerHeight)) wrong.push('the page scrolls beside a remote screen');
+
+  // While the page's gateway does not answer it says so above the screen, which stays as it is.
+  page.off('console', hear); // the browser tells of what was not answered
+  const size = await page.locator('#screen').boundingBox();
+  await page.route('**/v1/nodes', route => route.abort());
+  const ask = () => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await ask();
+  await page.waitForFunction(() => /^The gateway has not answered since /.test(document.querySelector('#old').textContent));
+  const bar = await page.locator('#old').boundingBox();
+  const beside = await page.locator('#screen').boundingBox();
+  if (JSON.stringify(beside) !== JSON.stringify(size) || bar.y + bar.height > beside.y || bar.width < beside.width) wrong.push(`the screen was ${JSON.stringify(size)}, and is ${JSON.stringify(beside)} below ${JSON.stringify(bar)}`);
+  await page.unroute('**/v1/nodes');
+  await ask();
+  await page.waitForFunction(() => document.querySelector('#old').textContent === '');
+  page.on('console', hear);
   const before = await dark();
   await page.keyboard.type(text);
   await until(count => count > before + 10 * text.length); // The server's echo has come back as a picture.
