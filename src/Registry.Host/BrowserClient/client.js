@@ -124,6 +124,7 @@ export class Tube {
   #finish;
   #isOver = false;
   #isGone = false; // at the gateway
+  #wasConnected = false;
   #why;
   #deadline;
 
@@ -138,7 +139,8 @@ export class Tube {
     this.channel.addEventListener('close', () => this.#ending());
     this.connection.addEventListener('connectionstatechange', () => {
       const state = this.connection.connectionState;
-      if (state === 'failed') this.#end(this.#told('no way to the gateway; UDP may be blocked'));
+      if (state === 'connected') this.#wasConnected = true;
+      else if (state === 'failed') this.#end(this.#told(this.#wasConnected ? 'The connection to the gateway was lost.' : 'no way to the gateway; UDP may be blocked'));
       else if (state === 'disconnected') this.#restart();
     });
     this.connection.addEventListener('icecandidate', event => this.#trickle(event.candidate ? event.candidate.candidate : ''));

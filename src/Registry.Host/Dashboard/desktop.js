@@ -36,6 +36,7 @@ async function connect(server, settings) {
     problem = `${server} does not speak VNC: it said nothing that a VNC server says.`;
     mine.close();
   });
+  followPath(mine.connection);
   screen.scaleViewport = true;
   screen.addEventListener('connect', () => {
     hasPicture = true;
@@ -59,6 +60,20 @@ async function connect(server, settings) {
   if (problem || mine.closeReason?.name !== 'Normal') throw new Error(problem ?? why);
   if (!hasPicture) throw new Error(`${server} ended the session before it showed its screen. Perhaps it admits one viewer at a time.`);
   return 'The VNC server ended the session.';
+}
+
+/** A picture that stands still does not seem to be live. */
+function followPath(connection) {
+  let before;
+  connection.addEventListener('connectionstatechange', () => {
+    if (connection.connectionState === 'disconnected') {
+      before ??= $('desktop-state').textContent;
+      say('The gateway does not answer any more; the picture stands still.', true);
+    } else if (connection.connectionState === 'connected' && before !== undefined) {
+      say(before);
+      before = undefined;
+    }
+  });
 }
 
 async function run(server) {

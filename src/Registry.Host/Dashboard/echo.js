@@ -20,6 +20,7 @@ export async function start() {
   $('tube').removeAttribute('href');
   $('again').hidden = true;
   tube = new Tube({ conversationType: 'echo' });
+  followPath(tube.connection);
   let wasOpen = false;
   tube.channel.onopen = () => { wasOpen = true; opened(); };
   tube.channel.onmessage = event => received(event.data);
@@ -37,6 +38,13 @@ export async function start() {
   say(wasOpen && (tube.closeReason || why === 'closed') ? 'closed' : 'failed', why);
   $('again').hidden = false;
   tube = undefined;
+}
+
+function followPath(connection) {
+  connection.addEventListener('connectionstatechange', () => {
+    if (connection.connectionState === 'disconnected') say('disconnected', 'The gateway does not answer any more.');
+    else if (connection.connectionState === 'connected' && tube?.channel.readyState === 'open') say('ready');
+  });
 }
 
 async function opened() {
