@@ -6,6 +6,7 @@ const beat = 250; // between two rounds of telling what changed, in ms
 export const mostClosures = 500;
 const mostAtOnce = 4; // tubes asked for one by one in a second; more are read from the list
 const listPause = 15_000;
+const settling = 5000; // after which a tube that got ready has the path that it keeps, in ms
 
 /** The live tubes by id. */
 export const tubes = new Map();
@@ -18,6 +19,8 @@ export const opened = Date.now();
 
 const listeners = new Set();
 const incomplete = new Set(); // tubes of which something is not known
+const unsettled = new Map(); // tubes that got ready lately, and when to ask for their paths again
+const nodesListed = new Set();
 const listed = new Map(); // by node: the tubes of its list that is coming in
 let changed = new Set();
 let telling;
@@ -67,6 +70,7 @@ const handlers = {
     const tube = tubeOf(body.tubeId, Date.parse(body.createdAt));
     tube.state = body.state;
     learn(tube, body);
+    if (tube.state === 'ready' && Date.now() - tube.createdAt < settling) settle(tube.id);
   },
   tubes_listed: ({ node }) => {
     const ofNode = listed.get(node) ?? new Set();
@@ -77,6 +81,7 @@ const handlers = {
   connection_state_changed: signal => {
     const tube = tubeOf(signal.tubeId, Date.parse(signal.time));
     tube.state = signal.state;
+    if (signal.state === 'ready') settle(tube.id);
     if (signal.state === 'ready' || tube.node === '') incomplete.add(tube.id);
   },
   channel_opened: signal => setOpen(signal, true),
@@ -114,13 +119,24 @@ function setOpen(signal, isOpen) {
   touch(signal.tubeId);
 }
 
+function settle(id) {
+  unsettled.delete(id); // so that they stand in order
+  unsettled.set(id, performance.now() + settling);
+}
+
 function remove(id) {
   incomplete.delete(id);
+  unsettled.delete(id);
   if (tubes.delete(id)) touch(id);
 }
 
 /** Signals do not say whose a tube is and what it carries: those that came with signals are asked for, the newest first. */
 async function complete() {
+  for (const [id, due] of unsettled) {
+    if (due > performance.now()) break;
+    unsettled.delete(id);
+    incomplete.add(id);
+  }
   try {
     if (incomplete.size > mostAtOnce && performance.now() - lastList > listPause) await readList();
     else await Promise.all([...incomplete].slice(-mostAtOnce).map(readTube));
