@@ -4,14 +4,16 @@ import { clock, count, moment, words } from './text.js';
 import { closures, mostClosures, opened, watch } from './registry.js';
 
 const latest = 6;
+// Somebody wanted it or a setting said so; any other end is trouble, whether or not another try helps.
+const inOrder = new Set(['Normal', 'Client', 'TunnelClosed', 'AdminClosed', 'AIClosed', 'UpstreamClosed', 'NodeStopped', 'IdleTimeout', 'AgeLimit', 'Superseded']);
 const reasons = document.getElementById('reasons');
 const last = document.getElementById('last-closures');
 const note = document.getElementById('closures-note');
 const rows = new Map(); // by reason
 let shown; // the newest closure that is on the page
 
-function show() {
-  if (shown === closures[0] && note.textContent) return;
+function show(ids) {
+  if (shown === closures[0] && note.textContent && !ids.has('')) return;
   shown = closures[0];
   write(note, span());
   const counts = new Map();
@@ -35,8 +37,7 @@ function row(name, number, most) {
   if (!made) {
     const figure = element('span', { className: 'number' });
     const line = bar();
-    const isCritical = closures.find(one => one.reason.name === name).reason.isCritical;
-    rows.set(name, made = { item: element('li', { className: isCritical ? 'critical' : '' }, element('span', {}, words(name)), line, figure), figure, line });
+    rows.set(name, made = { item: element('li', { className: inOrder.has(name) ? '' : 'trouble' }, element('span', {}, words(name)), line, figure), figure, line });
   }
   write(made.figure, count(number));
   fill(made.line, number / most);

@@ -14,6 +14,9 @@ export const tubes = new Map();
 /** The last tubes that closed, newest first. */
 export const closures = [];
 
+// No gateway tells this one: who could is gone.
+const lost = { name: 'LostWithItsNode' };
+
 /** When the page was opened; of what closed before, the nodes keep some for a while. */
 export const opened = Date.now();
 
@@ -32,22 +35,38 @@ export function watch(listener) {
 }
 
 /** Starts following; the rest of the page's life. */
-export async function follow() {
-  await readClosures();
+export function follow() {
+  readClosures().catch(e => console.warn(e));
   listen('/v1/events', handlers);
   complete();
 }
 
+/** Adds what the gateways remember. */
 async function readClosures() {
+  const remembered = [];
+  for await (const { tubeId, history, closeReason, closeText } of readAll('/v1/tubes?state=closed&limit=1000'))
+    remembered.push({ id: tubeId, at: Date.parse(history.at(-1).at), reason: closeReason, text: closeText });
+  add(remembered);
+}
+
+/** Adds those of which the page has not heard. */
+function add(found) {
+  const known = new Set(closures.map(one => one.id));
+  closures.push(...found.filter(one => !known.has(one.id)));
+  closures.sort((a, b) => b.at - a.at);
+  closures.length = Math.min(closures.length, mostClosures);
+  touch('');
+}
+
+/** Tells of tubes that a node has no more: closed while the page heard nothing, which the gateway may remember, or lost. */
+async function missed(gone, node) {
+  const at = Date.now();
   try {
-    const { items } = await call('GET', '/v1/tubes?state=closed&limit=1000');
-    for (const { tubeId, history, closeReason, closeText } of items) closures.push({ id: tubeId, at: Date.parse(history.at(-1).at), reason: closeReason, text: closeText });
-    closures.sort((a, b) => b.at - a.at);
-    closures.length = Math.min(closures.length, mostClosures);
-    touch('');
+    await readClosures();
   } catch (e) {
     console.warn(e);
   }
+  add(gone.map(id => ({ id, at, reason: lost, text: `Lost with its node ${node}.` })));
 }
 
 function touch(id) {
@@ -75,8 +94,11 @@ const handlers = {
   tubes_listed: ({ node }) => {
     const ofNode = listed.get(node) ?? new Set();
     listed.delete(node);
-    for (const tube of tubes.values()) if (tube.node === node && !ofNode.has(tube.id)) remove(tube.id);
+    const gone = [...tubes.values()].filter(tube => tube.node === node && !ofNode.has(tube.id)).map(tube => tube.id);
+    gone.forEach(remove);
     touch('');
+    if (nodesListed.has(node)) missed(gone, node);
+    nodesListed.add(node);
   },
   connection_state_changed: signal => {
     const tube = tubeOf(signal.tubeId, Date.parse(signal.time));
@@ -87,6 +109,8 @@ const handlers = {
   channel_opened: signal => setOpen(signal, true),
   channel_closed: signal => setOpen(signal, false),
   tube_closed: signal => {
+    const told = closures.findIndex(one => one.id === signal.tubeId);
+    if (told >= 0) closures.splice(told, 1);
     closures.unshift({ id: signal.tubeId, at: Date.parse(signal.time), reason: signal.closeReason, text: signal.text });
     closures.length = Math.min(closures.length, mostClosures);
     remove(signal.tubeId);
@@ -155,10 +179,14 @@ async function readTube(id) {
 
 async function readList() {
   lastList = performance.now();
+  for await (const body of readAll('/v1/tubes?limit=1000')) update(body);
+}
+
+async function* readAll(path) {
   let cursor;
   do {
-    const { items, nextCursor } = await call('GET', `/v1/tubes?limit=1000${cursor ? `&cursor=${cursor}` : ''}`);
-    items.forEach(update);
+    const { items, nextCursor } = await call('GET', `${path}${cursor ? `&cursor=${cursor}` : ''}`);
+    yield* items;
     cursor = nextCursor;
   } while (cursor);
 }

@@ -152,7 +152,12 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.selectOption('#theme', 'dark');
   const dark = await ground();
   expect(light !== dark, 'the switch changes nothing');
+  // Of a tube that a node has no more nobody told an end.
+  const events = [['tube', { tubeId: 'lost', node: 'gone', state: 'ready', createdAt: new Date(), conversations: [] }], ['tubes_listed', { node: 'gone' }], ['tubes_listed', { node: 'gone' }]];
+  await page.route('**/v1/events', route => route.fulfill({ contentType: 'text/event-stream', body: events.map(([type, data]) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`).join('') }), { times: 1 });
   await page.reload();
+  await shows('#reasons .trouble', '^Lost with its node1$');
+  await shows('#last-closures span', '^Lost with its node gone\\.$');
   expect(await ground() === dark, 'the choice of colours was forgotten');
   await page.setViewportSize({ width: 420, height: 900 });
   expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'a narrow window scrolls sideways');
