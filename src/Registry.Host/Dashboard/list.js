@@ -4,7 +4,7 @@ import { age, count, dateTime } from './text.js';
 import { tubes, watch } from './registry.js';
 import { SortedTubes } from './sorted.js';
 import { mayCreate } from './caller.js';
-import { now } from './cluster.js';
+import { isStale, now, watchNodes } from './cluster.js';
 import { closeTube } from './closing.js';
 
 const margin = 6; // rows beyond the edges
@@ -101,11 +101,12 @@ function makeRow(tube) {
   const state = badge();
   const [names, owner, path, node, created] = [element('div'), text(), text(), text(), element('td', { className: 'number', title: dateTime(tube.createdAt) })];
   const link = element('a', { href: `#/tubes/${encodeURIComponent(tube.id)}`, className: 'id', title: tube.id }, tube.id);
-  const close = mayCreate() ? [element('td', { className: 'action' }, element('button', { type: 'button', className: 'quiet-button', 'aria-label': `Close tube ${tube.id}`, click: () => closeTube(tube.id, tube.conversations) }, 'Close'))] : [];
-  const line = element('tr', {}, element('td', {}, link), element('td', {}, state), element('td', {}, names), owner, path, node, created, ...close);
+  const close = mayCreate() && element('button', { type: 'button', className: 'quiet-button', 'aria-label': `Close tube ${tube.id}`, click: () => closeTube(tube.id, tube.conversations) }, 'Close');
+  const line = element('tr', {}, element('td', {}, link), element('td', {}, state), element('td', {}, names), owner, path, node, created, ...(close ? [element('td', { className: 'action' }, close)] : []));
   line.dataset.id = tube.id;
   const update = () => {
     setState(state, tube.state);
+    if (close) close.disabled = isStale;
     for (const [cell, value] of [[names, tube.names || '–'], [owner, tube.owner || '–'], [path, tube.path || '–'], [node, tube.node || '–']]) {
       if (cell.textContent === value) continue;
       cell.textContent = value;
@@ -143,6 +144,7 @@ $('filter').addEventListener('input', refill);
 $('state-filter').addEventListener('change', refill);
 scroller.addEventListener('scroll', draw, { passive: true });
 body.addEventListener('keydown', step);
+watchNodes(draw);
 new ResizeObserver(draw).observe(scroller);
 window.addEventListener('resize', measure);
 document.addEventListener('keydown', event => {

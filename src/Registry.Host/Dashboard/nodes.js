@@ -40,7 +40,9 @@ function update({ cells, drain }, node) {
   write(cells.mean, capacity?.avgCreateTimeMs ? duration(capacity.avgCreateTimeMs) : '–');
   write(cells.version, node.version ?? '–');
   write(cells.up, node.since ? age(now() - Date.parse(node.since)) : '–');
-  if (drain) drain.setAttribute('aria-checked', `${capacity?.isDraining === true}`);
+  if (!drain) return;
+  drain.setAttribute('aria-checked', `${capacity?.isDraining === true}`);
+  drain.disabled = isStale;
 }
 
 /** How a drain stands. A node of an older version does not tell its deadline. */

@@ -6,7 +6,7 @@ import { mayCreate } from './caller.js';
 import { closeTube } from './closing.js';
 import { followSignals } from './signals.js';
 import { Sparkline } from './sparkline.js';
-import { isStale } from './cluster.js';
+import { isStale, watchNodes } from './cluster.js';
 import { timeline } from './timeline.js';
 
 const pause = 1000; // between two readings, in ms
@@ -41,6 +41,7 @@ export function hide() {
   shown = undefined;
 }
 
+watchNodes(() => { $('close-tube').disabled = isStale; });
 $('close-tube').addEventListener('click', () => closeTube(shown.id, shown.tube.conversations));
 
 async function read(mine) {

@@ -138,11 +138,15 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await shows('#live', '^No answer$');
   await shows('#old', '^The gateway has not answered since [\\d:]+; lists and figures are of then\\.$');
   await shows('#nodes .state', '^was up$');
+  const enabled = () => page.locator('#tubes button:enabled, #nodes .switch:enabled').count();
+  await page.waitForFunction(() => document.querySelector('#tubes button:disabled'));
+  expect(await enabled() === 0, 'what the gateway cannot do now can be asked for');
   await look('old');
   await page.unroute('**/v1/nodes');
   await ask();
   await shows('#live', '^Connected$');
   await shows('#nodes .state', '^up$');
+  await page.waitForFunction(() => document.querySelector('#tubes button:enabled'));
   expect(await text('#old') === '', `the page still says ${await text('#old')}`);
 
   // The switch of colours stays, and a narrow window needs no scrolling sideways.
