@@ -1,6 +1,7 @@
 // A VNC server's screen: noVNC speaks to it over the data channel of a raw conversation.
 import { Tube } from './tube.js';
 import { expectGreeting } from './greeting.js';
+import { watchDrain } from './draining.js';
 
 const viewer = '/novnc/1.7.0/core/rfb.js';
 const defaultPort = 5900; // RFC 6143 §4
@@ -107,6 +108,7 @@ async function verify(server, key) {
   else tube?.close();
 }
 
+watchDrain($('desktop-draining'), () => tube);
 $('server').value = sessionStorage.getItem('server') ?? $('server').value;
 $('desktop').addEventListener('submit', event => {
   event.preventDefault();

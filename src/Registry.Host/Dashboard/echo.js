@@ -1,6 +1,7 @@
 // A tube from this browser to the gateway with an echo at its end, which shows whether and how fast the gateway is reached.
 import { Tube } from './tube.js';
 import { setState, write } from './dom.js';
+import { watchDrain } from './draining.js';
 
 const $ = id => document.getElementById(id);
 const median = times => [...times].sort((a, b) => a - b)[times.length >> 1];
@@ -75,6 +76,7 @@ function received(data) {
   $('rtt').textContent = `${median(times).toFixed(1)} ms`;
 }
 
+watchDrain($('own-draining'), () => tube);
 $('echo').addEventListener('submit', event => {
   event.preventDefault();
   if (tube?.channel.readyState === 'open') tube.channel.send($('text').value);

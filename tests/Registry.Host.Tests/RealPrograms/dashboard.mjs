@@ -202,6 +202,11 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.waitForSelector('#nodes .switch[aria-checked="false"]');
   await page.click('nav a[href="#/try"]');
   await shows('#state', 'ready');
-  await page.evaluate(async key => fetch('/v1/node/drain', { method: 'POST', headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' }, body: '{"deadlineMs":1}' }), operator);
+  const drain = body => page.evaluate(async ([key, body]) => fetch('/v1/node/drain', { method: 'POST', headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' }, body }), [operator, body]);
+  await drain('{}');
+  await ask();
+  await shows('#own-draining', ' is being taken out of service: this tube is closed at [\\d:]+\\.$');
+  await shows('#desktop-draining', '^No gateway makes new tubes now: ');
+  await drain('{"deadlineMs":1}');
   await shows('#state-detail', '^The gateway was stopped\\.$');
 });
