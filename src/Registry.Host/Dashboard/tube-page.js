@@ -55,8 +55,7 @@ async function read(mine) {
   } catch (e) {
     if (shown !== mine) return;
     mine.isRetryable = e.retryable;
-    if (mine.tube && isStale) return; // The page says so.
-    $('tube-missing').hidden = false;
+    $('tube-missing').hidden = mine.tube && isStale; // The page says so.
     write($('tube-missing'), e.message);
   }
 }
