@@ -12,7 +12,7 @@ const tiles = [
   ['Ready', () => inState('ready'), () => `of ${counted(tubes.size, 'tube')}`],
   ['Creating', () => total('activeCreates'), () => (total('avgCreateTimeMs') ? `${duration(meanCreate())} each` : 'no create yet')],
   ['Waiting', () => total('waiting'), () => 'for admission', value => value > 0 && 'warn'],
-  ['Creates refused', () => total('totalRejected'), () => recent('totalRejected'), () => growth('totalRejected') > 0 && 'warn'],
+  ['Refused by a limit', () => total('totalRejected'), () => recent('totalRejected'), () => growth('totalRejected') > 0 && 'warn'],
   ['Creates failed', () => total('totalFailures'), () => recent('totalFailures'), () => growth('totalFailures') > 0 && 'bad'],
   ['Stale', stale, () => (stale() > 0 ? 'repaired; the log says which' : 'records and tubes agree'), value => value > 0 && 'bad'],
 ];
