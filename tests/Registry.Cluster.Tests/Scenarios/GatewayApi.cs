@@ -105,8 +105,17 @@ internal static class GatewayApi
         }
 
         /// <summary>The nodes that this one knows, each with its state and how many tubes it replaced.</summary>
-        public async Task<NodeOfList[]> NodesAsync() =>
-            (await node.GetAsync("/v1/nodes")).Body.GetProperty("items").Deserialize<NodeOfList[]>(JsonSerializerOptions.Web)!;
+        public async Task<NodeOfList[]> NodesAsync()
+        {
+            try
+            {
+                return (await node.GetAsync("/v1/nodes")).Body.GetProperty("items").Deserialize<NodeOfList[]>(JsonSerializerOptions.Web)!;
+            }
+            catch (HttpRequestException e)
+            {
+                throw new InvalidOperationException($"{node.Name} does not answer. It said: {node.Errors}", e);
+            }
+        }
 
         /// <summary>Waits until this node knows just these as up, each with its load.</summary>
         public async Task KnowsAsync(params IEnumerable<ClusterProcess> nodes)
