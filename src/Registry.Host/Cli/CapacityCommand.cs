@@ -74,7 +74,7 @@ internal static class CapacityCommand
         .With("creates in flight", $"{capacity.ActiveCreates} of {capacity.MaxConcurrentCreates} ({capacity.LoadPercentage} %)")
         .With("creates that wait", $"{capacity.Waiting} of {capacity.MaxWaiting}")
         .With("suggested delay", $"{capacity.SuggestedDelayMs} ms")
-        .With("mean time of a create", Amounts.Milliseconds(capacity.AvgCreateTimeMs))
+        .With("mean time of a create", capacity.AvgCreateTimeMs == 0 ? "no create yet" : Amounts.Milliseconds(capacity.AvgCreateTimeMs))
         .With("creates admitted", $"{capacity.TotalCreates}")
         .With("creates that failed", $"{capacity.TotalFailures}")
         .With("creates refused by a limit", $"{capacity.TotalRejected}")

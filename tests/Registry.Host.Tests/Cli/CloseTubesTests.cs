@@ -52,6 +52,14 @@ public sealed class CloseTubesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_node_that_there_is_not_is_named()
+    {
+        var (code, output, error) = await RunAsync(null, "--node nowhere");
+        code.ShouldBe((int)ExitCode.Refused, output);
+        error.ShouldStartWith("registry: There is no node 'nowhere'. The nodes are ");
+    }
+
+    [Fact]
     public async Task All_tubes_are_closed_only_after_a_yes()
     {
         var (code, _, error) = await RunAsync(new StringReader("n\n"), "--all");
