@@ -37,6 +37,8 @@ public sealed record TubeQuery
 /// <param name="NextCursor">Where the next page starts; null when this is the last.</param>
 public sealed record TubePage(ImmutableArray<TubeSnapshot> Items, TubeId? NextCursor)
 {
-    /// <summary>Nodes that did not answer: their tubes are not in the page, whether or not they have some.</summary>
+    /// <summary>
+    /// Nodes that did not answer, and in a list of ended tubes those that were lost lately: their tubes are not in the page, whether or not they have some.
+    /// </summary>
     public ImmutableArray<string> IncompleteNodes { get; init; } = [];
 }

@@ -135,6 +135,9 @@ internal sealed class ClusterRegistry : ITubeRegistry
                 missing.Add(name);
         }
 
+        if (query.State == TubeState.Closed)
+            missing.AddRange(Room.Nodes.LostLately.Select(lost => lost.Name).Except(missing));
+
         return new TubesRead(Merge(pages, query.Limit) with { IncompleteNodes = [.. missing.Order(StringComparer.Ordinal)] });
     }
 

@@ -129,6 +129,6 @@ public sealed record ListBody<T>(IReadOnlyList<T> Items)
     /// <summary>Give it as <c>cursor</c> for the next page; left out on the last one.</summary>
     public string? NextCursor { get; init; }
 
-    /// <summary>Nodes that did not answer; what they hold is missing.</summary>
+    /// <summary>Nodes that did not answer, and in a list of ended tubes those that were lost lately; what they hold, or held, is missing.</summary>
     public IReadOnlyList<string> IncompleteNodes { get; init; } = [];
 }

@@ -27,8 +27,8 @@ internal static class TubeName
         };
     }
 
-    /// <summary>What a command ends with that is given a tube that there is not.</summary>
-    public static CommandException Unknown(string text) => new(ExitCode.Refused, TellUnknown(text));
+    /// <summary>What a command ends with that is given a tube that there is not, and what else is known of that.</summary>
+    public static CommandException Unknown(string text, string besides = "") => new(ExitCode.Refused, TellUnknown(text) + besides);
 
     /// <summary>The same for people.</summary>
     public static string TellUnknown(string text) => $"There is no tube '{text}', also none that ended lately on a node that answers. Give a whole id, or of a living tube's {LeastLength} characters or more of its beginning.";

@@ -53,7 +53,9 @@ internal static class TubesCommand
         }
         catch (GatewayRefusedException e) when (e.Code == RefusalCode.TubeNotFound.Text)
         {
-            throw TubeName.Unknown(id);
+            // A lost node's tubes ended with it, and nobody kept how.
+            var nodes = (await gateway.ReadTubesAsync(id, "closed", owner: null, cursor: null, limit: 1, cancellationToken)).IncompleteNodes;
+            throw TubeName.Unknown(id, nodes.Count > 0 ? $" Its node may be one of those that were lost or do not answer; their audit tells of their tubes: {string.Join(", ", nodes)}." : "");
         }
     }
 
@@ -61,7 +63,7 @@ internal static class TubesCommand
     public static async Task WarnOfIncompleteAsync(CommandConsole console, IReadOnlyList<string> nodes)
     {
         if (nodes.Count > 0)
-            await console.Error.WriteLineAsync(PlainText.Of($"registry: the list lacks tubes of these nodes, which do not answer or are not in the cluster: {string.Join(", ", nodes)}"));
+            await console.Error.WriteLineAsync(PlainText.Of($"registry: the list lacks tubes of these nodes, which do not answer, are not in the cluster or were lost: {string.Join(", ", nodes)}"));
     }
 
     private static Task<int> RunAsync(ParseResult result, Func<GatewayClient, CommandConsole, CancellationToken, Task> work) =>

@@ -61,6 +61,10 @@ public sealed class LossSpecs
         reported.ShouldBe(lost.Select(t => t.TubeId), ignoreOrder: true);
         (await watch.MoveNextAsync()).ShouldBeTrue();
         watch.Current.ShouldBeOfType<TubesListed>().Node.ShouldBe(victim.Node.Name); // nothing is left of it
+        (await cluster[0].Registry.ListTubesAsync(new() { State = TubeState.Closed })).ShouldBeOfType<TubesRead>().Page.ShouldSatisfyAllConditions(
+            p => p.Items.ShouldBeEmpty(), p => p.IncompleteNodes.ShouldBe([victim.Node.Name]));
+        (await cluster[0].Registry.ListTubesAsync(new())).ShouldBeOfType<TubesRead>().Page.IncompleteNodes.ShouldBeEmpty();
+        cluster[0].Room.Nodes.LostLately.ShouldHaveSingleItem().Tubes.ShouldBe(lost.Length);
         foreach (var tube in kept)
             (await cluster[0].Registry.FindConversationAsync(tube.ConversationId)).ShouldBeOfType<TubeFound>().Snapshot.TubeId.ShouldBe(tube.TubeId);
         foreach (var again in await Task.WhenAll(lost.Select(t => cluster[2].CreateAsync(t.ConversationId.ToString()))))
@@ -110,6 +114,7 @@ public sealed class LossSpecs
         (await creating.WaitAsync(Patience)).ShouldAllBe(t => t.Node != leaver.Node.Name);
         foreach (var tube in tubes.Where(t => t.Node != leaver.Node.Name))
             (await cluster[1].Registry.FindConversationAsync(tube.ConversationId)).ShouldBeOfType<TubeFound>().Snapshot.TubeId.ShouldBe(tube.TubeId);
+        cluster.Nodes.SelectMany(n => n.Room.Nodes.LostLately).ShouldBeEmpty();
     }
 
     private static async Task<List<TubeSignal>> CollectAsync(IAsyncEnumerable<TubeSignal> signals)

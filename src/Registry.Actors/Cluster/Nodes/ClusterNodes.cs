@@ -10,6 +10,12 @@ using Registry.Messages.Cluster;
 
 namespace Registry.Actors.Cluster.Nodes;
 
+/// <summary>A node that the cluster has given up.</summary>
+/// <param name="Name">The node's name.</param>
+/// <param name="Tubes">The tubes that it had by its last report.</param>
+/// <param name="At">When this node learnt of it.</param>
+internal readonly record struct LostNode(string Name, int Tubes, DateTimeOffset At);
+
 /// <summary>What this node knows of the cluster's nodes and their load. Written by <see cref="MembershipActor"/> and the receiver of loads, read by anyone.</summary>
 internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode node, TimeProvider time)
 {
@@ -21,6 +27,7 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
     private readonly ConcurrentDictionary<NodeAddress, CancellationTokenSource> losses = new();
     private volatile ImmutableDictionary<NodeAddress, MemberStatus> members = ImmutableDictionary<NodeAddress, MemberStatus>.Empty;
     private volatile ImmutableHashSet<NodeAddress> unreachable = [];
+    private volatile ImmutableList<LostNode> lost = [];
     private volatile TaskCompletionSource changed = NewSource();
 
     /// <summary>This node.</summary>
@@ -42,6 +49,9 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
 
     /// <summary>Whether every node that may carry something is among some.</summary>
     public bool AreAll(IReadOnlySet<NodeAddress> some) => IsMember(Self) && Carriers.All(some.Contains);
+
+    /// <summary>The nodes that were lost no longer ago than ended tubes are kept: what became of theirs nobody here keeps.</summary>
+    public IEnumerable<LostNode> LostLately => lost.Where(n => time.GetUtcNow() - n.At < node.Settings.ClosedKeptFor);
 
     public bool IsMember(NodeAddress one) => members.ContainsKey(one);
 
@@ -91,18 +101,26 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
     }
 
     /// <summary>The cluster has changed.</summary>
-    public void Update(ClusterEvent.CurrentClusterState state)
+    /// <returns>The nodes that it has given up since.</returns>
+    public IReadOnlyList<LostNode> Update(ClusterEvent.CurrentClusterState state)
     {
         var before = members;
         members = state.Members.Where(m => m.HasRole(ClusterRoom.Role) && m.Status is not (MemberStatus.Down or MemberStatus.Removed)).ToImmutableDictionary(m => Of(m.UniqueAddress), m => m.Status);
         unreachable = [.. state.Unreachable.Select(m => Of(m.UniqueAddress))];
-        foreach (var gone in before.Keys.Where(n => !members.ContainsKey(n)))
+        var downed = state.Members.Where(m => m.Status == MemberStatus.Down).Select(m => Of(m.UniqueAddress)).ToHashSet();
+        List<LostNode> given = [];
+        foreach (var (gone, status) in before.Where(n => !members.ContainsKey(n.Key)))
         {
+            // One that goes in order is leaving before. To a node that is given up itself all others are gone.
+            if ((downed.Contains(gone) || status is not (MemberStatus.Leaving or MemberStatus.Exiting)) && IsMember(Self))
+                given.Add(new(NameOf(gone), loads.GetValueOrDefault(gone)?.Load.Capacity.Tubes ?? 0, time.GetUtcNow()));
             loads.TryRemove(gone, out _);
             losses.GetOrAdd(gone, static _ => new()).Cancel();
         }
 
+        lost = [.. LostLately, .. given];
         Interlocked.Exchange(ref changed, NewSource()).SetResult();
+        return given;
     }
 
     /// <summary>Every node, for people.</summary>

@@ -47,7 +47,8 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
         switch (message)
         {
             case ClusterEvent.CurrentClusterState state:
-                room.Nodes.Update(state);
+                foreach (var lost in room.Nodes.Update(state))
+                    log.Warning("Node {Node} is lost, and the cluster goes on without it; tubes that went with it: {Tubes}", lost.Name, lost.Tubes);
                 Report(node.Admission.Read());
                 if (hasLeft)
                     room.NodeActor.Tell(Reannounce.Instance);
@@ -87,9 +88,6 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
                 break;
             case ClusterEvent.MemberRemoved removed when removed.Member.Address == cluster.SelfAddress:
                 break; // Whoever stopped it says why.
-            case ClusterEvent.MemberRemoved { PreviousStatus: MemberStatus.Down } lost:
-                log.Warning("Node {Node} is lost and removed from the cluster", NodeName.Of(lost.Member.Address));
-                break;
             // To a node that goes all others are removed, out of whatever state they are in.
             case ClusterEvent.MemberRemoved { PreviousStatus: MemberStatus.Exiting } left:
                 log.Info("Node {Node} has left the cluster", NodeName.Of(left.Member.Address));
