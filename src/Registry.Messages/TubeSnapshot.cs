@@ -41,6 +41,9 @@ public sealed record TubeSnapshot(TubeId TubeId, string Node, TubeState State)
     /// <summary>What happened, for people; null while it lives.</summary>
     public string? CloseText { get; init; }
 
+    /// <summary>Which caller asked for its end, as the audit names it; null while it lives, and where nobody asked or nobody needs to say who they are.</summary>
+    public string? ClosedBy { get; init; }
+
     /// <summary>When it was admitted.</summary>
     public DateTimeOffset CreatedAt => History.IsDefaultOrEmpty ? default : History[0].At;
 }

@@ -472,6 +472,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
             Traffic = entry.ReadTraffic(),
             CloseReason = isEnded ? end?.Reason : null,
             CloseText = isEnded ? end?.Text : null,
+            ClosedBy = isEnded ? end?.ClosedBy : null,
         };
     }
 

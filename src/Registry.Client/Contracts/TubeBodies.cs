@@ -106,6 +106,9 @@ public sealed record TubeBody(string TubeId, string Node, string State, bool IsO
 
     /// <summary>What happened, for people, of a tube that ended.</summary>
     public string? CloseText { get; init; }
+
+    /// <summary>Which caller asked for its end, as the audit names it. Left out where nobody asked, or nobody needs to say who they are.</summary>
+    public string? ClosedBy { get; init; }
 }
 
 /// <summary>Where a conversation lives.</summary>

@@ -52,6 +52,7 @@ internal static class Bodies
             Traffic = TrafficBody.Of(tube.Traffic),
             CloseReason = tube.CloseReason is { } reason ? CloseReasonBody.Of(reason) : null,
             CloseText = tube.CloseText,
+            ClosedBy = tube.ClosedBy,
         };
     }
 

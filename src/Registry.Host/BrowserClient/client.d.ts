@@ -92,6 +92,7 @@ export interface TubeInfo {
   traffic?: { bytesSent: number; bytesReceived: number; messagesSent: number; messagesReceived: number; roundTripMs?: number; lastSentAt?: string; lastReceivedAt?: string };
   closeReason?: CloseReason;
   closeText?: string;
+  closedBy?: string;
 }
 
 export interface Page<T> {

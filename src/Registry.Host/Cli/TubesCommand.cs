@@ -85,9 +85,9 @@ internal static class TubesCommand
     // Their conversations have gone with them.
     private static Table TableOfEnded(IReadOnlyList<TubeBody> tubes)
     {
-        var table = Tables.Of("TUBE", "NODE", "ENDED", "LIVED", "PATH", "OWNER", "REASON", "TEXT");
+        var table = Tables.Of("TUBE", "NODE", "ENDED", "LIVED", "PATH", "OWNER", "REASON", "BY", "TEXT");
         foreach (var tube in tubes)
-            table.With(tube.TubeId, tube.Node, $"{EndOf(tube):yyyy-MM-ddTHH:mm:ssZ}", Amounts.Age(EndOf(tube) - tube.CreatedAt), tube.SelectedPair, tube.Owner, tube.CloseReason?.Name, tube.CloseText);
+            table.With(tube.TubeId, tube.Node, $"{EndOf(tube):yyyy-MM-ddTHH:mm:ssZ}", Amounts.Age(EndOf(tube) - tube.CreatedAt), tube.SelectedPair, tube.Owner, tube.CloseReason?.Name, tube.ClosedBy, tube.CloseText);
         return table;
     }
 
@@ -102,6 +102,8 @@ internal static class TubesCommand
             table.With("bytes", $"{traffic.BytesSent} sent, {traffic.BytesReceived} received").With("round trip", traffic.RoundTripMs is { } ms ? $"{ms:0.0} ms" : null);
         if (tube.CloseReason is { } reason)
             table.With("closed", $"{reason.Name} ({reason.Code}): {tube.CloseText}");
+        if (tube.ClosedBy is { } caller)
+            table.With("closed by", caller);
         foreach (var conversation in tube.Conversations)
             table.With("conversation", $"{Tables.Carried(conversation)}{(conversation.IsOpen ? ", open" : "")}{(conversation.LocalListenAddress is { } address ? $", listens on {address}" : "")}");
         foreach (var entry in tube.History)

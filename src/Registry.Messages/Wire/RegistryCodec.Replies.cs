@@ -60,6 +60,8 @@ public static partial class RegistryCodec
             wire.CloseReason = reason.Code;
         if (tube.CloseText is { } text)
             wire.CloseText = text;
+        if (tube.ClosedBy is { } closer)
+            wire.ClosedBy = closer;
         return wire;
     }
 
@@ -76,6 +78,7 @@ public static partial class RegistryCodec
         LastSignal = wire.LastSignal,
         CloseReason = wire.HasCloseReason ? CloseReason.FromCode(wire.CloseReason) : null,
         CloseText = wire.HasCloseText ? wire.CloseText : null,
+        ClosedBy = wire.HasClosedBy ? wire.ClosedBy : null,
     };
 
     private static V1.ConversationSnapshot Write(ConversationSnapshot conversation)

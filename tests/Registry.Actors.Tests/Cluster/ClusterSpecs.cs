@@ -125,7 +125,7 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
             (await cluster[2].Registry.CloseTubeAsync(new(far.TubeId))).ShouldBeOfType<Done>();
             (await asked.Registry.ReadStatisticsAsync(far.TubeId)).ShouldBeOfType<Refused>().Code.ShouldBe(RefusalCode.TubeNotFound);
             foreach (var reader in cluster.Nodes)
-                (await reader.Registry.FindTubeAsync(far.TubeId)).ShouldBeOfType<TubeFound>().Snapshot.CloseReason.ShouldBe(CloseReason.AIClosed);
+                (await reader.Registry.FindTubeAsync(far.TubeId)).ShouldBeOfType<TubeFound>().Snapshot.ShouldSatisfyAllConditions(s => s.CloseReason.ShouldBe(CloseReason.AIClosed), s => s.ClosedBy.ShouldBe("laptop"));
         }
     }
 

@@ -91,15 +91,15 @@ public sealed class CommandLineTests
         foreach (var (id, lived) in new[] { ("t1", 61), ("t2", 3700), ("t3", 2) })
             gateway.Registry.Tubes[new(id)] = new(new(id), "n", Registry.Messages.TubeState.Closed)
             {
-                CloseReason = Registry.Messages.CloseReason.AdminClosed, CloseText = $"Somebody closed {id}.",
+                CloseReason = Registry.Messages.CloseReason.AdminClosed, CloseText = $"Somebody closed {id}.", ClosedBy = "desk",
                 History = [new(Registry.Messages.TubeState.New, began), new(Registry.Messages.TubeState.Closed, began.AddSeconds(lived))],
             };
 
         var (_, list, _) = await RunAsync("tubes", "ls", "--state", "closed", "--gateway", gateway.Url.ToString());
 
         var lines = list.Split(Environment.NewLine);
-        lines[0].ShouldMatch("^TUBE +NODE +ENDED +LIVED +PATH +OWNER +REASON +TEXT");
-        lines[1].ShouldMatch(@"^t2 +n +2026-01-02T04:05:45Z +1h01m +- +- +AdminClosed +Somebody closed t2\.");
+        lines[0].ShouldMatch("^TUBE +NODE +ENDED +LIVED +PATH +OWNER +REASON +BY +TEXT");
+        lines[1].ShouldMatch(@"^t2 +n +2026-01-02T04:05:45Z +1h01m +- +- +AdminClosed +desk +Somebody closed t2\.");
         lines[1..4].Select(line => line[..2]).ShouldBe(["t2", "t1", "t3"]);
     }
 
