@@ -44,16 +44,7 @@ internal static class CapacityCommand
         }));
         return command;
 
-        static Option<int?> Limit(string name, string description, int least = 0)
-        {
-            var option = new Option<int?>(name) { Description = description, HelpName = "N" };
-            option.Validators.Add(result =>
-            {
-                if (result.GetValueOrDefault<int?>() < least)
-                    result.AddError($"{name} must be at least {least}.");
-            });
-            return option;
-        }
+        static Option<int?> Limit(string name, string description, int least = 0) => new Option<int?>(name) { Description = description, HelpName = "N" }.From(least);
     }
 
     private static async Task WriteAsync(ParseResult result, CapacityBody capacity)

@@ -1,10 +1,8 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
 using Registry.Host.Cli.Completion;
 using Registry.Host.Cli.Diagnosis;
 using Registry.Host.Cli.Top;
-using Registry.Host.Serving.Settings;
 
 namespace Registry.Host.Cli;
 
@@ -55,44 +53,15 @@ internal static class CommandLine
     public static async Task<int> InvokeAsync(string[] arguments, TextWriter? output = null, TextWriter? error = null, TextReader? input = null)
     {
         var configuration = new CommandConsole(output, error, input);
-        var result = Create().Parse(arguments);
-        if (result.Errors.Count == 0)
+        // '@' begins a value as any other sign does, and no file of arguments.
+        var result = Create().Parse(arguments, new() { ResponseFileTokenReplacer = null });
+        var wrong = WrongArguments.Of(result, arguments);
+        if (wrong.Count == 0)
             return await result.InvokeAsync(configuration);
-        string[] lines = [.. Wrong(result)];
-        lines[^1] += $" See '{string.Join(' ', PathOf(result))} --help'.";
-        foreach (var line in lines)
-            await configuration.Error.WriteLineAsync($"registry: {line}");
+        foreach (var line in wrong)
+            await configuration.Error.WriteLineAsync($"registry: {PlainText.Of(line)}");
         return (int)ExitCode.Usage;
     }
-
-    private static IEnumerable<string> Wrong(ParseResult result)
-    {
-        var command = result.CommandResult.Command;
-        var verbs = command.Subcommands.Select(verb => verb.Name).ToArray();
-        // What else is wrong follows from the word that is not known.
-        if (result.UnmatchedTokens is [['-', ..] option, ..])
-            return [$"'{option}' is no option{Meant(option, [.. command.Options.Where(known => !known.Hidden && known.Name.StartsWith("--", StringComparison.Ordinal)).Select(known => known.Name)])}."];
-        if (result.UnmatchedTokens is [var word, ..] && verbs.Length > 0)
-            return [$"'{word}' is no verb{Meant(word, verbs)}."];
-        return command.Action is null && verbs.Length > 0
-            ? [$"{command.Name} takes one of {string.Join(", ", verbs)}."]
-            : result.Errors.Select(wrong => wrong.Message).Distinct();
-    }
-
-    private static string Meant(string word, IReadOnlyList<string> known) => Nearest(word, known) is { } nearest ? $"; the nearest is {nearest}" : "";
-
-    // The root is called what the program's file is called.
-    private static IEnumerable<string> PathOf(ParseResult result)
-    {
-        var path = new Stack<string>();
-        for (var command = result.CommandResult; command.Parent is CommandResult parent; command = parent)
-            path.Push(command.Command.Name);
-        return path.Prepend("registry");
-    }
-
-    // The first letters, or no more than half of them mistyped; the dashes of an option are none.
-    private static string? Nearest(string word, IReadOnlyList<string> known) =>
-        known.FirstOrDefault(each => each.StartsWith(word, StringComparison.OrdinalIgnoreCase)) ?? NearestKey.Of(word, known, most: (word.TrimStart('-').Length + 1) / 2);
 
     /// <summary>Runs a verb's work until it ends or the process is told to; the second time it is told ends it at once.</summary>
     public static async Task<int> RunAsync(ParseResult result, Func<CancellationToken, Task<ExitCode>> work)

@@ -17,7 +17,7 @@ internal static class DrainCommand
         CustomParser = argument => TimeArgument.Parse(argument, "--deadline", DrainNode.LongestDeadline),
     };
 
-    private static readonly Option<int> UntilAtMost = new("--until-at-most") { Description = "Close what is left before the deadline, as soon as it is this many tubes or fewer; 0 unless told otherwise.", HelpName = "N" };
+    private static readonly Option<int> UntilAtMost = new Option<int>("--until-at-most") { Description = "Close what is left before the deadline, as soon as it is this many tubes or fewer; 0 unless told otherwise.", HelpName = "N" }.From(0);
 
     private static readonly Option<bool> Resume = new("--resume") { Description = "Put the gateway back into service instead." };
 

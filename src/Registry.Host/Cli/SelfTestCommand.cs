@@ -11,12 +11,7 @@ internal static class SelfTestCommand
 {
     public static Command Create()
     {
-        var mebibytes = new Option<int>("--mb") { Description = "MiB to send and get back, 1 to 100000.", HelpName = "N", DefaultValueFactory = _ => 64 };
-        mebibytes.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > 100_000)
-                result.AddError("--mb must be a number from 1 to 100000.");
-        });
+        var mebibytes = new Option<int>("--mb") { Description = "MiB to send and get back, 1 to 100000.", HelpName = "N", DefaultValueFactory = _ => 64 }.From(1, 100_000);
         var command = new Command("selftest", "Test this machine: open a tube from this process to itself, send data through a TCP forward and compare it. Needs no gateway.") { mebibytes, SharedOptions.Json };
         command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
         {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using Registry.Host.Serving;
 
 namespace Registry.Host.Cli;
@@ -35,6 +36,17 @@ internal static class SharedOptions
     {
         argument.CompletionSources.Add(words);
         argument.Validators.Add(result => Check(result, $"<{argument.Name}>", words));
+    }
+
+    /// <summary>Lets an option be a whole number in a range. That it is a number at all is the parser's matter.</summary>
+    public static T From<T>(this T option, int least, int most = int.MaxValue) where T : Option
+    {
+        option.Validators.Add(result =>
+        {
+            foreach (var token in result.Tokens.Where(token => int.TryParse(token.Value, CultureInfo.InvariantCulture, out var number) && (number < least || number > most)))
+                result.AddError($"{option.Name} '{token.Value}' must be {(most == int.MaxValue ? $"at least {least}" : $"from {least} to {most}")}.");
+        });
+        return option;
     }
 
     private static void Check(SymbolResult result, string name, string[] words)

@@ -15,7 +15,7 @@ internal static class TopCommand
         CustomParser = argument => TimeArgument.Parse(argument, "--interval", LongestInterval),
     };
 
-    private static readonly Option<int?> Count = new("--count") { Description = "End after so many snapshots; for output that is not a terminal, or --json.", HelpName = "N" };
+    private static readonly Option<int?> Count = new Option<int?>("--count") { Description = "End after so many snapshots; for output that is not a terminal, or --json.", HelpName = "N" }.From(1);
 
     private static readonly Option<string> Sort = new Option<string>("--sort")
     {

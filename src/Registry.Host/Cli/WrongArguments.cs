@@ -1,0 +1,127 @@
+using System.CommandLine;
+using System.CommandLine.Completions;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Registry.Host.Serving.Settings;
+
+namespace Registry.Host.Cli;
+
+/// <summary>What is wrong with a command line, in words of this program: those of the parser name types and not what to do.</summary>
+internal static class WrongArguments
+{
+    // So many verbs are named all; more are in the help.
+    private const int Few = 5;
+
+    /// <summary>The lines to end with; none when nothing is wrong.</summary>
+    /// <param name="result">What became of the words.</param>
+    /// <param name="arguments">The words.</param>
+    public static IReadOnlyList<string> Of(ParseResult result, IReadOnlyList<string> arguments)
+    {
+        var stray = StrayOption(result) ?? Whole(result.UnmatchedTokens.FirstOrDefault(), arguments);
+        if (stray is null && result.Errors.Count == 0)
+            return [];
+        var at = stray is null ? result.CommandResult : Before(stray, result, arguments);
+        string[] path = [.. PathOf(at)];
+        // What else is wrong follows from the word that is not known.
+        string[] lines = stray is null ? [.. Wrong(result, string.Join(' ', path))] : [Unknown(stray, at.Command, string.Join(' ', path), result.CommandResult.Command, arguments)];
+        lines[^1] += $" See '{string.Join(' ', path.Prepend("registry").Append("--help"))}'.";
+        return lines;
+    }
+
+    // What a word was said to, which need not be the last verb: "get tubes".
+    private static CommandResult Before(string stray, ParseResult result, IReadOnlyList<string> arguments)
+    {
+        var before = arguments.TakeWhile(given => given != stray).ToArray();
+        var at = result.CommandResult;
+        while (at.Parent is CommandResult parent && !before.Contains(at.Command.Name))
+            at = parent;
+        return at;
+    }
+
+    // An argument that may be any word takes one that was meant as an option; behind "--" it was not.
+    private static string? StrayOption(ParseResult result) => result.Tokens.Any(token => token.Type == TokenType.DoubleDash)
+        ? null
+        : result.CommandResult.Tokens.FirstOrDefault(token => token.Value is ['-', _, ..])?.Value;
+
+    // Of "-help", "-h" is known, and the rest is a word that nobody wrote.
+    private static string? Whole(string? word, IReadOnlyList<string> arguments) => word is null || arguments.Contains(word) ? word
+        : arguments.FirstOrDefault(given => given is ['-', not '-', ..] && given.EndsWith(word, StringComparison.Ordinal) && !given.EndsWith($"={word}", StringComparison.Ordinal)) ?? word;
+
+    private static string Unknown(string word, Command command, string path, Command verb, IReadOnlyList<string> arguments)
+    {
+        var name = word.Split('=')[0];
+        if (name.StartsWith('-'))
+            return verb != command && verb.Options.Any(option => option.Name == name || option.Aliases.Contains(name))
+                ? $"'{name}' is an option of {verb.Name}: put it behind that word."
+                : $"'{word}' is no option{Meant(name, path, [.. OptionsOf(command), "--help", .. path.Length == 0 ? ["--version"] : Array.Empty<string>()])}.";
+        if (arguments.FirstOrDefault(given => given.StartsWith('-') && given.EndsWith($"={word}", StringComparison.Ordinal)) is { } valued)
+            return $"'{valued}': {valued.Split('=')[0]} takes no value.";
+        if (command.Subcommands.Count > 0)
+        {
+            string[] verbs = [.. command.Subcommands.Select(verb => verb.Name)];
+            return $"'{word}' is no verb{(Meant(word, path, verbs) is { Length: > 0 } meant ? meant : verbs.Length > Few ? "" : $"; there {(verbs.Length == 1 ? "is" : "are")} {string.Join(", ", verbs)}")}.";
+        }
+
+        return $"'{word}' is one word too many: {path} takes {(command.Arguments is [] ? "options only" : $"one {Named(command.Arguments[0])}")}.";
+    }
+
+    private static IEnumerable<string> OptionsOf(Command command) => command.Options.Where(known => !known.Hidden).Select(known => known.Name).Where(name => name.StartsWith("--", StringComparison.Ordinal));
+
+    private static IEnumerable<string> Wrong(ParseResult result, string path)
+    {
+        var command = result.CommandResult.Command;
+        if (command.Action is null && command.Subcommands.Count > 0)
+            return [$"{path} takes {(command.Subcommands.Count == 1 ? "the verb" : "one of")} {string.Join(", ", command.Subcommands.Select(verb => verb.Name))}."];
+        string[] missing = [.. result.Errors.Where(IsMissing).Select(error => Named(SymbolOf(error.SymbolResult!)))];
+        var wrong = result.Errors.Where(error => !IsMissing(error)).Select(TextOf).Distinct();
+        return missing is [] ? wrong : wrong.Append($"{path} needs {string.Join(" and ", new[] { string.Join(", ", missing[..^1]), missing[^1] }.Where(part => part.Length > 0))}.");
+    }
+
+    private static bool IsMissing(ParseError error) => error.SymbolResult is OptionResult { Implicit: true } or ArgumentResult { Tokens.Count: 0, Parent: CommandResult };
+
+    private static Symbol SymbolOf(SymbolResult result) => result is OptionResult option ? option.Option : ((ArgumentResult)result).Argument;
+
+    // As help shows it.
+    private static string Named(Symbol symbol) => symbol is Option option ? $"{option.Name} {option.HelpName ?? "VALUE"}" : $"<{symbol.Name}>";
+
+    private static string TextOf(ParseError error)
+    {
+        if (error.SymbolResult is not OptionResult { Option: var option, Tokens: var given })
+            return error.Message;
+        if (given.Count == 0)
+            return $"{option.Name} needs a value: {Named(option)}.";
+        if (given.Count > option.Arity.MaximumNumberOfValues)
+            return $"{option.Name} is there {given.Count} times, and takes one value.";
+        var kind = Nullable.GetUnderlyingType(option.ValueType) ?? option.ValueType;
+        return IsOf(kind, given[0].Value) ? error.Message : $"{option.Name} '{given[0].Value}' must be {Describe(kind, option)}.";
+    }
+
+    private static bool IsOf(Type kind, string text) =>
+        kind.IsEnum ? Enum.TryParse(kind, text, ignoreCase: true, out _)
+        : kind == typeof(ushort) ? ushort.TryParse(text, CultureInfo.InvariantCulture, out _)
+        : kind == typeof(int) ? int.TryParse(text, CultureInfo.InvariantCulture, out _)
+        : kind != typeof(double) || double.TryParse(text, CultureInfo.InvariantCulture, out _);
+
+    private static string Describe(Type kind, Option option) =>
+        kind.IsEnum ? $"one of {string.Join(", ", option.GetCompletions(CompletionContext.Empty).Select(choice => choice.Label))}"
+        : kind == typeof(ushort) ? $"a whole number from 0 to {ushort.MaxValue}"
+        : kind == typeof(int) ? $"a whole number, at most {int.MaxValue}"
+        : "a number";
+
+    private static string Meant(string word, string path, IReadOnlyList<string> known) =>
+        Habits.Of(path, word) is { } instead ? $"; {instead}"
+        : word == "help" ? "; the nearest is --help"
+        : Nearest(word, known) is { } nearest ? $"; the nearest is {nearest}" : "";
+
+    // The first letters, or no more than a third of them mistyped; the dashes of an option are none.
+    private static string? Nearest(string word, IReadOnlyList<string> known) =>
+        known.FirstOrDefault(each => each.StartsWith(word, StringComparison.OrdinalIgnoreCase)) ?? NearestKey.Of(word, known, most: (word.TrimStart('-').Length + 2) / 3);
+
+    private static IEnumerable<string> PathOf(CommandResult result)
+    {
+        var path = new Stack<string>();
+        for (; result.Parent is CommandResult parent; result = parent)
+            path.Push(result.Command.Name);
+        return path;
+    }
+}
