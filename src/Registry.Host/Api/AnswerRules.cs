@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Routing.Template;
+using Microsoft.Net.Http.Headers;
 using Registry.Host.Limits;
 
 namespace Registry.Host.Api;
@@ -17,7 +19,8 @@ internal static class AnswerRules
     /// <summary>Answers HEAD wherever GET is mapped (RFC 9110 §9.3.2). The server itself leaves the body of an answer to HEAD out. Routing begins here.</summary>
     public static void UseHeadRequests(this WebApplication application)
     {
-        application.Use((context, next) =>
+        var endpoints = ((IEndpointRouteBuilder)application).DataSources;
+        application.Use(async (context, next) =>
         {
             if (HttpMethods.IsHead(context.Request.Method))
             {
@@ -25,7 +28,9 @@ internal static class AnswerRules
                 context.Items[head] = head;
             }
 
-            return next(context);
+            await next(context);
+            if (context.Response is { StatusCode: StatusCodes.Status405MethodNotAllowed, HasStarted: false })
+                AllowHead(context, endpoints);
         });
         application.UseRouting();
         application.Use((context, next) =>
@@ -41,4 +46,14 @@ internal static class AnswerRules
             return Task.CompletedTask;
         });
     }
+
+    // Of the methods the router knows those that are mapped.
+    private static void AllowHead(HttpContext context, IEnumerable<EndpointDataSource> endpoints)
+    {
+        var methods = context.Response.Headers.GetCommaSeparatedValues(HeaderNames.Allow);
+        if (methods.Contains(HttpMethods.Get) && !endpoints.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>().Any(endpoint => endpoint.IsStreaming() && IsAt(endpoint, context.Request.Path)))
+            context.Response.Headers.Allow = string.Join(", ", methods.SelectMany(method => method == HttpMethods.Get ? [method, HttpMethods.Head] : new[] { method }));
+    }
+
+    private static bool IsAt(RouteEndpoint endpoint, PathString path) => new TemplateMatcher(new(endpoint.RoutePattern), []).TryMatch(path, []);
 }

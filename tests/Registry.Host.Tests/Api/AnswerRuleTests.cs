@@ -66,7 +66,20 @@ public sealed class AnswerRuleTests(GatewayWithTube shared) : IClassFixture<Gate
         using var request = new HttpRequestMessage(new(method), "/metrics");
         using var response = await gateway.Http.SendAsync(request);
         response.StatusCode.ShouldBe(HttpStatusCode.MethodNotAllowed);
-        response.Content.Headers.Allow.ShouldBe(["GET"]);
+        response.Content.Headers.Allow.ShouldBe(["GET", "HEAD"]);
+    }
+
+    [Theory]
+    [InlineData("/v1/tubes", "GET, HEAD, POST")]
+    [InlineData("/v1/tubes/t1", "DELETE, GET, HEAD")]
+    [InlineData("/v1/tubes/t1/signals", "GET")]
+    [InlineData("/v1/events", "GET")]
+    [InlineData("/v1/node/reload", "POST")]
+    public async Task A_method_that_is_not_taken_is_told_those_that_are_with_head_where_it_is_answered(string path, string methods)
+    {
+        var (status, body) = await gateway.SendAsync(HttpMethod.Patch, path);
+        status.ShouldBe(HttpStatusCode.MethodNotAllowed);
+        body.GetProperty("detail").GetString().ShouldBe($"{path} does not take PATCH; it takes {methods}.");
     }
 
     [Theory]
