@@ -46,8 +46,7 @@ internal static class NodeEndpoints
             MaxTubesPerOwner = body.Value.MaxTubesPerOwner,
             MaxWaiting = body.Value.MaxWaiting,
         };
-        Tell(request.HttpContext, $"other limits: {InWords(body.Value)}");
-        return Translate(await registry.ChangeLimitsAsync(change, request.HttpContext.RequestAborted), StatusCodes.Status200OK);
+        return Translate(await ToldAsync(request.HttpContext, $"other limits: {InWords(body.Value)}", registry.ChangeLimitsAsync(change, request.HttpContext.RequestAborted)), StatusCodes.Status200OK);
     }
 
     private static async Task<IResult> DrainAsync(HttpRequest request, string node, Func<DrainNode, CancellationToken, Task<RegistryReply>> drain)
@@ -58,22 +57,18 @@ internal static class NodeEndpoints
         if (!Arguments.TryDuration(body.Value.DeadlineMs, DrainNode.LongestDeadline, "deadlineMs", out var deadline, out var problem))
             return problem;
         var command = new DrainNode { Deadline = deadline, UntilAtMost = body.Value.UntilAtMost ?? 0 };
-        Tell(request.HttpContext, $"a drain of node {node}{InWords(command)}");
-        return Translate(await drain(command, request.HttpContext.RequestAborted), StatusCodes.Status202Accepted);
+        return Translate(await ToldAsync(request.HttpContext, $"a drain of node {node}{InWords(command)}", drain(command, request.HttpContext.RequestAborted)), StatusCodes.Status202Accepted);
     }
 
-    private static async Task<IResult> ResumeAsync(HttpContext context, string node, Func<CancellationToken, Task<RegistryReply>> resume)
-    {
-        Tell(context, $"node {node} back in service");
-        return Translate(await resume(context.RequestAborted), StatusCodes.Status200OK);
-    }
+    private static async Task<IResult> ResumeAsync(HttpContext context, string node, Func<CancellationToken, Task<RegistryReply>> resume) =>
+        Translate(await ToldAsync(context, $"node {node} back in service", resume(context.RequestAborted)), StatusCodes.Status200OK);
 
     private static async Task<IResult> ReloadAsync(HttpRequest request, GatewayReload reload, ILogger<GatewayReload> log)
     {
         var body = await RequestBody.ReadOrDefaultAsync<ReloadBody>(request);
         if (!body.IsValid)
             return body.Problem;
-        Tell(request.HttpContext, "the settings to be read again");
+        Tell(request.HttpContext, "the settings to be read again", "");
         try
         {
             var report = await reload.ReloadAsync(request.HttpContext.RequestAborted);
@@ -82,13 +77,29 @@ internal static class NodeEndpoints
         }
         catch (CommandException e)
         {
+            log.LogError("An operator's call: nothing changed: {Why}", e.Message.ReplaceLineEndings(" "));
             return new Problem(StatusCodes.Status409Conflict, ProblemCodes.InvalidConfiguration, $"Nothing changed: {e.Message.ReplaceLineEndings(" ")}") { Field = e is SettingsException { Faults: [{ Key: { Length: > 0 } key }, ..] } ? key : null };
         }
     }
 
-    // Of what concerns a whole node there is no record but this.
-    private static void Tell(HttpContext context, string what) => context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(NodeEndpoints))
-        .LogInformation("{Caller} asked for {What}", new Caller(context.User).Name ?? "A caller", what);
+    // Of what concerns a whole node there is no record but this: with what came of it, so that nobody takes a wish for a change.
+    private static async Task<RegistryReply> ToldAsync(HttpContext context, string what, Task<RegistryReply> asked)
+    {
+        var outcome = ", which had no answer";
+        try
+        {
+            var reply = await asked;
+            outcome = reply is Refused refused ? $", which was refused: {refused.Message}" : "";
+            return reply;
+        }
+        finally
+        {
+            Tell(context, what, outcome);
+        }
+    }
+
+    private static void Tell(HttpContext context, string what, string outcome) => context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(NodeEndpoints))
+        .LogInformation("{Caller} asked for {What}{Outcome}", new Caller(context.User).Name ?? "A caller", what, outcome);
 
     private static string InWords(LimitsBody body) => string.Join(", ", new[]
     {
@@ -113,7 +124,7 @@ internal static class NodeEndpoints
             NodeState.Up when !audit.IsAvailable => Problem.Of(AuditTrail.Refuse()),
             NodeState.Up => Results.Text("ready"),
             NodeState.Joining => new Problem(StatusCodes.Status503ServiceUnavailable, ProblemCodes.Joining, "The gateway has not joined its cluster yet; use another one.") { Retryable = true },
-            _ => new Problem(StatusCodes.Status503ServiceUnavailable, RefusalCode.Draining.Text, "The gateway is going out of service; use another one.") { Retryable = true },
+            _ => new Problem(StatusCodes.Status503ServiceUnavailable, RefusalCode.Draining.Text, $"The gateway is going out of service.{Problem.AskAnother}") { Retryable = true },
         };
     }
 }

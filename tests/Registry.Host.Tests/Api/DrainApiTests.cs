@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Registry.Host.Tests.Telemetry;
 using Registry.Messages;
 
 namespace Registry.Host.Tests.Api;
@@ -96,6 +97,37 @@ public sealed class DrainApiTests : IAsyncLifetime
         status.ShouldBe(HttpStatusCode.ServiceUnavailable);
         (body.GetProperty("code").GetString(), body.GetProperty("retryable").GetBoolean()).ShouldBe(("draining", true));
         (await gateway.Http.GetStringAsync("/healthz")).ShouldBe("ok");
+    }
+
+    [Theory]
+    [InlineData(false, "This node is going out of service. There is no other one beside it: try again when it is back, by 'registry drain --resume' or a new start.")]
+    [InlineData(true, "This node is going out of service. Ask another one.")]
+    public async Task What_helps_with_a_draining_node_depends_on_whether_there_is_another(bool isInCluster, string detail)
+    {
+        if (isInCluster)
+            gateway.Registry.Nodes = [new("test-node", "10.0.0.1:4053", NodeState.Draining), new("other", "10.0.0.2:4053", NodeState.Up)];
+        gateway.Registry.Reply = new Refused(RefusalCode.Draining, "This node is going out of service. Ask another one.");
+        gateway.Registry.Capacity = gateway.Registry.Capacity with { IsDraining = true };
+
+        var (_, refused) = await gateway.SendAsync(HttpMethod.Post, "/v1/node/drain", "{}");
+        refused.GetProperty("detail").GetString().ShouldBe(detail);
+        var (_, readiness) = await gateway.SendAsync(HttpMethod.Get, "/readyz");
+        readiness.GetProperty("detail").GetString().ShouldBe(detail.Replace("This node", "The gateway", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_change_that_was_refused_is_logged_as_refused()
+    {
+        await using var log = new RecordedLog();
+        await using var logging = await ScriptedGateway.StartAsync(log: log);
+        logging.Registry.Reply = new Refused(RefusalCode.InvalidRequest, "maxTubes is 0; it must be at least 1.") { Key = "maxTubes" };
+        (await logging.SendAsync(HttpMethod.Put, "/v1/capacity/limits", """{"maxTubes":0}""")).Status.ShouldBe(HttpStatusCode.BadRequest);
+        logging.Registry.Reply = new CapacityRead(new());
+        (await logging.SendAsync(HttpMethod.Put, "/v1/capacity/limits", """{"maxTubes":7}""")).Status.ShouldBe(HttpStatusCode.OK);
+        var lines = (await log.UntilAsync(text => text.Contains("max tubes: 7", StringComparison.Ordinal))).Where(line => line.Contains("asked for", StringComparison.Ordinal)).ToArray();
+        lines.Length.ShouldBe(2);
+        lines[0].ShouldEndWith("asked for other limits: max tubes: 0, which was refused: maxTubes is 0; it must be at least 1.");
+        lines[1].ShouldEndWith("asked for other limits: max tubes: 7");
     }
 
     [Fact]
