@@ -69,9 +69,15 @@ internal static class ForwardCommand
         var gateways = ReadGateways(result);
         var console = result.InvocationConfiguration;
         var command = result.CommandResult.Command.Name;
+        var report = new ForwardReport(command, console.Output, console.Error, result.GetValue(SharedOptions.Json));
         try
         {
-            await RunAsync(ports, gateways, new ForwardReport(command, console.Output, console.Error, result.GetValue(SharedOptions.Json)), cancellationToken);
+            await RunAsync(ports, gateways, report, cancellationToken);
+        }
+        catch (ForwardEndedException e)
+        {
+            report.Warn(e.Message);
+            return e.ExitCode;
         }
         catch (GatewayException e) when (e.IsSilence)
         {
@@ -106,6 +112,11 @@ internal static class ForwardCommand
         try
         {
             await RunStdioAsync(specification, gateways, input, output, report, stop.Token);
+        }
+        catch (ForwardEndedException e)
+        {
+            report.Warn(e.Message);
+            return e.ExitCode;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

@@ -41,7 +41,8 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
 
     /// <summary>Runs until the token ends it, which closes the tubes on both sides.</summary>
     /// <exception cref="CommandException">The forward could not be set up the first time.</exception>
-    /// <exception cref="GatewayException">No gateway answered the first time, or one refuses it for good.</exception>
+    /// <exception cref="GatewayException">No gateway answered the first time, or one refused it for good.</exception>
+    /// <exception cref="ForwardEndedException">A gateway refuses it for good, after it had a tube.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -56,6 +57,10 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             return;
+        }
+        catch (GatewayException e) when (established)
+        {
+            throw new ForwardEndedException(Name, e);
         }
         finally
         {
@@ -284,6 +289,11 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         public string EndedOn(string node) => node == Drained ? $"{Why} and is back. Moved to a new tube on it." : Drained is null ? "moved to another tube." : $"{Why}. Moved to another tube.";
     }
 }
+
+/// <summary>A gateway ended a forward that had had a tube: said as all is that happens to it, with time and port.</summary>
+/// <param name="port">The port's name.</param>
+/// <param name="refusal">What the gateway said.</param>
+internal sealed class ForwardEndedException(string port, GatewayException refusal) : CommandException(refusal.ExitCode, $"{port}: ended for good: {refusal.Line}");
 
 /// <summary>A forward that can carry traffic; the tube's id is the gateway's.</summary>
 internal sealed record ForwardReady(string Listen, string Target, string TubeId, string Path, string Gateway, string Node)

@@ -1,8 +1,14 @@
 using System.Net;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.DependencyInjection;
+using Registry.Actors;
 using Registry.Host.Cli;
 using Registry.Host.Security;
+using Registry.Host.Serving.Reload;
+using Registry.Host.Tests.Cli;
 using Registry.Host.Tests.EndToEnd;
 using Registry.Host.Tests.RealPrograms;
+using Registry.Messages;
 
 namespace Registry.Host.Tests.Security;
 
@@ -30,5 +36,27 @@ public sealed class SecuredForwardTests
         var nobody = new RunningForward([port], new GatewayAddress(gateway.Url)); // It ends by itself.
         var refused = await Should.ThrowAsync<GatewayRefusedException>(nobody.NextReadyAsync);
         refused.Message.ShouldContain("--key-file");
+    }
+
+    [Fact]
+    public async Task A_forward_whose_key_was_taken_away_says_so_as_it_says_all_else()
+    {
+        using var folder = new TemporaryFolder();
+        var (key, line) = ApiKeys.Create("laptop", [Roles.Creator], "alice");
+        await File.WriteAllTextAsync(folder.File("keys"), line);
+        await File.WriteAllTextAsync(folder.File("laptop.key"), key);
+        await using var gateway = await RealGateway.WithKeysAsync(folder.File("keys"), "127.0.0.1:9");
+        var running = Commands.RunAsync("forward", "-L", "0:127.0.0.1:9", "--gateway", gateway.Url.ToString(), "--key-file", folder.File("laptop.key"));
+        await Eventually.BecomesAsync(true, () => running.IsCompleted || gateway.Registry.Directory.List().Any(tube => tube.State == TubeState.Ready), "the tube is ready");
+
+        await File.WriteAllTextAsync(folder.File("keys"), ApiKeys.Create("other", [Roles.Viewer], null).Line);
+        await gateway.Services.GetRequiredService<GatewayReload>().ReloadAsync();
+        await gateway.Registry.CloseTubeAsync(new(gateway.Registry.Directory.List().Single().TubeId, CloseReason.AdminClosed));
+
+        var (code, _, error) = await running.WaitAsync(Eventually.Patience);
+        code.ShouldBe((int)ExitCode.Refused, error);
+        var lines = error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        lines.ShouldAllBe(said => Regex.IsMatch(said, @"^\d{4}-.*Z forward: 127\.0\.0\.1:\d+: "));
+        lines[^1].ShouldMatch(@": ended for good: The gateway http.* refused: The key or token is wrong.* \(unauthenticated\)$");
     }
 }
