@@ -65,6 +65,8 @@ internal static class CloseTubesCommand
         var (closed, failures) = await CloseAsync(gateway, tubes, result.GetValue(Reason), areNamed, cancellationToken);
         if (result.GetValue(SharedOptions.Json))
             await console.Output.WriteLineAsync(JsonSerializer.Serialize(new { Closed = closed, Failed = failures.Select(failure => new { failure.TubeId, failure.Why }) }, ApiJson.Options));
+        else if (tubes.Length == 0)
+            await console.Output.WriteLineAsync(PlainText.Of(result.GetValue(All) ? "There is no tube to close." : $"No tube matched {selection.Describe(result)}: nothing was closed."));
         else if (closed > 0 || failures.Count == 0)
             await console.Output.WriteLineAsync($"Closed {Amounts.Count(closed, "tube")}.");
         foreach (var (tube, why) in failures)

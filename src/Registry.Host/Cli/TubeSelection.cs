@@ -29,7 +29,10 @@ internal sealed class TubeSelection
     /// <summary>Whether any of them is given.</summary>
     public bool IsGiven(CommandResult result) => All.Any(option => result.GetResult(option) is not null);
 
-    private Option[] All => [filter, state, owner, target, node];
+    /// <summary>Those that are given, as they were.</summary>
+    public string Describe(ParseResult result) => string.Join(' ', All.Where(option => result.GetResult(option) is not null).Select(option => $"{option.Name} '{result.GetValue(option)}'"));
+
+    private Option<string?>[] All => [filter, state, owner, target, node];
 
     /// <summary>Whether tubes that have ended are meant.</summary>
     public bool AreEnded(ParseResult result) => result.GetValue(state) == TubeState.Closed.Text;
