@@ -234,9 +234,20 @@ internal static class ForwardCommand
         return string.Join(", ", names) is { Length: > 0 } said ? $"{said}: " : "";
     }
 
-    // 10.0.0.1:80 is not in 10.0.0.1:8080.
-    private static bool IsNamed(string target, string text) =>
-        text.IndexOf(target, StringComparison.Ordinal) is var at and >= 0 && (at + target.Length == text.Length || !char.IsAsciiDigit(text[at + target.Length]));
+    /// <summary>Whether a text has a target in it, and not as a part of another one: 10.0.0.1:80 is not in 10.0.0.1:8080, nor db:80 in my-db:80.</summary>
+    public static bool IsNamed(string target, string text)
+    {
+        for (var at = text.IndexOf(target, StringComparison.Ordinal); at >= 0; at = text.IndexOf(target, at + 1, StringComparison.Ordinal))
+        {
+            var end = at + target.Length;
+            if ((at == 0 || !IsOfName(text[at - 1])) && (end == text.Length || !char.IsAsciiDigit(text[end])))
+                return true;
+        }
+
+        return false;
+    }
+
+    private static bool IsOfName(char sign) => char.IsLetterOrDigit(sign) || sign is '.' or '-' or '_';
 
     // One port's failure for good ends all: a command that serves half of what it was asked for would go unnoticed.
     private static async Task RunAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, InProcessRegistry registry, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, EndedConnections ended, DeniedTargets denied, CancellationToken cancellationToken)

@@ -23,6 +23,16 @@ public sealed class ForwardSpecificationTests
     }
 
     [Theory]
+    [InlineData("10.0.0.1:80", "10.0.0.1:80 refused the connection.", true)]
+    [InlineData("10.0.0.1:80", "No rule allows 10.0.0.1:80", true)]
+    [InlineData("10.0.0.1:80", "10.0.0.1:8080 refused the connection.", false)]
+    [InlineData("10.0.0.1:80", "110.0.0.1:80 refused the connection.", false)]
+    [InlineData("db:80", "my-db:80 refused the connection.", false)]
+    [InlineData("db:80", "db:8080 and my.db:80 and 'db:80' refused the connection.", true)]
+    [InlineData("[::1]:80", "[::1]:80 did not answer.", true)]
+    public void A_target_is_found_in_a_text_only_as_a_whole(string target, string text, bool isNamed) => ForwardCommand.IsNamed(target, text).ShouldBe(isNamed);
+
+    [Theory]
     [InlineData("")]
     [InlineData("8080")]
     [InlineData("8080:host")]
