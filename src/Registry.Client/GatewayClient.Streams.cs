@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
@@ -74,6 +75,9 @@ public sealed partial class GatewayClient
                 yield return (gateway, item);
             }
 
+            // One that stood is no part of an outage; one that ends at once must not be asked for without rest.
+            if (stream.OpenFor > retry)
+                retry = FirstRetry;
             await Task.Delay(stream.RetryAfter is { } told && told > retry ? told : retry, cancellationToken).ConfigureAwait(false);
             retry = TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, LastRetry.Ticks));
         }
@@ -90,6 +94,11 @@ public sealed partial class GatewayClient
         private HttpResponseMessage? response;
         private IAsyncEnumerator<SseItem<string>>? events;
 
+        private long opened;
+
+        /// <summary>How long it has been open; zero when it could not be opened.</summary>
+        public TimeSpan OpenFor => events is null ? TimeSpan.Zero : Stopwatch.GetElapsedTime(opened);
+
         /// <summary>When the gateway wants to be asked again, if it said so.</summary>
         public TimeSpan? RetryAfter { get; private set; }
 
@@ -100,6 +109,7 @@ public sealed partial class GatewayClient
                 if (events is null)
                 {
                     events = await OpenAsync(cancellationToken).ConfigureAwait(false);
+                    opened = Stopwatch.GetTimestamp();
                     tried(null);
                 }
 

@@ -11,6 +11,8 @@ internal sealed class GatewayConnection : IDisposable
     // A create answers within the gateway's own deadline of 15 s; a little more lets its error arrive.
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(20);
 
+    private const int LongestGreeting = 60;
+
     private readonly HttpClient http;
 
     public GatewayConnection(GatewayAddress address, HttpMessageHandler? handler)
@@ -131,13 +133,25 @@ internal sealed class GatewayConnection : IDisposable
         { InnerException: AuthenticationException { InnerException: null } } when why.Contains("certificate", StringComparison.Ordinal) =>
             new(Gateway, $"Something answers at {Gateway}, but its certificate is not trusted ({why[(why.LastIndexOf(": ", StringComparison.Ordinal) + 1)..].Trim()}).{CertificateAdvice(why)}", cause) { IsAnswered = true },
         { HttpRequestError: HttpRequestError.SecureConnectionError } =>
-            new(Gateway, $"What answers at {Gateway} makes no TLS connection: {why.TrimEnd('.')}. Does it speak http? Then it is http://{Gateway.Authority}/.", cause) { IsAnswered = true },
+            new(Gateway, $"What answers at {Gateway} makes no TLS connection: {why.TrimEnd('.')}. Either it speaks http (http://{Gateway.Authority}/), or it is no gateway: check the address.", cause) { IsAnswered = true },
+        { HttpRequestError: HttpRequestError.InvalidResponse } =>
+            new(Gateway, $"What answers at {Gateway} {NoHttp(why)}. Check the address.", cause) { IsAnswered = true },
         { HttpRequestError: HttpRequestError.ResponseEnded } when Gateway.Scheme == Uri.UriSchemeHttp =>
-            new(Gateway, $"What answers at {Gateway} ended the connection without an answer. Does it speak https? Then it is https://{Gateway.Authority}/.", cause) { IsAnswered = true },
+            new(Gateway, $"What answers at {Gateway} ended the connection without an answer. Either it speaks https (https://{Gateway.Authority}/), or it is no gateway: check the address.", cause) { IsAnswered = true },
         { InnerException: IOException { InnerException: SocketException { SocketErrorCode: SocketError.ConnectionReset } } } when Gateway.Scheme == Uri.UriSchemeHttp =>
-            Unreachable($"the connection was reset. If it speaks https, it is https://{Gateway.Authority}/", cause),
+            Unreachable($"the connection was reset. What listens there may speak https (https://{Gateway.Authority}/), or be no gateway", cause),
         _ => Unreachable(why.TrimEnd('.'), cause),
     };
+
+    // The line is quoted, and may be anybody's.
+    private static string NoHttp(string why)
+    {
+        var (begin, end) = (why.IndexOf('\'', StringComparison.Ordinal), why.LastIndexOf('\''));
+        if (!why.Contains("status line", StringComparison.Ordinal) || end <= begin)
+            return $"gives no valid HTTP answer: {why.TrimEnd('.')}";
+        var line = new string([.. why[(begin + 1)..end].Where(sign => sign is >= ' ' and <= '~').Take(LongestGreeting)]);
+        return $"is no HTTP server: it says '{line}'{(line.StartsWith("RFB ", StringComparison.Ordinal) ? ", as VNC servers do" : line.StartsWith("SSH-", StringComparison.Ordinal) ? ", as SSH servers do" : "")}";
+    }
 
     // The names are those of SslPolicyErrors and X509ChainStatusFlags.
     private string CertificateAdvice(string why) =>

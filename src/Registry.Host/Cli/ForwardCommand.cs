@@ -79,7 +79,7 @@ internal static class ForwardCommand
             report.Warn(e.Message);
             return e.ExitCode;
         }
-        catch (GatewayException e) when (e.IsSilence)
+        catch (GatewayException e) when (e.IsSilence && e is not GatewayUnreachableException { IsAnswered: true })
         {
             throw new CommandException(e.ExitCode, $"{e.Line} {command} waits for a gateway only once it has had a tube: start it again when one answers.");
         }

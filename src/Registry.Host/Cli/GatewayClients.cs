@@ -29,8 +29,8 @@ internal static class GatewayClients
         /// <summary>The code of a command that ends with it.</summary>
         public ExitCode ExitCode => failure is GatewayRefusedException ? ExitCode.Refused : ExitCode.GatewayUnreachable;
 
-        /// <summary>Whether nothing is known by it: the gateway does not answer, or the node that has the tube does not answer the gateway.</summary>
-        public bool IsSilence => failure is GatewayUnreachableException { IsAnswered: false } || failure is GatewayRefusedException refused && refused.Code == RefusalCode.NodeUnreachable.Text;
+        /// <summary>Whether nothing is known of a tube by it: no gateway answers, also where a load balancer does, or the node that has the tube does not answer the gateway.</summary>
+        public bool IsSilence => failure is GatewayUnreachableException || failure is GatewayRefusedException refused && refused.Code == RefusalCode.NodeUnreachable.Text;
 
         /// <summary>The line that a command ends with.</summary>
         public string Line => failure switch

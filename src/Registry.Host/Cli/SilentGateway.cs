@@ -21,7 +21,7 @@ internal sealed class SilentGateway(GatewayClient gateway, Action<string> say, T
         {
             // It is asked no more, so that more of it will not be known.
             if (since is not null)
-                SayOnce();
+                SayOnce(isAnswered: false);
             since = null;
         }
         else if (from == gateway && failure is not { IsSilence: true })
@@ -34,15 +34,16 @@ internal sealed class SilentGateway(GatewayClient gateway, Action<string> say, T
         {
             since ??= time.GetTimestamp();
             if (time.GetElapsedTime(since.Value) >= Patience)
-                SayOnce();
+                SayOnce(failure is GatewayUnreachableException { IsAnswered: true });
         }
     }
 
-    private void SayOnce()
+    // A load balancer may answer in its place, and so may what has taken its port.
+    private void SayOnce(bool isAnswered)
     {
         if (isSaid)
             return;
         isSaid = true;
-        say($"the gateway {gateway.Gateway} does not answer; the tube stays while its path carries data.");
+        say($"the gateway {gateway.Gateway} does not answer{(isAnswered ? " as one" : "")}; the tube stays while its path carries data.");
     }
 }

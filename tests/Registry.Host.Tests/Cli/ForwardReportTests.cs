@@ -34,6 +34,20 @@ public sealed class ForwardReportTests
         lines.Skip(1).ShouldBe(["the gateway http://gateway.example/ answers again."]);
     }
 
+    [Fact]
+    public void What_answers_in_a_gateways_place_does_not_answer_for_it()
+    {
+        using var maker = new GatewayClient(new(new("http://gateway.example/")));
+        var gateway = new SilentGateway(maker, lines.Enqueue, time);
+        var closed = new GatewayUnreachableException(maker.Gateway, "Ended without an answer.") { IsAnswered = true };
+
+        gateway.Tried(maker, closed);
+        time.Advance(SilentGateway.Patience);
+        gateway.Tried(maker, closed);
+
+        lines.ShouldBe(["the gateway http://gateway.example/ does not answer as one; the tube stays while its path carries data."]);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using Registry.Host.Tests.Api;
 using Registry.Host.Tests.EndToEnd;
@@ -85,6 +87,25 @@ public sealed class GatewayClientTests
         (await Should.ThrowAsync<GatewayUnreachableException>(nobody.ReadCapacityAsync())).Message.ShouldContain("No gateway answers");
         using var other = new GatewayClient(new(new("http://localhost")), new Other());
         (await Should.ThrowAsync<GatewayUnreachableException>(other.ReadCapacityAsync())).Message.ShouldContain("not a tube gateway");
+    }
+
+    [Theory]
+    [InlineData("RFB 003.008\n", "is no HTTP server: it says 'RFB 003.008', as VNC servers do. Check the address.")]
+    [InlineData("SSH-2.0-OpenSSH_9.2\r\n", "is no HTTP server: it says 'SSH-2.0-OpenSSH_9.2', as SSH servers do. Check the address.")]
+    public async Task A_server_of_another_kind_is_said_to_be_one(string greeting, string said)
+    {
+        using var server = new TcpListener(IPAddress.Loopback, 0);
+        server.Start();
+        using var client = new GatewayClient(new(new($"http://{server.LocalEndpoint}")));
+        var asked = client.ReadCapacityAsync();
+        using (var connection = await server.AcceptTcpClientAsync().WaitAsync(Eventually.Patience))
+        {
+            // What came is read, or the end would be a reset.
+            (await connection.GetStream().ReadAsync(new byte[4096])).ShouldBeGreaterThan(0);
+            await connection.GetStream().WriteAsync(Encoding.ASCII.GetBytes(greeting));
+        }
+
+        (await Should.ThrowAsync<GatewayUnreachableException>(asked)).Message.ShouldContain(said);
     }
 
     [ProgramFact("node", NodePackage = "@roamhq/wrtc")]

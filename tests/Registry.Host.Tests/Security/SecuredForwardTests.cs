@@ -5,9 +5,9 @@ using Registry.Actors;
 using Registry.Host.Cli;
 using Registry.Host.Security;
 using Registry.Host.Serving.Reload;
-using Registry.Host.Tests.Cli;
 using Registry.Host.Tests.EndToEnd;
 using Registry.Host.Tests.RealPrograms;
+using Registry.Host.Tests.Telemetry;
 using Registry.Messages;
 
 namespace Registry.Host.Tests.Security;
@@ -46,16 +46,17 @@ public sealed class SecuredForwardTests
         await File.WriteAllTextAsync(folder.File("keys"), line);
         await File.WriteAllTextAsync(folder.File("laptop.key"), key);
         await using var gateway = await RealGateway.WithKeysAsync(folder.File("keys"), "127.0.0.1:9");
-        var running = Commands.RunAsync("forward", "-L", "0:127.0.0.1:9", "--gateway", gateway.Url.ToString(), "--key-file", folder.File("laptop.key"));
-        await Eventually.BecomesAsync(true, () => running.IsCompleted || gateway.Registry.Directory.List().Any(tube => tube.State == TubeState.Ready), "the tube is ready");
+        await using var output = new RecordedLog();
+        await using var error = new RecordedLog();
+        var running = CommandLine.InvokeAsync(["forward", "-L", "0:127.0.0.1:9", "--gateway", gateway.Url.ToString(), "--key-file", folder.File("laptop.key")], output, error);
+        await output.UntilAsync(said => running.IsCompleted || said.Contains("Forwarding from", StringComparison.Ordinal));
 
         await File.WriteAllTextAsync(folder.File("keys"), ApiKeys.Create("other", [Roles.Viewer], null).Line);
         await gateway.Services.GetRequiredService<GatewayReload>().ReloadAsync();
         await gateway.Registry.CloseTubeAsync(new(gateway.Registry.Directory.List().Single().TubeId, CloseReason.AdminClosed));
 
-        var (code, _, error) = await running.WaitAsync(Eventually.Patience);
-        code.ShouldBe((int)ExitCode.Refused, error);
-        var lines = error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        (await running.WaitAsync(Eventually.Patience)).ShouldBe((int)ExitCode.Refused, error.ToString());
+        var lines = error.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         lines.ShouldAllBe(said => Regex.IsMatch(said, @"^\d{4}-.*Z forward: 127\.0\.0\.1:\d+: "));
         lines[^1].ShouldMatch(@": ended for good: The gateway http.* refused: The key or token is wrong.* \(unauthenticated\)$");
     }

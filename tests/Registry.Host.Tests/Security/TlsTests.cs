@@ -37,7 +37,7 @@ public sealed class TlsTests
             (await misled.StandardError.ReadToEndAsync().WaitAsync(Eventually.Patience)).ShouldContain("SSL_CERT_FILE is nofile.pem, and there is no such file.");
         (code, _, error) = await Commands.RunAsync("capacity", "--gateway", $"http://{gateway.Url.Authority}");
         code.ShouldBe((int)ExitCode.GatewayUnreachable, error);
-        error.ShouldContain($"Does it speak https? Then it is https://{gateway.Url.Authority}/.");
+        error.ShouldContain($"Either it speaks https (https://{gateway.Url.Authority}/), or it is no gateway: check the address.");
         (await ShownAsync(gateway.Url)).ShouldBe(first);
         await File.WriteAllTextAsync(folder.File("certificate"), "nonsense");
         (await Should.ThrowAsync<CommandException>(() => gateway.Reload.ReloadAsync())).Message.ShouldContain("registry.http.tls");
