@@ -95,6 +95,20 @@ public sealed class CheckConfigTests : IDisposable
             (await RunAsync("ports", "--config", ConfigFile)).Code.ShouldBe((int)ExitCode.Ok);
     }
 
+    [Theory]
+    [InlineData("certificate-file = /no/c, key-file = /no/k, ca-file = /no/ca", "certificate-file: '/no/c' cannot be used|key-file: '/no/k' cannot be used|ca-file: '/no/ca' cannot be used")]
+    [InlineData("ca-file = /no/ca", "certificate-file must be the path of a PEM file|key-file must be the path of a PEM file|ca-file: '/no/ca' cannot be used")]
+    [InlineData("certificate-file = /dev/null, key-file = /no/k, ca-file = /no/ca", "certificate-file: '/dev/null' cannot be used|key-file: '/no/k' cannot be used|ca-file: '/no/ca' cannot be used")]
+    public async Task All_files_of_the_clusters_tls_that_are_missing_are_told_each_once(string files, string expected)
+    {
+        var (code, _, error) = await RunAsync("check-config", "--set", $"registry.cluster {{ enabled = on, tls {{ {files} }} }}");
+
+        code.ShouldBe((int)ExitCode.Usage);
+        var lines = error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        lines.Zip(expected.Split('|')).ShouldAllBe(pair => pair.First.Contains($"registry.cluster.tls.{pair.Second}", StringComparison.Ordinal), error);
+        lines.Length.ShouldBe(3, error);
+    }
+
     [Fact]
     public async Task What_only_use_shows_is_told_by_serve_with_file_and_line_too()
     {
