@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Akka.Configuration;
 using Registry.Actors;
 using Registry.Messages;
 
@@ -12,6 +13,7 @@ namespace Registry.Host.Cli;
 internal sealed class ForwardTube : IAsyncDisposable
 {
     private static readonly string TubeNotFound = RefusalCode.TubeNotFound.Text;
+    private static readonly TimeSpan PathPatience = RegistrySettings.From(Config.Empty).DisconnectedTimeout;
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(5);
 
     private readonly ITubeRegistry registry;
@@ -40,7 +42,7 @@ internal sealed class ForwardTube : IAsyncDisposable
         this.warn = warn;
         this.tell = tell;
         silentGateway = new(Maker, TellOfCurrent, TimeProvider.System);
-        silent = new(Maker, remote, () => lost.TrySetResult(EndWithout()), stop.Token);
+        silent = new(gateways, remote, why => lost.TrySetResult(EndThere(why)), stop.Token);
         following = [FollowLocalAsync(stop.Token), FollowRemoteAsync(stop.Token)];
         Ended = Task.WhenAny([.. following, lost.Task]).Unwrap();
     }
@@ -56,6 +58,9 @@ internal sealed class ForwardTube : IAsyncDisposable
 
     /// <summary>Why it ended; fails with <see cref="GatewayException"/> when the gateway could not be told something the tube needs.</summary>
     public Task<ForwardEnd> Ended { get; }
+
+    /// <summary>When this process gives the tube up if nothing comes over its path; null while something does.</summary>
+    public DateTimeOffset? HeldUntil => registry.Directory.TryGet(local.TubeId, out var tube) && tube is { State: TubeState.Disconnected, History: [.., var last] } ? last.At + PathPatience : null;
 
     /// <summary>Whether the gateway itself has said that it has the tube no more.</summary>
     public bool HasEndedThere => hasEndedThere;

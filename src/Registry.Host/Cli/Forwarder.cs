@@ -198,7 +198,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
                     preferred += isNode ? 0 : 1;
                     // Another tube may take a cluster that misses a node some seconds.
                     Say($"the path is silent and {who} does not answer; asking for another tube.");
-                    return new($"{who} does not answer", Drained: null);
+                    return new($"{who} does not answer", Drained: null) { Silent = tube };
                 }
 
                 Say($"the path is silent and {who} does not answer; waiting for the path to come back.");
@@ -285,8 +285,13 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     /// <param name="Drained">The node that went out of service; null where that is not the reason.</param>
     private sealed record Departure(string Why, string? Drained)
     {
+        /// <summary>The tube, where its path is silent.</summary>
+        public ForwardTube? Silent { get; init; }
+
         /// <summary>What came of it when the next tube is on a node.</summary>
-        public string EndedOn(string node) => node == Drained ? $"{Why} and is back. Moved to a new tube on it." : Drained is null ? "moved to another tube." : $"{Why}. Moved to another tube.";
+        public string EndedOn(string node) => node == Drained ? $"{Why} and is back. Moved to a new tube on it." : Drained is null ? $"moved to another tube.{Held}" : $"{Why}. Moved to another tube.";
+
+        private string Held => Silent?.HeldUntil is { } until ? $" Connections on the old one wait for its path, until {until.UtcDateTime:HH:mm:ss}Z at most." : "";
     }
 }
 

@@ -9,20 +9,21 @@ namespace Registry.Host.Cli;
 internal readonly record struct UnansweredPath(string Who, bool IsNode, Task Back);
 
 /// <summary>
-/// While nothing comes over a tube's path, asks the gateway each second whether the tube is still there. Nothing is decided about the tube's half in this process,
-/// which waits for the path as long as its settings say.
+/// While nothing comes over a tube's path, asks the gateway each second whether the tube is still there, and when it does not answer the others whether their cluster
+/// has given up the tube's node. Nothing is decided about the tube's half in this process, which waits for the path as long as its settings say.
 /// </summary>
-/// <param name="gateway">The gateway that made the tube.</param>
+/// <param name="gateways">The gateways, the one that made the tube first.</param>
 /// <param name="tube">The gateway's half.</param>
-/// <param name="lost">Told when the gateway has no such tube.</param>
+/// <param name="lost">Told when there is no such tube any more, and how that is known.</param>
 /// <param name="stop">Ends it.</param>
-internal sealed class SilentPath(GatewayClient gateway, TubeCreatedBody tube, Action lost, CancellationToken stop)
+internal sealed class SilentPath(IReadOnlyList<GatewayClient> gateways, TubeCreatedBody tube, Action<string> lost, CancellationToken stop)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     // A gateway itself asks other nodes for 1 s.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
+    private readonly GatewayClient gateway = gateways[0];
     private readonly Lock gate = new();
     private TaskCompletionSource<UnansweredPath> unanswered = New<UnansweredPath>();
     private TaskCompletionSource<bool> back = New<bool>();
@@ -77,31 +78,65 @@ internal sealed class SilentPath(GatewayClient gateway, TubeCreatedBody tube, Ac
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         while (GoesOn())
         {
+            if (await IsUnansweredAsync() && await IsNodeLostAsync())
+                lost($"The cluster has given up node {tube.Node}, which had it.");
+            await Task.Delay(Pause, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Asks the gateway for the tube.</summary>
+    /// <returns>Whether the gateway itself gives no answer.</returns>
+    private async Task<bool> IsUnansweredAsync()
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        limit.CancelAfter(Patience);
+        try
+        {
+            await gateway.ReadTubeAsync(tube.TubeId, limit.Token);
+        }
+        catch (GatewayRefusedException e) when (e.Code == RefusalCode.TubeNotFound.Text)
+        {
+            lost($"The gateway {gateway.Gateway} no longer has the tube.");
+        }
+        catch (GatewayException e) when (e.IsSilence)
+        {
+            Tell(e is GatewayRefusedException);
+            return e is not GatewayRefusedException;
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            Tell(isNode: false);
+            return true;
+        }
+        catch (Exception e) when (e is GatewayException or OperationCanceledException)
+        {
+            // It answers, and knows no more of the path than this end does; or it is of no interest any more.
+        }
+
+        return false;
+    }
+
+    // That another gateway does not know the tube may only mean that it is of another cluster; that its cluster lost the tube's node cannot.
+    private async Task<bool> IsNodeLostAsync()
+    {
+        foreach (var other in gateways.Skip(1))
+        {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
             limit.CancelAfter(Patience);
             try
             {
-                await gateway.ReadTubeAsync(tube.TubeId, limit.Token);
-            }
-            catch (GatewayRefusedException e) when (e.Code == RefusalCode.TubeNotFound.Text)
-            {
-                lost();
-            }
-            catch (GatewayException e) when (e.IsSilence)
-            {
-                Tell(e is GatewayRefusedException);
-            }
-            catch (OperationCanceledException) when (!stop.IsCancellationRequested)
-            {
-                Tell(isNode: false);
+                // One that is still a node may only not answer just now.
+                if ((await other.ReadNodesAsync(limit.Token)).Items.All(node => node.Node != tube.Node)
+                    && (await other.ReadTubesAsync(tube.TubeId, TubeState.Closed.Text, owner: null, cursor: null, limit: 1, limit.Token)).IncompleteNodes.Contains(tube.Node))
+                    return true;
             }
             catch (Exception e) when (e is GatewayException or OperationCanceledException)
             {
-                // It answers, and knows no more of the path than this end does; or it is of no interest any more.
+                // The next one may know, or the path's time ends.
             }
-
-            await Task.Delay(Pause, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+
+        return false;
     }
 
     private bool GoesOn()

@@ -31,6 +31,7 @@ public sealed class KilledGatewayTests
         foreach (var forward in new[] { moving, staying })
             await Eventually.BecomesAsync(true, () => forward.Lines.Contains($"{forward.Listen}: the gateway {http}/ does not answer; the tube stays while its path carries data."), "first lines");
         moving.Lines.ShouldContain($"{moving.Listen}: the path is silent and the gateway {http}/ does not answer; asking for another tube.");
+        moving.Lines.ShouldContain(line => line.StartsWith($"{moving.Listen}: moved to another tube. Connections on the old one wait for its path, until ", StringComparison.Ordinal));
         await Eventually.BecomesAsync(true, () => staying.Lines.Contains($"{staying.Listen}: the path is silent and the gateway {http}/ does not answer; waiting for the path to come back."), "second line");
         using var again = await StartAsync(http, server);
         (await staying.NextReadyAsync()).TubeId.ShouldNotBe(before.TubeId);
