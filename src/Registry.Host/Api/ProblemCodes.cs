@@ -85,7 +85,7 @@ internal static class ProblemCodes
         RefusalCode.CreateTimeout => "The create did not finish in time.",
         RefusalCode.CreateCancelled => "The create was cancelled because its asker gave up.",
         RefusalCode.CreateFailed => "The create failed.",
-        RefusalCode.Draining => "The node goes out of service; another one can do it.",
+        RefusalCode.Draining => "The node goes out of service; another one, where there is one, can do it.",
         RefusalCode.InternalError => "A fault of the gateway; its log has it.",
         RefusalCode.NodeUnreachable => "A node that must be asked does not answer; the cluster decides shortly whether it is gone.",
         RefusalCode.AuditUnavailable => "The audit cannot be written, and its mode is strict: nothing begins that would not be recorded.",

@@ -17,14 +17,14 @@ internal static class WrongArguments
     /// <param name="arguments">The words.</param>
     public static IReadOnlyList<string> Of(ParseResult result, IReadOnlyList<string> arguments)
     {
-        var stray = StrayOption(result) ?? Whole(result.UnmatchedTokens.FirstOrDefault(), arguments);
+        var stray = StrayOption(result) ?? Whole(result.UnmatchedTokens, arguments);
         if (stray is null && result.Errors.Count == 0)
             return [];
         var at = stray is null ? result.CommandResult : Before(stray, result, arguments);
-        string[] path = [.. PathOf(at)];
+        var path = PathOf(at);
         // What else is wrong follows from the word that is not known.
-        string[] lines = stray is null ? [.. Wrong(result, string.Join(' ', path))] : [Unknown(stray, at.Command, string.Join(' ', path), result.CommandResult.Command, arguments)];
-        lines[^1] += $" See '{string.Join(' ', path.Prepend("registry").Append("--help"))}'.";
+        string[] lines = stray is null ? [.. Wrong(result, path)] : [Unknown(stray, at.Command, path, result.CommandResult.Command, arguments)];
+        lines[^1] += $" See '{$"registry {path}".TrimEnd()} --help'.";
         return lines;
     }
 
@@ -44,21 +44,22 @@ internal static class WrongArguments
         : result.CommandResult.Tokens.FirstOrDefault(token => token.Value is ['-', _, ..])?.Value;
 
     // Of "-help", "-h" is known, and the rest is a word that nobody wrote.
-    private static string? Whole(string? word, IReadOnlyList<string> arguments) => word is null || arguments.Contains(word) ? word
+    private static string? Whole(IReadOnlyList<string> unmatched, IReadOnlyList<string> arguments) => unmatched is not [var word, ..] ? null
+        : arguments.Contains(word) ? word
         : arguments.FirstOrDefault(given => given is ['-', not '-', ..] && given.EndsWith(word, StringComparison.Ordinal) && !given.EndsWith($"={word}", StringComparison.Ordinal)) ?? word;
 
     private static string Unknown(string word, Command command, string path, Command verb, IReadOnlyList<string> arguments)
     {
-        var name = word.Split('=')[0];
+        var name = word.Split('=')[0]; // its value may be a secret
         if (name.StartsWith('-'))
             return verb != command && verb.Options.Any(option => option.Name == name || option.Aliases.Contains(name))
                 ? $"'{name}' is an option of {verb.Name}: put it behind that word."
-                : $"'{word}' is no option{Meant(name, path, [.. OptionsOf(command), "--help", .. path.Length == 0 ? ["--version"] : Array.Empty<string>()])}.";
+                : $"'{name}' is no option{Meant(name, path, [.. OptionsOf(command), "--help", .. path.Length == 0 ? ["--version"] : Array.Empty<string>()])}.";
         if (arguments.FirstOrDefault(given => given.StartsWith('-') && given.EndsWith($"={word}", StringComparison.Ordinal)) is { } valued)
-            return $"'{valued}': {valued.Split('=')[0]} takes no value.";
+            return $"{valued.Split('=')[0]} takes no value, such as '{word}'.";
         if (command.Subcommands.Count > 0)
         {
-            string[] verbs = [.. command.Subcommands.Select(verb => verb.Name)];
+            string[] verbs = [.. command.Subcommands.Select(each => each.Name)];
             return $"'{word}' is no verb{(Meant(word, path, verbs) is { Length: > 0 } meant ? meant : verbs.Length > Few ? "" : $"; there {(verbs.Length == 1 ? "is" : "are")} {string.Join(", ", verbs)}")}.";
         }
 
@@ -117,11 +118,5 @@ internal static class WrongArguments
     private static string? Nearest(string word, IReadOnlyList<string> known) =>
         known.FirstOrDefault(each => each.StartsWith(word, StringComparison.OrdinalIgnoreCase)) ?? NearestKey.Of(word, known, most: (word.TrimStart('-').Length + 2) / 3);
 
-    private static IEnumerable<string> PathOf(CommandResult result)
-    {
-        var path = new Stack<string>();
-        for (; result.Parent is CommandResult parent; result = parent)
-            path.Push(result.Command.Name);
-        return path;
-    }
+    private static string PathOf(CommandResult result) => result.Parent is not CommandResult parent ? "" : $"{PathOf(parent)} {result.Command.Name}".TrimStart();
 }

@@ -49,7 +49,7 @@ public sealed class CommandLineTests
     [InlineData(new[] { "keys", "create" }, "registry: 'create' is no verb; there is new. See 'registry keys --help'.\n")]
     [InlineData(new[] { "drain", "--deadline" }, "registry: --deadline needs a value: --deadline TIME. See 'registry drain --help'.\n")]
     [InlineData(new[] { "drain", "--deadline", "1s", "--deadline", "2s" }, "--deadline is there 2 times, and takes one value.")]
-    [InlineData(new[] { "drain", "--wait=maybe" }, "registry: '--wait=maybe': --wait takes no value. See 'registry drain --help'.\n")]
+    [InlineData(new[] { "drain", "--wait=maybe" }, "registry: --wait takes no value, such as 'maybe'. See 'registry drain --help'.\n")]
     [InlineData(new[] { "capacity", "limits", "--max-tubes", "x" }, "registry: --max-tubes 'x' must be a whole number, at most 2147483647. See 'registry capacity limits --help'.\n")]
     [InlineData(new[] { "capacity", "limits", "--max-tubes", "0" }, "--max-tubes '0' must be at least 1.")]
     [InlineData(new[] { "bench", "tput", "--congestion-control", "x" }, "must be one of Bbr, Cubic.")]
