@@ -142,12 +142,15 @@ public sealed record RegistrySettings
     /// <summary>Reads the section <c>registry</c>, with the defaults behind it.</summary>
     /// <param name="config">An actor system's configuration.</param>
     /// <exception cref="ConfigurationException">A value has the wrong type or is out of range; the message names its key.</exception>
-    public static RegistrySettings From(Config config)
+    public static RegistrySettings From(Config config) => From(config, Environment.GetEnvironmentVariable(MaxConcurrentCreatesVariable));
+
+    /// <summary>The same with a value of the environment variable.</summary>
+    internal static RegistrySettings From(Config config, string? maxConcurrentCreates)
     {
         var reader = new SettingReader(config.WithFallback(Default));
         var settings = new RegistrySettings
         {
-            MaxConcurrentCreates = Environment.GetEnvironmentVariable(MaxConcurrentCreatesVariable) is { Length: > 0 } text
+            MaxConcurrentCreates = maxConcurrentCreates is { Length: > 0 } text
                 ? SettingReader.ParseInteger(text, 1, int.MaxValue) ?? throw SettingReader.Wrong(MaxConcurrentCreatesVariable, $"a whole number from 1, which {SettingReader.Quoted(text)} is not", null)
                 : reader.Integer("admission.max-concurrent-creates", 1),
             MaxTubes = reader.Integer("admission.max-tubes", 1),

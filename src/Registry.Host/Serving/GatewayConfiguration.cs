@@ -72,7 +72,9 @@ internal static class GatewayConfiguration
     // What is wrong is told and taken for its default, so that what stands behind it is reached too.
     private static IEnumerable<SettingFault> Wrong(Config config, IReadOnlyList<SettingSource> sources)
     {
-        Action<Config>[] sections = [part => CheckRegistry(RegistrySettings.From(part)), part => TubeRegistryClusterOptions.From(part), part => SecuritySettings.From(part), part => AuditSettings.From(part), part => RequestLimits.From(part), part => TelemetrySettings.From(part)];
+        // The environment variable hides the setting, and when it is wrong itself must not hide the others.
+        var variable = string.IsNullOrEmpty(Environment.GetEnvironmentVariable(RegistrySettings.MaxConcurrentCreatesVariable)) ? null : "1";
+        Action<Config>[] sections = [part => CheckRegistry(RegistrySettings.From(part, variable)), _ => RegistrySettings.From(Config.Empty), part => TubeRegistryClusterOptions.From(part), part => SecuritySettings.From(part), part => AuditSettings.From(part), part => RequestLimits.From(part), part => TelemetrySettings.From(part)];
         foreach (var read in sections)
         {
             var left = config;

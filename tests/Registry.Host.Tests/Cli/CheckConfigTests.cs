@@ -110,6 +110,19 @@ public sealed class CheckConfigTests : IDisposable
     }
 
     [Fact]
+    public async Task A_wrong_environment_variable_hides_no_wrong_setting()
+    {
+        // The environment is the whole process's.
+        using var checking = Programs.Start("env", "WEBRTC_MAX_CONCURRENT_CREATES=many", "dotnet", typeof(Gateway).Assembly.Location, "check-config", "--set", "registry.admission.max-tubes=0", "--set", "registry.ice.servers=[nowhere]");
+        var error = await checking.StandardError.ReadToEndAsync().WaitAsync(EndToEnd.Eventually.Patience);
+        var lines = error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        lines.Length.ShouldBe(3, error);
+        error.ShouldContain("registry.admission.max-tubes must be");
+        error.ShouldContain("registry.ice.servers");
+        lines[^1].ShouldBe("registry: WEBRTC_MAX_CONCURRENT_CREATES must be a whole number from 1, which 'many' is not.");
+    }
+
+    [Fact]
     public async Task What_only_use_shows_is_told_by_serve_with_file_and_line_too()
     {
         await File.WriteAllTextAsync(folder.File("audit"), "no database, but long enough for one to be read: " + new string('x', 200));
