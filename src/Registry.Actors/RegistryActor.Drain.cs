@@ -102,7 +102,7 @@ public sealed partial class RegistryActor
         GoOnDraining();
     }
 
-    private static Refused Stopping() => new(RefusalCode.Draining, "This node is stopping. Ask another one.");
+    private static Refused Stopping() => new(RefusalCode.Draining, "This node is stopping.");
 
     /// <summary>A drain under way.</summary>
     private sealed record Draining(int UntilAtMost, DateTimeOffset Deadline)

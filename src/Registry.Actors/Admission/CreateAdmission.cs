@@ -49,7 +49,7 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeSpan drainDeadl
     {
         place = null;
         if (IsDraining)
-            return new(RefusalCode.Draining, "This node is going out of service. Ask another one.");
+            return new(RefusalCode.Draining, "This node is going out of service.");
         if (needsTube && owner is not null && limits.MaxTubesPerOwner > 0 && tubesOfOwners.GetValueOrDefault(owner) >= limits.MaxTubesPerOwner)
             return OwnerLimit(owner, tubesOfOwners[owner], limits.MaxTubesPerOwner) with { ActiveCreates = active };
         if (needsTube && tubes >= limits.MaxTubes)

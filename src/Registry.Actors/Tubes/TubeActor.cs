@@ -137,7 +137,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 break; // Read again once the asker was answered.
             case CloseTube close:
                 refusal = close.Reason == CloseReason.NodeStopped
-                    ? new(RefusalCode.Draining, "The node went out of service while the tube was being made. Ask another one.") { TubeId = id }
+                    ? new(RefusalCode.Draining, "The node went out of service while the tube was being made.") { TubeId = id }
                     : new(RefusalCode.TubeClosing, "The tube was closed while it was being made.") { TubeId = id };
                 BeginClose(close);
                 break;

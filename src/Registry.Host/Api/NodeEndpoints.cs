@@ -124,7 +124,7 @@ internal static class NodeEndpoints
             NodeState.Up when !audit.IsAvailable => Problem.Of(AuditTrail.Refuse()),
             NodeState.Up => Results.Text("ready"),
             NodeState.Joining => new Problem(StatusCodes.Status503ServiceUnavailable, ProblemCodes.Joining, "The gateway has not joined its cluster yet; use another one.") { Retryable = true },
-            _ => new Problem(StatusCodes.Status503ServiceUnavailable, RefusalCode.Draining.Text, $"The gateway is going out of service.{Problem.AskAnother}") { Retryable = true },
+            _ => new Problem(StatusCodes.Status503ServiceUnavailable, RefusalCode.Draining.Text, "The gateway is going out of service.") { Retryable = true },
         };
     }
 }

@@ -9,12 +9,7 @@ namespace Registry.Host.Api;
 /// <summary>A problem as the result that writes it. Its code is one of <see cref="ProblemCodes"/>.</summary>
 internal sealed record Problem : ProblemBody, IResult
 {
-    /// <summary>What a node that goes out of service ends its text with.</summary>
-    public const string AskAnother = " Ask another one.";
-
     public Problem(int status, string code, string detail) : base(status, code, detail) => Title = ReasonPhrases.GetReasonPhrase(status);
-
-    private const string WaitForThis = " There is no other one beside it: try again when it is back, by 'registry drain --resume' or a new start.";
 
     [JsonIgnore]
     private string? RetryAfterSeconds => RetryAfterMs is { } wait ? ((wait + 999) / 1000).ToString(CultureInfo.InvariantCulture) : null;
@@ -43,13 +38,15 @@ internal sealed record Problem : ProblemBody, IResult
         response.StatusCode = Status;
         if (RetryAfterSeconds is { } seconds)
             response.Headers.RetryAfter = seconds;
-        return response.WriteAsJsonAsync(Code == RefusalCode.Draining.Text && IsAlone(httpContext) ? this with { Detail = Detail.Replace(AskAnother, WaitForThis, StringComparison.Ordinal) } : this, ApiJson.Options, ContentType, httpContext.RequestAborted);
+        return response.WriteAsJsonAsync(Code == RefusalCode.Draining.Text ? this with { Detail = $"{Detail} {WhatHelps(httpContext)}" } : this, ApiJson.Options, ContentType, httpContext.RequestAborted);
     }
 
-    private static bool IsAlone(HttpContext context)
+    private static string WhatHelps(HttpContext context)
     {
         var registry = context.RequestServices.GetRequiredService<ITubeRegistry>();
-        return registry.Nodes.All(node => node.Node == registry.Node);
+        return registry.Nodes.Any(node => node.Node != registry.Node && node.State == NodeState.Up)
+            ? "Ask another one."
+            : "No other one is in service: try again when it is back, by 'registry drain --resume' or a new start.";
     }
 
     /// <summary>The status that a refusal comes with.</summary>

@@ -100,13 +100,15 @@ public sealed class DrainApiTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData(false, "This node is going out of service. There is no other one beside it: try again when it is back, by 'registry drain --resume' or a new start.")]
-    [InlineData(true, "This node is going out of service. Ask another one.")]
-    public async Task What_helps_with_a_draining_node_depends_on_whether_there_is_another(bool isInCluster, string detail)
+    [InlineData(null, false)]
+    [InlineData(NodeState.Draining, false)]
+    [InlineData(NodeState.Up, true)]
+    public async Task What_helps_with_a_draining_node_depends_on_whether_there_is_another_in_service(NodeState? other, bool isThere)
     {
-        if (isInCluster)
-            gateway.Registry.Nodes = [new("test-node", "10.0.0.1:4053", NodeState.Draining), new("other", "10.0.0.2:4053", NodeState.Up)];
-        gateway.Registry.Reply = new Refused(RefusalCode.Draining, "This node is going out of service. Ask another one.");
+        var detail = $"This node is going out of service. {(isThere ? "Ask another one." : "No other one is in service: try again when it is back, by 'registry drain --resume' or a new start.")}";
+        if (other is { } state)
+            gateway.Registry.Nodes = [new("test-node", "10.0.0.1:4053", NodeState.Draining), new("other", "10.0.0.2:4053", state)];
+        gateway.Registry.Reply = new Refused(RefusalCode.Draining, "This node is going out of service.");
         gateway.Registry.Capacity = gateway.Registry.Capacity with { IsDraining = true };
 
         var (_, refused) = await gateway.SendAsync(HttpMethod.Post, "/v1/node/drain", "{}");
