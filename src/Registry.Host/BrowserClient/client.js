@@ -140,7 +140,7 @@ export class Tube {
     this.connection.addEventListener('connectionstatechange', () => {
       const state = this.connection.connectionState;
       if (state === 'connected') this.#wasConnected = true;
-      else if (state === 'failed') this.#end(this.#told(this.#wasConnected ? 'The connection to the gateway was lost.' : 'no way to the gateway; UDP may be blocked'));
+      else if (state === 'failed') this.#end(this.#told(this.#wasConnected ? 'The connection to the gateway was lost.' : 'There is no way to the gateway; UDP may be blocked.'));
       else if (state === 'disconnected') this.#restart();
     });
     this.connection.addEventListener('icecandidate', event => this.#trickle(event.candidate ? event.candidate.candidate : ''));
@@ -250,7 +250,23 @@ export class Tube {
   #ending(why) {
     this.#why ??= why;
     if (this.#why && this.channel.readyState === 'closed') this.#end(this.#why);
-    else this.#deadline ??= setTimeout(() => this.#end(this.#told('the channel was closed')), patience);
+    else this.#deadline ??= setTimeout(() => this.#explain(), patience);
+  }
+
+  // The channel is closed and no signal has said why: the gateway may know, and when it does not answer it has perhaps ended with the tube.
+  async #explain() {
+    if (!this.#told()) this.#why = await this.#ask();
+    this.#end(this.#told());
+  }
+
+  async #ask() {
+    try {
+      const { closeReason, closeText } = await this.#client.call('GET', tubePath(this.id), undefined, { signal: AbortSignal.timeout(patience) });
+      return closeReason ? sentence(this.closeReason = closeReason, closeText) : 'The gateway closed the channel and does not say why.';
+    } catch (e) {
+      if (e.code === 'tube_not_found') return 'The gateway closed the tube and does not remember why.';
+      return e.code === 'unreachable' || e.name === 'TimeoutError' ? 'The tube was closed, and the gateway does not answer: it has probably been stopped.' : `The tube was closed. Why is not known: ${e.message}`;
+    }
   }
 
   // As far as the gateway said why.

@@ -1,6 +1,6 @@
-// Says when a node that is taken out of service closes a tube of this browser.
+// Says when a node that is taken out of service closes a tube of this browser, and what stands in the way of the next one.
 import { write } from './dom.js';
-import { nodes, watchNodes } from './cluster.js';
+import { isStale, nodes, watchNodes } from './cluster.js';
 import { tubes } from './registry.js';
 import { moment } from './text.js';
 
@@ -11,6 +11,7 @@ export function watchDrain(target, tube) {
 
 function hint(id) {
   const isOut = node => node.capacity?.isDraining === true;
+  if (!id && isStale) return `New tubes can be made when the gateway answers again${nodes.length > 1 ? ', or on another node’s page' : ''}.`;
   if (!id) return nodes.length && nodes.every(isOut) ? 'No gateway makes new tubes now: all are being taken out of service.' : '';
   const node = nodes.find(one => one.node === tubes.get(id)?.node);
   if (!node || !isOut(node)) return '';

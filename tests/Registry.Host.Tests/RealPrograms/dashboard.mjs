@@ -130,6 +130,23 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.evaluate(async key => fetch(`/v1/tubes/${document.querySelector('#tube').textContent}?reason=AIClosed`, { method: 'DELETE', headers: { Authorization: `Bearer ${key}` } }), operator);
   await shows('#state-detail', '^Automated analysis closed it\\.$');
 
+  // So are those of which no signal tells.
+  const mute = route => route.request().method() === 'GET' ? route.abort() : route.continue();
+  const make = name => page.evaluate(async ([key, name]) => {
+    const { RegistryClient } = await import('/client.js');
+    const client = globalThis.client ??= new RegistryClient({ key });
+    return (globalThis[name] = await client.connect({ conversationType: 'echo' })).id;
+  }, [operator, name]);
+  await page.route('**/signals', mute);
+  const [known, silent] = [await make('known'), await make('silent')];
+  await page.route(`**/${known}/signals`, mute);
+  await page.route(new RegExp(silent), mute);
+  await page.unroute('**/signals');
+  await page.evaluate(() => Promise.all([client.closeTube(known.id), client.closeTube(silent.id)]));
+
+  const said = [await page.evaluate(() => known.ended), await page.evaluate(() => silent.ended)];
+  expect(said[0] === 'An administrator closed it.' && /^The tube was closed, and the gateway does not answer: /.test(said[1]), `of tubes that ended it is said: ${said}`);
+
   // What is old is told, and no node seems up.
   const ask = () => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
   await page.click('nav a[href="#/"]');
