@@ -122,6 +122,7 @@ export class Tube {
   #candidates = [];
   #isHeld = true; // candidates wait until the gateway knows what they belong to
   #finish;
+  #isRestarting = false;
   #isOver = false;
   #isGone = false; // at the gateway
   #wasConnected = false;
@@ -193,6 +194,12 @@ export class Tube {
     if (!this.#isHeld) this.#send().catch(e => console.warn(e));
   }
 
+  // Those of before are known, or of an offer that was taken back.
+  #hold() {
+    this.#isHeld = true;
+    this.#candidates = [];
+  }
+
   #release() {
     this.#isHeld = false;
     return this.#send();
@@ -228,23 +235,28 @@ export class Tube {
 
   // The path does not answer: another one may, under the same channels.
   async #restart() {
-    if (this.#isHeld || this.#isOver) return;
-    this.#isHeld = true;
+    if (this.#isRestarting || this.#isOver) return;
+    this.#isRestarting = true;
     try {
+      this.#hold();
       await this.connection.setLocalDescription(await this.connection.createOffer({ iceRestart: true }));
       await this.connection.setRemoteDescription(await this.#client.setRemoteDescription(this.id, this.connection.localDescription));
       await this.#release();
     } catch (e) {
-      this.#isHeld = false;
       console.warn(e); // The old path may come back.
+      // An offer that nobody answered would stand in the way of the gateway's.
+      if (this.connection.signalingState === 'have-local-offer') await this.connection.setLocalDescription({ type: 'rollback' }).catch(e => console.warn(e));
     }
+    this.#isRestarting = false;
   }
 
   async #answer(offer) {
     if (this.connection.signalingState !== 'stable') return; // Its own restart is under way.
+    this.#hold();
     await this.connection.setRemoteDescription({ type: 'offer', sdp: atob(offer) });
     await this.connection.setLocalDescription(await this.connection.createAnswer());
     await this.#client.setRemoteDescription(this.id, this.connection.localDescription);
+    await this.#release();
   }
 
   #ending(why) {

@@ -144,6 +144,25 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.unroute('**/signals');
   await page.evaluate(() => Promise.all([client.closeTube(known.id), client.closeTube(silent.id)]));
 
+  // An ICE restart of which the gateway never heard stands in the way of none that it wants.
+  const restarted = await make('restarted');
+  await page.route(`**/${restarted}/remote-description`, route => route.abort(), { times: 1 });
+  await page.evaluate(() => {
+    const { connection } = restarted;
+    Object.defineProperty(connection, 'connectionState', { value: 'disconnected', configurable: true });
+    connection.dispatchEvent(new Event('connectionstatechange'));
+    delete connection.connectionState;
+    restarted.states = [];
+    connection.onsignalingstatechange = () => restarted.states.push(connection.signalingState);
+  });
+  await page.waitForFunction(() => `${restarted.states}` === 'have-local-offer,stable');
+  await page.evaluate(() => client.restartIce(restarted.id));
+  await page.waitForFunction(async () => (await client.call('GET', `/v1/tubes/${restarted.id}/statistics`)).iceRestarts === 1);
+  await page.evaluate(() => new Promise(resolve => {
+    restarted.channel.onmessage = resolve;
+    restarted.channel.send('hello');
+  }));
+  await page.evaluate(() => restarted.close());
   const said = [await page.evaluate(() => known.ended), await page.evaluate(() => silent.ended)];
   expect(said[0] === 'An administrator closed it.' && /^The tube was closed, and the gateway does not answer: /.test(said[1]), `of tubes that ended it is said: ${said}`);
 
