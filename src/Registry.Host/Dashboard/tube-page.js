@@ -15,20 +15,25 @@ const channelHeads = [...document.querySelectorAll('table:has(#channels) th')];
 let shown; // what is shown, until something else is
 
 /** Shows a tube and follows it. */
-export async function show(id) {
+export function show(id) {
   hide();
   const mine = shown = { id, tube: undefined, sparkline: new Sparkline($('rate')) };
   write($('tube-id'), id);
   for (const part of ['tube-parts', 'tube-ended', 'close-tube', 'tube-missing']) $(part).hidden = true;
   setState($('tube-state'), '');
+  return begin(mine);
+}
+
+/** Reads it for the first time, which may take several attempts. */
+async function begin(mine) {
   await read(mine);
   if (shown !== mine) return;
   if (!mine.tube) {
-    if (mine.isRetryable) mine.timer = setTimeout(show, pause, id);
+    if (mine.isRetryable) mine.timer = setTimeout(begin, pause, mine);
     return;
   }
 
-  mine.signals = followSignals(id, $('signals'), signal => {
+  mine.signals = followSignals(mine.id, $('signals'), signal => {
     if (signal.kind !== 'ice_candidate') mine.isStale = true;
   });
   poll(mine);

@@ -162,6 +162,20 @@ await drive(packages, url, async (page, { wrong, axe }) => {
     restarted.channel.onmessage = resolve;
     restarted.channel.send('hello');
   }));
+
+  // A tube that cannot be read at first is asked for again, and its page stands still.
+  const same = `**/v1/tubes/${restarted}`;
+  await page.route(same, mute);
+  await page.goto(`${url}#/tubes/${restarted}`);
+  await page.waitForFunction(() => !document.querySelector('#tube-missing').hidden);
+  await page.evaluate(() => {
+    globalThis.changes = [];
+    new MutationObserver(found => changes.push(...found)).observe(document.querySelector('#tube-missing'), { attributes: true });
+  });
+  for (let asked = 0; asked < 2; asked++) await page.waitForRequest(request => request.url().endsWith(restarted));
+  expect(await page.evaluate(() => changes.length) === 0, 'the page of a tube that cannot be read flickers');
+  await page.unroute(same);
+  await shows('#tube-state', '^ready$');
   await page.evaluate(() => restarted.close());
   const said = [await page.evaluate(() => known.ended), await page.evaluate(() => silent.ended)];
   expect(said[0] === 'An administrator closed it.' && /^The tube was closed, and the gateway does not answer: /.test(said[1]), `of tubes that ended it is said: ${said}`);
