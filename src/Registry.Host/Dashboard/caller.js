@@ -1,24 +1,37 @@
 // Who uses the page, and what that allows.
 import { call } from './api.js';
 
-let roles = [];
+const pause = 2000; // before a gateway that did not answer is asked again, in ms
+const $ = id => document.getElementById(id);
+const ask = () => call('GET', '/v1/caller');
+let caller;
 
 /** Asks the gateway, which asks for a key if it wants one. */
 export async function identify() {
-  const caller = await call('GET', '/v1/caller');
-  roles = caller.roles;
-  const name = document.getElementById('caller');
-  const signOut = document.getElementById('sign-out');
-  signOut.hidden = !sessionStorage.getItem('key');
-  name.textContent = signOut.hidden ? '' : caller.owner ? `${caller.owner} (${roles.join(', ')})` : roles.join(', ');
-  signOut.addEventListener('click', () => {
-    sessionStorage.removeItem('key');
-    location.reload();
-  });
+  caller = await ask();
+  const { owner, roles } = caller;
+  $('sign-out').hidden = !sessionStorage.getItem('key');
+  $('caller').textContent = $('sign-out').hidden ? '' : owner ? `${owner} (${roles.join(', ')})` : roles.join(', ');
 }
 
+/** What is shown, and what can be done with it, was for whoever signed in before; a new token of theirs changes nothing. */
+async function compare() {
+  try {
+    if (JSON.stringify(await ask()) !== JSON.stringify(caller)) location.reload();
+  } catch (e) {
+    console.warn(e);
+    setTimeout(compare, pause);
+  }
+}
+
+$('sign-in').addEventListener('close', () => caller && setTimeout(compare)); // when the new key is used
+$('sign-out').addEventListener('click', () => {
+  sessionStorage.removeItem('key');
+  location.reload();
+});
+
 /** Whether tubes may be made and closed. */
-export const mayCreate = () => roles.includes('creator') || roles.includes('operator');
+export const mayCreate = () => caller.roles.includes('creator') || caller.roles.includes('operator');
 
 /** Whether nodes may be taken out of service. */
-export const mayOperate = () => roles.includes('operator');
+export const mayOperate = () => caller.roles.includes('operator');
