@@ -91,6 +91,7 @@ function showTube(tube) {
   if (isEnded) {
     write($('tube-reason'), `${words(tube.closeReason.name)} (${tube.closeReason.code})`);
     write($('tube-why'), tube.closeText ?? '');
+    write($('tube-by'), tube.closedBy ? `Closed by ${tube.closedBy}.` : '');
   }
   describe($('tube-facts'), [
     ['Node', tube.node],

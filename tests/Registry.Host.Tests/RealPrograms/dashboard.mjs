@@ -103,6 +103,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await shows('#last-closures span', '^An administrator closed it\\.$');
   await page.click('#last-closures a');
   await shows('#tube-reason', 'Admin closed');
+  await shows('#tube-by', '^Closed by operator\\.$');
   await shows('#timeline li:last-child', '^closed');
   await shows('#signals tr:first-child', 'Tube closed');
   await look('ended');
