@@ -1,11 +1,9 @@
 // What closed lately, and why.
 import { arrange, bar, element, fill, write } from './dom.js';
-import { clock, count, moment, words } from './text.js';
+import { clock, count, isTrouble, moment, words } from './text.js';
 import { closures, mostClosures, opened, watch } from './registry.js';
 
 const latest = 6;
-// Somebody wanted it or a setting said so; any other end is trouble, whether or not another try helps.
-const inOrder = new Set(['Normal', 'Client', 'TunnelClosed', 'AdminClosed', 'AIClosed', 'UpstreamClosed', 'NodeStopped', 'IdleTimeout', 'AgeLimit', 'Superseded']);
 const reasons = document.getElementById('reasons');
 const last = document.getElementById('last-closures');
 const note = document.getElementById('closures-note');
@@ -37,7 +35,7 @@ function row(name, number, most) {
   if (!made) {
     const figure = element('span', { className: 'number' });
     const line = bar();
-    rows.set(name, made = { item: element('li', { className: inOrder.has(name) ? '' : 'trouble' }, element('span', {}, words(name)), line, figure), figure, line });
+    rows.set(name, made = { item: element('li', { className: isTrouble(name) ? 'trouble' : '' }, element('span', {}, words(name)), line, figure), figure, line });
   }
   write(made.figure, count(number));
   fill(made.line, number / most);

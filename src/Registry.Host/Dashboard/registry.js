@@ -14,8 +14,8 @@ export const tubes = new Map();
 /** The last tubes that closed, newest first. */
 export const closures = [];
 
-// No gateway tells this one: who could is gone.
-const lost = { name: 'LostWithItsNode' };
+/** No gateway tells this one: who could is gone. */
+export const lost = { name: 'LostWithItsNode' };
 
 /** When the page was opened; of what closed before, the nodes keep some for a while. */
 export const opened = Date.now();

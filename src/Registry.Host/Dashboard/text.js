@@ -54,5 +54,11 @@ export function age(ms) {
 /** A round trip in milliseconds. */
 export const roundTrip = ms => (ms === undefined || ms === null ? undefined : `${ms < 10 ? ms.toFixed(2) : ms.toFixed(1)} ms`);
 
+// Somebody wanted it or a setting said so; any other end is trouble, whether or not another try helps.
+const inOrder = new Set(['Normal', 'Client', 'TunnelClosed', 'AdminClosed', 'AIClosed', 'UpstreamClosed', 'NodeStopped', 'IdleTimeout', 'AgeLimit', 'Superseded']);
+
+/** Whether nobody wanted an end for which a close reason's name stands. */
+export const isTrouble = name => !inOrder.has(name);
+
 /** A close reason's name as words. */
 export const words = name => name.replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, ' ').replace(/[A-Z][a-z]+/g, word => word.toLowerCase()).replace(/^./, first => first.toUpperCase());

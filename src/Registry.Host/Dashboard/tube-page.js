@@ -1,15 +1,17 @@
 // One tube: its states, path, rate, queues, channels, signals and end.
 import { call } from './api.js';
 import { arrange, bar, describe, element, fill, setState, write } from './dom.js';
-import { bytes, count, dateTime, roundTrip, words } from './text.js';
+import { bytes, count, counted, dateTime, isTrouble, roundTrip, words } from './text.js';
 import { mayCreate } from './caller.js';
 import { closeTube } from './closing.js';
 import { followSignals } from './signals.js';
 import { Sparkline } from './sparkline.js';
 import { isStale, watchNodes } from './cluster.js';
+import { lost } from './registry.js';
 import { timeline } from './timeline.js';
 
-const pause = 1000; // between two readings, in ms
+const pause = 1000; // between two readings of its statistics, in ms
+const readings = 5; // of them, after which the tube itself is read again
 const $ = id => document.getElementById(id);
 const channelHeads = [...document.querySelectorAll('table:has(#channels) th')];
 let shown; // what is shown, until something else is
@@ -17,7 +19,7 @@ let shown; // what is shown, until something else is
 /** Shows a tube and follows it. */
 export function show(id) {
   hide();
-  const mine = shown = { id, tube: undefined, sparkline: new Sparkline($('rate')) };
+  const mine = shown = { id, tube: undefined, channels: [], polls: 0, sparkline: new Sparkline($('rate')) };
   write($('tube-id'), id);
   for (const part of ['tube-parts', 'tube-ended', 'close-tube', 'tube-missing']) $(part).hidden = true;
   setState($('tube-state'), '');
@@ -35,6 +37,9 @@ async function begin(mine) {
 
   mine.signals = followSignals(mine.id, $('signals'), signal => {
     if (signal.kind !== 'ice_candidate') mine.isStale = true;
+    if (signal.kind !== 'tube_closed') return;
+    mine.end = signal;
+    if (mine.tube.closeReason === lost) learn(mine, ended(mine));
   });
   poll(mine);
 }
@@ -53,21 +58,34 @@ async function read(mine) {
   try {
     const tube = await call('GET', `/v1/tubes/${encodeURIComponent(mine.id)}`);
     if (shown !== mine) return;
-    mine.tube = tube;
-    mine.isStale = false;
-    $('tube-missing').hidden = true;
-    showTube(tube);
+    learn(mine, tube);
   } catch (e) {
     if (shown !== mine) return;
+    if (mine.tube && e.code === 'tube_not_found') return learn(mine, ended(mine));
     mine.isRetryable = e.retryable;
     $('tube-missing').hidden = mine.tube && isStale; // The page says so.
-    write($('tube-missing'), e.message);
+    write($('tube-missing'), e.code === 'tube_not_found' ? `${e.message} One that has ended is remembered for a while only.` : e.message);
   }
+}
+
+function learn(mine, tube) {
+  mine.tube = tube;
+  mine.isStale = false;
+  $('tube-missing').hidden = true;
+  showTube(mine);
+}
+
+/** The tube as it was last seen, of which no gateway knows now: its signals may have told the end, as those of a lost node's tubes do. */
+function ended({ tube, end }) {
+  return {
+    ...tube, state: 'closed', history: [...tube.history.filter(({ state }) => state !== 'closed'), { state: 'closed', at: end?.time ?? new Date().toISOString() }],
+    closeReason: end?.closeReason ?? lost, closeText: end?.text ?? 'No gateway knows it any more.', conversations: [],
+  };
 }
 
 async function poll(mine) {
   if (!document.hidden) {
-    if (mine.isStale) await read(mine);
+    if (mine.isStale || ++mine.polls % readings === 0) await read(mine);
     if (shown !== mine) return;
     timeline($('timeline'), mine.tube.history);
     if (mine.tube.state === 'closed') return;
@@ -81,7 +99,7 @@ async function poll(mine) {
   if (shown === mine) mine.timer = setTimeout(poll, pause, mine);
 }
 
-function showTube(tube) {
+function showTube({ tube, channels }) {
   const isEnded = tube.closeReason !== undefined;
   $('tube-parts').hidden = false;
   $('close-tube').hidden = isEnded || !mayCreate();
@@ -89,7 +107,9 @@ function showTube(tube) {
   $('tube-live').hidden = tube.state === 'closed';
   setState($('tube-state'), tube.state);
   if (isEnded) {
-    write($('tube-reason'), `${words(tube.closeReason.name)} (${tube.closeReason.code})`);
+    const { name, code } = tube.closeReason;
+    write($('tube-reason'), code === undefined ? words(name) : `${words(name)} (code ${code})`);
+    $('tube-ended').classList.toggle('trouble', isTrouble(name));
     write($('tube-why'), tube.closeText ?? '');
     write($('tube-by'), tube.closedBy ? `Closed by ${tube.closedBy}.` : '');
   }
@@ -98,22 +118,25 @@ function showTube(tube) {
     ['Owner', tube.owner],
     ['Created', dateTime(Date.parse(tube.createdAt))],
     ['Offer from', tube.isOfferer ? 'the gateway' : 'the peer'],
-    ['Sent', `${bytes(tube.traffic.bytesSent)} in ${count(tube.traffic.messagesSent)} messages`],
-    ['Received', `${bytes(tube.traffic.bytesReceived)} in ${count(tube.traffic.messagesReceived)} messages`],
+    ['Sent', amount(tube.traffic.bytesSent, tube.traffic.messagesSent)],
+    ['Received', amount(tube.traffic.bytesReceived, tube.traffic.messagesReceived)],
   ]);
   timeline($('timeline'), tube.history);
-  showChannels(tube.conversations, []);
+  showChannels(tube, channels);
 }
 
+const amount = (size, messages) => `${bytes(size)} in ${counted(messages, 'message')}`;
+
 function showStatistics(mine, { datagrams, path, association, queues, channels, iceState, dtlsState, cipher, iceRestarts, pathChanges, at }) {
+  mine.channels = channels;
   mine.sparkline.add(Date.parse(at), datagrams.bytesSent, datagrams.bytesReceived);
   describe($('path'), [
     ['Candidate pair', path && `${path.localType}/${path.remoteType} over ${path.protocol.toUpperCase()}`],
     ['Round trip', roundTrip(path?.roundTripMs)],
+    ['Paths so far', count(pathChanges)],
     ['Gateway’s address', path?.localAddress],
     ['Peer’s address', path?.remoteAddress],
-    ['ICE', iceState],
-    ['Paths so far', `${count(pathChanges)}, ICE restarts ${count(iceRestarts)}`],
+    ['ICE', `${iceState}, ${counted(iceRestarts, 'restart')}`],
     ['DTLS', dtlsState],
     ['Cipher', cipher],
   ]);
@@ -126,7 +149,7 @@ function showStatistics(mine, { datagrams, path, association, queues, channels, 
     ['Timeouts', association && count(association.timeouts)],
   ]);
   showQueues([['To the peer', queues.sending, queues.limit], ['From the peer', queues.receiving, queues.limit], ['Not acknowledged', association?.bytesBuffered ?? 0, queues.limit]]);
-  showChannels(mine.tube.conversations, channels);
+  showChannels(mine.tube, channels);
 }
 
 function showQueues(queues) {
@@ -139,7 +162,7 @@ function showQueues(queues) {
   }));
 }
 
-function showChannels(conversations, channels) {
+function showChannels({ state, conversations }, channels) {
   const body = $('channels');
   arrange(body, conversations.map((conversation, at) => {
     const row = body.children[at] ?? element('tr', {}, ...channelHeads.map(head => element('td', { className: head.className, 'data-head': head.textContent })));
@@ -152,11 +175,13 @@ function showChannels(conversations, channels) {
       live?.state ?? (conversation.isOpen ? 'open' : 'not open'),
       live ? count(live.connections) : '–',
       live?.protocol || 'none',
-      messages ? `${bytes(messages.bytesSent)} · ${count(messages.sent)}` : '–',
-      messages ? `${bytes(messages.bytesReceived)} · ${count(messages.received)}` : '–',
+      messages ? amount(messages.bytesSent, messages.sent) : '–',
+      messages ? amount(messages.bytesReceived, messages.received) : '–',
     ].forEach((text, cell) => write(row.children[cell], text));
     row.children[0].title = conversation.conversationId;
     return row;
   }));
   $('no-channels').hidden = conversations.length > 0;
+  body.parentElement.hidden = conversations.length === 0;
+  write($('no-channels'), state === 'closed' ? 'Its channels ended with it; the signals say how.' : 'It has no channel.');
 }

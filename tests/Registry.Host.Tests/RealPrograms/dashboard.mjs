@@ -79,6 +79,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await shows('#channels td:nth-child(3)', `^${target}$`);
   await shows('#channels td:nth-child(5)', '^1$');
   await shows('#channels td:nth-child(6)', 'tube.v2');
+  await shows('#channels td:nth-child(7)', ' in \\d+ messages?$');
   await shows('#signals tr', 'Channel opened');
   await page.waitForFunction(() => document.querySelector('#rate polyline.sent').getAttribute('points').includes(' '));
   await look('tube');
@@ -177,7 +178,14 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   expect(await page.evaluate(() => changes.length) === 0, 'the page of a tube that cannot be read flickers');
   await page.unroute(same);
   await shows('#tube-state', '^ready$');
+
+  // Of a tube that no gateway knows any more, as after its node's loss, the signals tell the end.
+  const forgotten = route => route.fulfill({ status: 404, contentType: 'application/problem+json', body: JSON.stringify({ code: 'tube_not_found', detail: `There is no tube ${restarted}.`, status: 404, retryable: false }) });
+  await page.route(same, route => route.request().method() === 'GET' ? forgotten(route) : route.continue());
   await page.evaluate(() => restarted.close());
+  await shows('#tube-reason', '^(Client|Normal) \\(code \\d\\)$');
+  await shows('#timeline li:last-child', '^closed');
+  expect(await page.isHidden('#close-tube') && await page.isHidden('#tube-missing'), 'a tube that is gone seems to be there');
   const said = [await page.evaluate(() => known.ended), await page.evaluate(() => silent.ended)];
   expect(said[0] === 'An administrator closed it.' && /^The tube was closed, and the gateway does not answer: /.test(said[1]), `of tubes that ended it is said: ${said}`);
 
@@ -234,7 +242,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   expect(await page.locator('#nodes .switch, #tubes button').count() === 0, 'a viewer has buttons');
   expect(await page.locator('#overview .action').count() === 0, 'a viewer has columns for buttons');
   await page.click(`${row(carrying)} a`);
-  await shows('#path div:nth-child(5)', 'connected|completed');
+  await shows('#path div:nth-child(6)', 'connected|completed');
   expect(await page.locator('#close-tube').isHidden(), 'a viewer may close');
   await page.click('nav a[href="#/try"]');
   await page.waitForSelector('#may-not');
