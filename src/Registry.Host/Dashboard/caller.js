@@ -33,5 +33,8 @@ $('sign-out').addEventListener('click', () => {
 /** Whether tubes may be made and closed. */
 export const mayCreate = () => caller.roles.includes('creator') || caller.roles.includes('operator');
 
+/** Whether everybody's tubes are seen, not only the caller's own. */
+export const seesAll = () => caller.roles.some(role => role !== 'creator');
+
 /** Whether nodes may be taken out of service. */
 export const mayOperate = () => caller.roles.includes('operator');

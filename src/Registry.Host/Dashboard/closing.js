@@ -5,7 +5,7 @@ import { carried } from './text.js';
 
 export async function closeTube(id, conversations) {
   const end = conversations.length === 0 ? 'It carries no conversation.'
-    : conversations.length === 1 ? `It carries ${carried(conversations[0])}, which ends with it. A client that is there may make another one.`
+    : conversations.length === 1 ? `Its conversation ends with it: ${carried(conversations[0])}. A client that is there may make another tube.`
       : `Its ${conversations.length} conversations end with it.`;
   if (!await agreed(`Close tube ${id}?`, end, 'Close tube')) return;
   try {

@@ -36,7 +36,9 @@ export async function start() {
   times = [];
   $('send').disabled = true;
   $('stop').hidden = true;
-  say(wasOpen && (tube.closeReason || why === 'closed') ? 'closed' : 'failed', why);
+  $('rtt').textContent = '–';
+  const isOwn = why === 'closed'; // with the button
+  say(wasOpen && (tube.closeReason || isOwn) ? 'closed' : 'failed', isOwn ? '' : why);
   $('again').hidden = false;
   tube = undefined;
 }

@@ -5,6 +5,13 @@ import { nodes, total, watchNodes } from './cluster.js';
 
 const list = document.getElementById('limits');
 
+// A node that is taken out of service has room for nothing.
+function room(part, whole, isLeft = false) {
+  const open = nodes.filter(node => node.capacity && !node.capacity.isDraining);
+  const [taken, most] = [part, whole].map(name => open.reduce((sum, node) => sum + node.capacity[name], 0));
+  return open.length ? `${count(isLeft ? Math.max(0, most - taken) : taken)} of ${count(most)}` : 'none: no node takes tubes';
+}
+
 const limitOf = node => (node.capacity.maxTubesPerOwner === 0 ? 'no limit' : count(node.capacity.maxTubesPerOwner));
 
 // Each node may have been told another limit.
@@ -17,9 +24,9 @@ watchNodes(problem => {
   if (problem) return;
   const delay = Math.min(...nodes.map(node => node.capacity?.suggestedDelayMs ?? Infinity));
   describe(list, [
-    ['Room for tubes', `${count(total('maxTubes') - total('tubes'))} of ${count(total('maxTubes'))}`],
-    ['Creates at once', `${count(total('activeCreates'))} of ${count(total('maxConcurrentCreates'))}`],
-    ['Waiting room', `${count(total('waiting'))} of ${count(total('maxWaiting'))}`],
+    ['Room for tubes', room('tubes', 'maxTubes', true)],
+    ['Creates at once', room('activeCreates', 'maxConcurrentCreates')],
+    ['Waiting room', room('waiting', 'maxWaiting')],
     ['Tubes per owner', perOwner()],
     ['Pause asked for', delay > 0 && Number.isFinite(delay) ? duration(delay) : 'none'],
     ['Creates so far', count(total('totalCreates'))],

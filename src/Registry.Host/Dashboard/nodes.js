@@ -16,7 +16,7 @@ function makeRow(name) {
   const drain = mayOperate() && element('button', { type: 'button', className: 'switch', role: 'switch', 'aria-label': `Drain ${name}`, click: () => toggle(name) });
   const numbers = (figure, line) => element('td', { className: 'share' }, figure, line);
   const line = element('tr', {},
-    element('th', { scope: 'row', title: name }, name),
+    element('th', { scope: 'row', title: name }, ...name.split(/(?<=:)/).flatMap((part, at) => (at ? [element('wbr'), part] : [part]))),
     element('td', {}, cells.state, ' ', cells.until),
     numbers(cells.creates, cells.createsBar),
     numbers(cells.tubes, cells.tubesBar),

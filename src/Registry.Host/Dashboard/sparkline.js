@@ -28,9 +28,9 @@ export class Sparkline {
   }
 
   #draw() {
-    const highest = Math.max(1, ...this.#samples.map(sample => Math.max(sample.sent, sample.received)));
+    const highest = Math.max(0, ...this.#samples.map(sample => Math.max(sample.sent, sample.received)));
     for (const way of ['sent', 'received']) {
-      const points = this.#samples.map((sample, at) => `${(width - (this.#samples.length - 1 - at) * width / (most - 1)).toFixed(1)},${(height - 2 - sample[way] / highest * (height - 6)).toFixed(1)}`);
+      const points = this.#samples.map((sample, at) => `${(width - (this.#samples.length - 1 - at) * width / (most - 1)).toFixed(1)},${(height - 2 - sample[way] / Math.max(1, highest) * (height - 6)).toFixed(1)}`);
       this.#figure.querySelector(`polyline.${way}`).setAttribute('points', points.join(' '));
       write(this.#figure.querySelector(`.rate.${way} b`), this.#samples.length ? `${bytes(this.#samples.at(-1)[way])}/s` : '–');
     }

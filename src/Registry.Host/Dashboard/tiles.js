@@ -2,6 +2,7 @@
 import { element, write } from './dom.js';
 import { count, counted, duration } from './text.js';
 import { tubes, watch } from './registry.js';
+import { seesAll } from './caller.js';
 import { growth, nodes, total, watchNodes } from './cluster.js';
 
 const recent = name => `${count(growth(name))} in the last minute`;
@@ -9,7 +10,7 @@ const stale = () => total('reconcilerFindings') + nodes.reduce((sum, node) => su
 
 // The figure, what stands below it, and whether it is bad.
 const tiles = [
-  ['Ready', () => inState('ready'), () => `of ${counted(tubes.size, 'tube')}`],
+  ['Ready', () => inState('ready'), () => `of ${seesAll() ? '' : 'your '}${counted(tubes.size, 'tube')}`],
   ['Creating', () => total('activeCreates'), () => (total('avgCreateTimeMs') ? `${duration(meanCreate())} each` : 'no create yet')],
   ['Waiting', () => total('waiting'), () => 'for admission', value => value > 0 && 'warn'],
   ['Refused by a limit', () => total('totalRejected'), () => recent('totalRejected'), () => growth('totalRejected') > 0 && 'warn'],
