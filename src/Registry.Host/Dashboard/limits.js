@@ -9,7 +9,8 @@ const list = document.getElementById('limits');
 function room(part, whole, isLeft = false) {
   const open = nodes.filter(node => node.capacity && !node.capacity.isDraining);
   const [taken, most] = [part, whole].map(name => open.reduce((sum, node) => sum + node.capacity[name], 0));
-  return open.length ? `${count(isLeft ? Math.max(0, most - taken) : taken)} of ${count(most)}` : 'none: no node takes tubes';
+  if (!open.length) return isLeft ? 'none: no node takes tubes' : 'none';
+  return `${count(isLeft ? Math.max(0, most - taken) : taken)} of ${count(most)}`;
 }
 
 const limitOf = node => (node.capacity.maxTubesPerOwner === 0 ? 'no limit' : count(node.capacity.maxTubesPerOwner));

@@ -3,7 +3,7 @@ import { arrange, badge, element, setState, write } from './dom.js';
 import { age, count, dateTime } from './text.js';
 import { tubes, watch } from './registry.js';
 import { SortedTubes } from './sorted.js';
-import { mayCreate } from './caller.js';
+import { mayCreate, seesAll } from './caller.js';
 import { isStale, now, watchNodes } from './cluster.js';
 import { closeTube } from './closing.js';
 
@@ -59,7 +59,7 @@ function show() {
   const total = sorted.entries.length;
   write($('count'), total === tubes.size ? count(total) : `${count(total)} of ${count(tubes.size)}`);
   $('none').hidden = total > 0;
-  write($('none'), tubes.size ? 'No tube matches the filter.' : 'There are no tubes. “Try it” makes one.');
+  write($('none'), tubes.size ? 'No tube matches the filter.' : `${seesAll() ? 'There are' : 'You have'} no tubes.${mayCreate() ? ' “Try it” makes one.' : ''}`);
   $('tube-table').setAttribute('aria-rowcount', `${total + 1}`);
   if (!scroller.clientHeight) return; // another page is shown
   const first = Math.max(0, Math.min(total, Math.floor(scroller.scrollTop / rowHeight)) - margin);

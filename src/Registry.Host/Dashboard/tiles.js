@@ -10,7 +10,7 @@ const stale = () => total('reconcilerFindings') + nodes.reduce((sum, node) => su
 
 // The figure, what stands below it, and whether it is bad.
 const tiles = [
-  ['Ready', () => inState('ready'), () => `of ${seesAll() ? '' : 'your '}${counted(tubes.size, 'tube')}`],
+  ['Ready', () => inState('ready'), () => (seesAll() ? `of ${counted(tubes.size, 'tube')}` : tubes.size ? `of your ${counted(tubes.size, 'tube')}` : 'you have no tube')],
   ['Creating', () => total('activeCreates'), () => (total('avgCreateTimeMs') ? `${duration(meanCreate())} each` : 'no create yet')],
   ['Waiting', () => total('waiting'), () => 'for admission', value => value > 0 && 'warn'],
   ['Refused by a limit', () => total('totalRejected'), () => recent('totalRejected'), () => growth('totalRejected') > 0 && 'warn'],
