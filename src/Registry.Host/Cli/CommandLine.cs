@@ -98,7 +98,9 @@ internal static class CommandLine
         }
         catch (Exception e)
         {
-            await error.WriteLineAsync($"registry: {result.CommandResult.Command.Name} failed: {e.GetType().Name}: {PlainText.Of(e.Message)} This is a fault of the program; please report it.");
+            var cause = e.GetBaseException();
+            var place = cause.TargetSite is { } method ? $"{method.DeclaringType?.Name}.{method.Name}" : "an unknown place";
+            await error.WriteLineAsync($"registry: {result.CommandResult.Command.Name} failed: {cause.GetType().Name} in {place}: {PlainText.Of(cause.Message)} This is a fault of the program; please report it.");
             return (int)ExitCode.Failed;
         }
     }
