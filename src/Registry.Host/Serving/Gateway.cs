@@ -111,9 +111,9 @@ internal sealed class Gateway : IAsyncDisposable
         await Task.Delay(Timeout.InfiniteTimeSpan, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var log = Services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(Gateway));
         log.LogInformation(
-            "Terminating: {Tubes} to end {When}",
+            "Terminating: {Tubes} to end within {Seconds} s",
             Amounts.Count(Services.GetRequiredService<ITubeRegistry>().Capacity.Tubes, "tube"),
-            Services.GetRequiredService<GatewayOptions>().Registry.TimeToMove is { TotalSeconds: var seconds } ? $"within {seconds} s" : "at once");
+            Services.GetRequiredService<GatewayOptions>().Registry.LongestStop.TotalSeconds);
         await application.StopAsync(CancellationToken.None);
         log.LogInformation("Stopped");
         if (Membership?.Loss is { } loss)
