@@ -52,8 +52,9 @@ internal sealed partial class TubeActor
             PeerConnectionFailureKind.SctpFailed when wasConnected => CloseReason.ConnectionLost,
             _ => CloseReason.ConnectionFailed,
         };
-        refusal ??= new(RefusalCode.CreateFailed, $"The peer connection failed: {failure.Message}");
-        Fail(reason, failure.Message);
+        var text = $"The peer connection failed: {failure.Message.TrimEnd('.')}.";
+        refusal ??= new(RefusalCode.CreateFailed, text);
+        Fail(reason, text);
     }
 
     // The polite part: tell the peer, let what was sent arrive, then stop. Everything it does PostStop can do at once.

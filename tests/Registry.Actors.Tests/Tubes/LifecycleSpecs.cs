@@ -111,7 +111,7 @@ public sealed class LifecycleSpecs(ITestOutputHelper output) : RegistrySpec(outp
 
         await EndedAsync(created.TubeId, reason, stale: 0);
         Registry.Directory.TryGetClosed(created.TubeId, out var closed).ShouldBeTrue();
-        closed.CloseText.ShouldBe("scripted");
+        closed.CloseText.ShouldBe("The peer connection failed: scripted.");
         closed.History.Select(h => h.State).ShouldBe([TubeState.New, TubeState.Initializing, TubeState.Connecting, TubeState.Failed, TubeState.Closed]);
     }
 
