@@ -28,13 +28,21 @@ internal static class WrongArguments
         return lines;
     }
 
-    // What a word was said to, which need not be the last verb: "get tubes".
+    // What a word was said to, which need not be the last verb: "get tubes". A verb may be there twice: "tubes ls tubes".
     private static CommandResult Before(string stray, ParseResult result, IReadOnlyList<string> arguments)
     {
-        var before = arguments.TakeWhile(given => given != stray).ToArray();
-        var at = result.CommandResult;
-        while (at.Parent is CommandResult parent && !before.Contains(at.Command.Name))
-            at = parent;
+        var verbs = new Stack<CommandResult>();
+        for (var each = result.CommandResult; each is not null; each = each.Parent as CommandResult)
+            verbs.Push(each);
+        var at = verbs.Pop();
+        foreach (var word in arguments)
+        {
+            if (verbs.TryPeek(out var next) && word == next.Command.Name)
+                at = verbs.Pop();
+            else if (word == stray)
+                break;
+        }
+
         return at;
     }
 
@@ -50,7 +58,8 @@ internal static class WrongArguments
 
     private static string Unknown(string word, Command command, string path, Command verb, IReadOnlyList<string> arguments)
     {
-        var name = word.Split('=')[0]; // its value may be a secret
+        // What it sets may be a secret.
+        var name = word.Split('=')[0];
         if (name.StartsWith('-'))
             return verb != command && verb.Options.Any(option => option.Name == name || option.Aliases.Contains(name))
                 ? $"'{name}' is an option of {verb.Name}: put it behind that word."
@@ -60,10 +69,12 @@ internal static class WrongArguments
         if (command.Subcommands.Count > 0)
         {
             string[] verbs = [.. command.Subcommands.Select(each => each.Name)];
+            if (verbs.Contains(word))
+                return $"'{word}' is behind '--', where no word is a verb.";
             return $"'{word}' is no verb{(Meant(word, path, verbs) is { Length: > 0 } meant ? meant : verbs.Length > Few ? "" : $"; there {(verbs.Length == 1 ? "is" : "are")} {string.Join(", ", verbs)}")}.";
         }
 
-        return $"'{word}' is one word too many: {path} takes {(command.Arguments is [] ? "options only" : $"one {Named(command.Arguments[0])}")}.";
+        return $"'{(name == word ? word : $"{name}=…")}' is one word too many: {path} takes {(command.Arguments is [] ? "options only" : $"one {Named(command.Arguments[0])}")}.";
     }
 
     private static IEnumerable<string> OptionsOf(Command command) => command.Options.Where(known => !known.Hidden).Select(known => known.Name).Where(name => name.StartsWith("--", StringComparison.Ordinal));
