@@ -45,8 +45,8 @@ internal sealed class TubeSelection
             throw CommandException.Usage("--target finds no tube that has ended: where it led to is gone with it.");
         var tubes = await gateway.ListTubesAsync(result.GetValue(filter), result.GetValue(state), result.GetValue(owner), cancellationToken: cancellationToken);
         var (of, to) = (result.GetValue(node), result.GetValue(target));
-        // A node that is gone may still have tubes that ended; a name that nothing has is a slip.
-        if (of is not null && tubes.Items.All(tube => tube.Node != of) && (await gateway.ReadNodesAsync(cancellationToken)).Items is var nodes && nodes.All(each => each.Node != of))
+        // A node that is gone may still have tubes that ended, or be missing in the list; a name that nothing has is a slip.
+        if (of is not null && tubes.Items.All(tube => tube.Node != of) && !tubes.IncompleteNodes.Contains(of) && (await gateway.ReadNodesAsync(cancellationToken)).Items is var nodes && nodes.All(each => each.Node != of))
             throw new CommandException(ExitCode.Refused, $"There is no node '{of}'. The nodes are {string.Join(", ", nodes.Select(each => each.Node))}.");
         return tubes with
         {

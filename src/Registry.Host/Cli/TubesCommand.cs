@@ -53,9 +53,21 @@ internal static class TubesCommand
         }
         catch (GatewayRefusedException e) when (e.Code == RefusalCode.TubeNotFound.Text)
         {
-            // A lost node's tubes ended with it, and nobody kept how.
-            var nodes = (await gateway.ReadTubesAsync(id, "closed", owner: null, cursor: null, limit: 1, cancellationToken)).IncompleteNodes;
+            var nodes = await ReadMissingAsync(gateway, id, cancellationToken);
             throw TubeName.Unknown(id, nodes.Count > 0 ? $" Its node may be one of those that were lost or do not answer; their audit tells of their tubes: {string.Join(", ", nodes)}." : "");
+        }
+    }
+
+    // A lost node's tubes ended with it, and nobody kept how. That there is no such tube is so without this too.
+    private static async Task<IReadOnlyList<string>> ReadMissingAsync(GatewayClient gateway, string id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await gateway.ReadTubesAsync(id, TubeState.Closed.Text, owner: null, cursor: null, limit: 1, cancellationToken)).IncompleteNodes;
+        }
+        catch (GatewayException)
+        {
+            return [];
         }
     }
 

@@ -69,6 +69,20 @@ public sealed class CloseTubesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_node_that_was_lost_is_named_as_that()
+    {
+        gateway.Registry.IncompleteNodes = ["gone"];
+        string[] asked = ["--gateway", gateway.Url.ToString()];
+
+        var (code, _, error) = await Commands.RunAsync(["tubes", "ls", "--state", "closed", "--node", "gone", .. asked]);
+        code.ShouldBe(0, error);
+        error.ShouldMatch("^registry: the list lacks tubes of these nodes, .* were lost: gone$");
+        (code, _, error) = await Commands.RunAsync(["tubes", "show", "11111111-2222-3333-4444-555555555555", .. asked]);
+        code.ShouldBe((int)ExitCode.Refused);
+        error.ShouldMatch("^registry: There is no tube .* Its node may be one of those that were lost or do not answer; their audit tells of their tubes: gone\\.$");
+    }
+
+    [Fact]
     public async Task All_tubes_are_closed_only_after_a_yes()
     {
         var (code, _, error) = await RunAsync(new StringReader("n\n"), "--all");
