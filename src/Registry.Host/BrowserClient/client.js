@@ -235,7 +235,7 @@ export class Tube {
 
   // The path does not answer: another one may, under the same channels.
   async #restart() {
-    if (this.#isRestarting || this.#isOver) return;
+    if (this.#isRestarting || this.#isOver || this.connection.signalingState !== 'stable') return; // The gateway's restart may be under way.
     this.#isRestarting = true;
     try {
       this.#hold();
