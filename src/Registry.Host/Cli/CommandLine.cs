@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using Akka.Configuration;
 using Registry.Host.Cli.Completion;
 using Registry.Host.Cli.Diagnosis;
 using Registry.Host.Cli.Top;
@@ -91,6 +92,12 @@ internal static class CommandLine
         {
             await error.WriteLineAsync($"registry: {PlainText.Of(e.Line)}");
             return (int)e.ExitCode;
+        }
+        catch (ConfigurationException e)
+        {
+            // Of a verb without a configuration: a variable of the environment.
+            await error.WriteLineAsync($"registry: {PlainText.Of(e.Message)}");
+            return (int)ExitCode.Usage;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

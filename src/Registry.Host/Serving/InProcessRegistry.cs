@@ -18,8 +18,11 @@ internal sealed class InProcessRegistry : IAsyncDisposable
 
     public IPeerConnectionFactory PeerConnections => host.Services.GetRequiredService<IPeerConnectionFactory>();
 
+    /// <exception cref="Akka.Configuration.ConfigurationException">A setting is wrong, which may be one of the environment's.</exception>
     public static async Task<InProcessRegistry> StartAsync(RegistrySetup setup, CancellationToken cancellationToken = default)
     {
+        // The actor system would log it with a stack trace, as a fault of the program.
+        _ = RegistrySettings.From(setup.Configuration);
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         // Nobody but the command itself follows these tubes.
         (setup with { StopDeadline = TimeSpan.Zero }).AddTo(builder.Services, new() { Level = LogLevel.Warning });

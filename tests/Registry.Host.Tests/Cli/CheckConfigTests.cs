@@ -122,6 +122,20 @@ public sealed class CheckConfigTests : IDisposable
         lines[^1].ShouldBe("registry: WEBRTC_MAX_CONCURRENT_CREATES must be a whole number from 1, which 'many' is not.");
     }
 
+    [Theory]
+    [InlineData("forward", "-L", "0:127.0.0.1:9", "--gateway", "http://127.0.0.1:9")]
+    [InlineData("selftest", "--mb", "1")]
+    public async Task A_wrong_environment_variable_is_no_fault_of_the_program(params string[] arguments)
+    {
+        using var command = Programs.Start("env", ["WEBRTC_MAX_CONCURRENT_CREATES=many", "dotnet", typeof(Gateway).Assembly.Location, .. arguments]);
+        var output = command.StandardOutput.ReadToEndAsync();
+        var error = await command.StandardError.ReadToEndAsync().WaitAsync(EndToEnd.Eventually.Patience);
+        error.ShouldBe($"registry: WEBRTC_MAX_CONCURRENT_CREATES must be a whole number from 1, which 'many' is not.{Environment.NewLine}");
+        (await output).ShouldBeEmpty();
+        await command.WaitForExitAsync().WaitAsync(EndToEnd.Eventually.Patience);
+        command.ExitCode.ShouldBe((int)ExitCode.Usage);
+    }
+
     [Fact]
     public async Task What_only_use_shows_is_told_by_serve_with_file_and_line_too()
     {
