@@ -73,10 +73,11 @@ export class RegistryClient {
   async *stream(path, { after, signal } = {}) {
     let pause = firstPause;
     for (;;) {
-      let told = 0;
+      let told = 0, opened = Infinity;
       try {
         const response = await this.#request(path, { headers: after === undefined ? {} : { 'Last-Event-ID': after }, signal });
         if (!response.ok) throw await refusal(response);
+        opened = performance.now();
         for await (const event of parse(response.body)) {
           after = event.id ?? after;
           pause = firstPause;
@@ -87,6 +88,8 @@ export class RegistryClient {
         if (e instanceof RegistryError && !e.retryable) throw e;
         told = e.retryAfterMs ?? 0;
       }
+      // One that stood is no part of an outage; one that ends at once must not be asked for without rest.
+      if (performance.now() - opened > pause) pause = firstPause;
       await new Promise(resolve => {
         const timer = setTimeout(resolve, Math.max(pause, told));
         signal?.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
