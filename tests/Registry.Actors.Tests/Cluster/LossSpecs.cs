@@ -29,6 +29,8 @@ public sealed class LossSpecs
         cluster[0].Asked.Tell(new SubscribeSignals(lost[0].TubeId) { Window = 1 }, inbox.Receiver);
         (await inbox.ReceiveAsync(Patience)).ShouldBe(Done.Instance);
         ((TubeSignal)await inbox.ReceiveAsync(Patience)).Sequence.ShouldBe(1);
+        // Its last report, which comes a moment after its last tube.
+        await ClusterSpecs.EventuallyAsync(() => (cluster[0].Registry.Nodes.Single(n => n.Node == victim.Node.Name).Capacity?.Tubes).ShouldBe(lost.Length));
 
         await victim.CrashAsync();
 
