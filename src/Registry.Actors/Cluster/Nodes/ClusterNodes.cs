@@ -101,18 +101,20 @@ internal sealed class ClusterNodes(ExtendedActorSystem system, TubeRegistryNode 
     }
 
     /// <summary>The cluster has changed.</summary>
+    /// <param name="state">What it is now.</param>
+    /// <param name="downed">Nodes that are gone since and did not leave in order, as its events told.</param>
     /// <returns>The nodes that it has given up since.</returns>
-    public IReadOnlyList<LostNode> Update(ClusterEvent.CurrentClusterState state)
+    public IReadOnlyList<LostNode> Update(ClusterEvent.CurrentClusterState state, IReadOnlySet<NodeAddress> downed)
     {
         var before = members;
         members = state.Members.Where(m => m.HasRole(ClusterRoom.Role) && m.Status is not (MemberStatus.Down or MemberStatus.Removed)).ToImmutableDictionary(m => Of(m.UniqueAddress), m => m.Status);
         unreachable = [.. state.Unreachable.Select(m => Of(m.UniqueAddress))];
-        var downed = state.Members.Where(m => m.Status == MemberStatus.Down).Select(m => Of(m.UniqueAddress)).ToHashSet();
+        var going = state.Members.Where(m => m.Status == MemberStatus.Down).Select(m => Of(m.UniqueAddress)).Concat(downed).ToHashSet();
         List<LostNode> given = [];
-        foreach (var (gone, status) in before.Where(n => !members.ContainsKey(n.Key)))
+        foreach (var gone in before.Keys.Where(n => !members.ContainsKey(n)))
         {
-            // One that goes in order is leaving before. To a node that is given up itself all others are gone.
-            if ((downed.Contains(gone) || status is not (MemberStatus.Leaving or MemberStatus.Exiting)) && IsMember(Self))
+            // To a node that is given up itself all others are gone.
+            if (going.Contains(gone) && IsMember(Self))
                 given.Add(new(NameOf(gone), loads.GetValueOrDefault(gone)?.Load.Capacity.Tubes ?? 0, time.GetUtcNow()));
             loads.TryRemove(gone, out _);
             losses.GetOrAdd(gone, static _ => new()).Cancel();

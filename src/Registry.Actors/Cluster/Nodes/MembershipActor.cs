@@ -25,6 +25,7 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
 
     private readonly Akka.Cluster.Cluster cluster = Akka.Cluster.Cluster.Get(Context.System);
     private readonly ILoggingAdapter log = Context.GetLogger();
+    private readonly HashSet<NodeAddress> downed = [];
     private RegistryCapacity? told;
     private int looks;
     private bool hasLeft;
@@ -47,8 +48,9 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
         switch (message)
         {
             case ClusterEvent.CurrentClusterState state:
-                foreach (var lost in room.Nodes.Update(state))
+                foreach (var lost in room.Nodes.Update(state, downed))
                     log.Warning("Node {Node} is lost, and the cluster goes on without it; tubes that went with it: {Tubes}", lost.Name, lost.Tubes);
+                downed.RemoveWhere(gone => !room.Nodes.IsMember(gone));
                 Report(node.Admission.Read());
                 if (hasLeft)
                     room.NodeActor.Tell(Reannounce.Instance);
@@ -57,6 +59,8 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
             case ClusterEvent.IClusterDomainEvent change:
                 Tell(change);
                 hasLeft |= change is ClusterEvent.MemberRemoved;
+                if (change is ClusterEvent.MemberRemoved { PreviousStatus: MemberStatus.Down } down)
+                    downed.Add(ClusterNodes.Of(down.Member.UniqueAddress));
                 cluster.SendCurrentClusterState(Self); // The cluster's own view may be a moment behind its events.
                 break;
             case LookAgain:
