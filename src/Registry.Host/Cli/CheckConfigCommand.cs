@@ -38,7 +38,7 @@ internal static class CheckConfigCommand
         try
         {
             var (options, faults) = ServeCommand.Check(result);
-            return (faults, faults.Count == 0 && options is { HasRules: false } ? [ServeCommand.NoRule] : []);
+            return (faults, faults.Count == 0 ? [.. ServeCommand.RemarksOn(options!), .. options!.HasRules ? Array.Empty<string>() : [ServeCommand.NoRule]] : []);
         }
         catch (SettingsException e)
         {

@@ -133,6 +133,15 @@ internal static class ServeCommand
         return (options, SettingFault.InOrder(faults, sources));
     }
 
+    /// <summary>What a gateway serves with all the same, though hardly as it was meant.</summary>
+    public static IEnumerable<string> RemarksOn(GatewayOptions options)
+    {
+        if (options.Security is { Certificate: { } certificate, CertificateKey: { } key } && new ServerCertificate(certificate, key).Remark is { } refused)
+            yield return refused;
+        if (TubeRegistryClusterOptions.From(options.Registry.Configuration) is { Enabled: false, SeedNodes.Count: > 0 })
+            yield return "registry.cluster.seed-nodes are named, but the gateway is in no cluster: set registry.cluster.enabled = on, or give --cluster HOST:PORT.";
+    }
+
     private static GatewayOptions OptionsOf(ParseResult result, Config configuration, IReadOnlyList<SettingSource> sources)
     {
         if (result.GetValue(Seed) is { Length: > 0 } && !TubeRegistryClusterOptions.From(configuration).Enabled)
@@ -251,6 +260,8 @@ internal static class ServeCommand
             await output.WriteLineAsync("WARNING: --dev lets everyone who can reach this gateway connect to every port on this machine's loopback. Not for production.");
         if (options.WhyNotBeyondLoopback is { } why)
             await output.WriteLineAsync($"WARNING: other machines reach this gateway, and {why}. --insecure allows it.");
+        foreach (var remark in RemarksOn(options))
+            await output.WriteLineAsync($"WARNING: {remark}");
         await output.WriteLineAsync($"Dashboard: {url}/");
         await output.WriteLineAsync($"Client:    registry forward -L 15432:{ExampleTarget(options)} --gateway {url}{(options.Security.IsClosed ? " --key-file FILE" : "")}");
         if (!options.HasRules)

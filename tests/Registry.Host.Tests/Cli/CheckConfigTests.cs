@@ -290,6 +290,8 @@ public sealed class CheckConfigTests : IDisposable
         (await RunAsync("check-config", "--http", "https://0.0.0.0:8080", "--set", "registry.auth.keys=/no/keys")).Error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(2);
         (await RunAsync("check-config", "--http", "nowhere", "--set", "registry.auth.keys=/no/keys")).Error.ShouldMatch("(?s)--set: registry.auth.keys.*--http 'nowhere' must be a URL");
         (await RunAsync("check-config", "--allow", "db.example:5432")).ShouldBe(((int)ExitCode.Ok, $"The configuration is good.{Environment.NewLine}", ""));
+        var (code, output, _) = await RunAsync("check-config", "--allow", "db.example:5432", "--set", "registry.cluster.seed-nodes=[\"10.0.0.1:4053\"]");
+        (code, output.Contains("the gateway is in no cluster: set registry.cluster.enabled = on", StringComparison.Ordinal)).ShouldBe(((int)ExitCode.Ok, true), output);
     }
 
     [Fact]

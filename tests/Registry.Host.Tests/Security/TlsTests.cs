@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Akka.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Registry.Host.Cli;
 using Registry.Host.Security;
@@ -75,11 +76,31 @@ public sealed class TlsTests
         await ShownAsync(gateway.Url);
     }
 
+    [Theory]
+    [InlineData(-2, -1, "the certificate expired at ")]
+    [InlineData(1, 2, "the certificate is not valid before ")]
+    public async Task A_certificate_that_clients_refuse_for_its_dates_is_told_and_takes_the_place_of_none(int from, int until, string why)
+    {
+        using var folder = new TemporaryFolder();
+        var good = await WriteAsync(folder);
+        var tls = $"registry.http.tls {{ certificate = \"{folder.File("certificate")}\", key = \"{folder.File("key")}\" }}";
+        await File.WriteAllTextAsync(folder.File("gateway.conf"), tls);
+        await using var gateway = await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), IsHttps = true, LogLevel = LogLevel.Critical, Security = SecuritySettings.From(ConfigurationFactory.ParseString(tls)) });
+        gateway.Services.GetRequiredService<ServerCertificate>().Remark.ShouldBeNull();
+        await WriteAsync(folder, from: from, until: until);
+
+        (await Should.ThrowAsync<CommandException>(() => gateway.Reload.ReloadAsync())).Message.ShouldContain(why);
+
+        (await ShownAsync(gateway.Url)).ShouldBe(good);
+        var (code, output, _) = await Commands.RunAsync("check-config", "--config", folder.File("gateway.conf"));
+        (code, output.Contains($"registry.http.tls.certificate: {why}", StringComparison.Ordinal)).ShouldBe(((int)ExitCode.Ok, true), output);
+    }
+
     // Writes a new certificate and its key, and returns its thumbprint.
-    internal static async Task<string> WriteAsync(TemporaryFolder folder, string name = "gateway")
+    internal static async Task<string> WriteAsync(TemporaryFolder folder, string name = "gateway", int from = -1, int until = 1)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var certificate = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var certificate = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(from), DateTimeOffset.UtcNow.AddDays(until));
         await File.WriteAllTextAsync(folder.File("certificate"), certificate.ExportCertificatePem());
         await File.WriteAllTextAsync(folder.File("key"), key.ExportPkcs8PrivateKeyPem());
         return certificate.Thumbprint;
