@@ -383,7 +383,7 @@ internal sealed class ConversationEntry(Func<IReadOnlyList<NodeAddress>> candida
             if (Refusals.Find(refusal => refusal.Refused.Code == RefusalCode.AuditUnavailable).Refused is { } unrecorded)
                 return unrecorded;
             return Refusals.Count > 0
-                ? new(RefusalCode.Draining, "Every node that could take it is going out of service: try again shortly.") { RetryAfter = NoNodeRetry }
+                ? new(RefusalCode.Draining, "Every node that could take it is going out of service.") { RetryAfter = NoNodeRetry }
                 : new(RefusalCode.Overloaded, "No node of the cluster takes tubes at present: try again shortly.") { RetryAfter = NoNodeRetry };
         }
 
