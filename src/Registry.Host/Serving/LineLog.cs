@@ -26,8 +26,9 @@ internal sealed class LineLog : ITextFormatter
             configuration.Filter.ByIncludingOnly(record => (int)record.Level >= (int)threshold.Settings.LevelOf(LogRecord.Source(record)));
             // A connection between nodes that ended is an error with a stack to its supervisor, whether it matters the cluster knows, and says; a port that cannot be bound whoever starts the node is told.
             configuration.Filter.ByExcluding(record => record.Exception is AkkaException { Message: "Disassociated" } or RemoteTransportException { InnerException: SocketException });
-            // The members of the cluster say of which node it comes, and the start why it failed, in words of their own.
+            // The members of the cluster say of which node it comes and that it leaves, and the start why it failed, in words of their own.
             configuration.Filter.ByExcluding(record => Elsewhere.Any(text => record.MessageTemplate.Text.Contains(text, StringComparison.Ordinal)));
+            configuration.Filter.ByExcluding(record => record.MessageTemplate.Text.StartsWith("Coordinated shutdown phase", StringComparison.Ordinal) && LogRecord.MessageOf(record).Contains("[cluster-exiting] timed out", StringComparison.Ordinal));
             ITextFormatter format = settings.Format == LogFormat.Json ? new JsonLog() : new LineLog();
             if (settings.Output is { } output)
                 configuration.WriteTo.Sink(new LineSink(format, output));

@@ -106,7 +106,7 @@ internal sealed class QuarantineWatch : ReceiveActor
     public QuarantineWatch(ClusterMembership membership)
     {
         Receive<ThisActorSystemQuarantinedEvent>(e => CoordinatedShutdown.Get(Context.System).Run(new QuarantinedReason(e.RemoteAddress)));
-        Receive<AssociationErrorEvent>(e => membership.LastAssociationError = $"{NodeName.Of(e.RemoteAddress)}: {Innermost(e.Cause).Message.ReplaceLineEndings(" ")}");
+        Receive<AssociationErrorEvent>(e => membership.LastAssociationError = $"{NodeName.Of(e.RemoteAddress)}: {WhatOf(e)}");
     }
 
     public static Props Props(ClusterMembership membership) => Akka.Actor.Props.Create(() => new QuarantineWatch(membership));
@@ -116,6 +116,10 @@ internal sealed class QuarantineWatch : ReceiveActor
         Context.System.EventStream.Subscribe(Self, typeof(ThisActorSystemQuarantinedEvent));
         Context.System.EventStream.Subscribe(Self, typeof(AssociationErrorEvent));
     }
+
+    // The transport says the address too, in its own form.
+    private static string WhatOf(AssociationErrorEvent error) =>
+        Innermost(error.Cause).Message.ReplaceLineEndings(" ").Replace($" tcp://{error.RemoteAddress.System}@{NodeName.Of(error.RemoteAddress)}", "", StringComparison.Ordinal);
 
     private static Exception Innermost(Exception cause) => cause.InnerException is { } inner ? Innermost(inner) : cause;
 }

@@ -4,6 +4,7 @@ using Akka.Actor;
 using Akka.Cluster.Hosting;
 using Akka.Configuration;
 using Akka.Discovery;
+using Akka.Event;
 using Akka.Hosting;
 using Akka.Remote.Hosting;
 using Registry.Actors.Cluster;
@@ -56,7 +57,11 @@ public static class TubeRegistryClusterExtensions
                 system.GetTubeTargets().NeverDial(ProtocolType.Tcp, new(IPAddress.Any, membership.BoundPort));
                 system.ActorOf(QuarantineWatch.Props(membership), "quarantine-watch");
             })
-            .WithActors((system, registry) => CloseTubesBeforeLeaving(system, registry));
+            .WithActors((system, registry) =>
+            {
+                CloseTubesBeforeLeaving(system, registry);
+                TellOfLeaving(system);
+            });
         ClusterRoom.Configure(builder);
         return builder.AddStartup((system, _) => Join(system, options));
     }
@@ -81,9 +86,19 @@ public static class TubeRegistryClusterExtensions
     private static void CloseTubesBeforeLeaving(ActorSystem system, IActorRegistry registry) =>
         CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseServiceStop, "close-tubes", async () =>
         {
+            if (ClusterMembership.Of(system)?.Loss is { } why)
+                Logging.GetLogger(system, typeof(ClusterMembership)).Error("{Loss}", why);
             if (registry.TryGet<RegistryActor>(out var actor))
                 await TubeRegistryStop.CloseTubesAsync(system, actor, hasTime: false, CancellationToken.None);
             return Akka.Done.Instance;
+        });
+
+    private static void TellOfLeaving(ActorSystem system) =>
+        CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseClusterLeave, "tell-of-leaving", () =>
+        {
+            if (ClusterMembership.Of(system)?.Loss is null)
+                Logging.GetLogger(system, typeof(ClusterMembership)).Info("Leaving the cluster; where no other node stays to take over, that takes up to {Seconds} s", system.Settings.Config.GetTimeSpan("akka.coordinated-shutdown.phases.cluster-exiting.timeout").TotalSeconds);
+            return Task.FromResult(Akka.Done.Instance);
         });
 
     private static Task Join(ActorSystem system, TubeRegistryClusterOptions options)
