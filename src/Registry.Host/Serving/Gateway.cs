@@ -170,6 +170,7 @@ internal sealed class Gateway : IAsyncDisposable
         application.UseHostFiltering();
         application.UseHeadRequests();
         application.UseGatewaySecurity();
+        application.UseQueryCheck();
         application.MapNode();
         application.MapMetrics();
         application.MapDashboard();

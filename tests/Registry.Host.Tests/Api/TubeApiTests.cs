@@ -159,7 +159,7 @@ public sealed class TubeApiTests : IAsyncLifetime
         ((int)status).ShouldBe(expected);
         body.GetProperty("status").GetInt32().ShouldBe(expected);
         body.GetProperty("code").GetString().ShouldBe(refusal.Text);
-        body.GetProperty("detail").GetString().ShouldBe("Because.");
+        body.GetProperty("detail").GetString().ShouldBe(refusal == RefusalCode.Draining ? "Because. No other one is in service: try again when it is back, by 'registry drain --resume' or a new start." : "Because.");
         body.GetProperty("retryable").GetBoolean().ShouldBe(retryable);
         body.GetProperty("field").GetString().ShouldBe("key");
         body.GetProperty("tubeId").GetString().ShouldBe("other");
@@ -230,6 +230,10 @@ public sealed class TubeApiTests : IAsyncLifetime
     [InlineData("POST", "/v1/tubes/t1/candidates", """{"candidates":[null]}""", "candidates")]
     [InlineData("DELETE", "/v1/tubes/t1?reason=because", null, "reason")]
     [InlineData("DELETE", "/v1/tubes/a%20b", null, "tubeId")]
+    [InlineData("GET", "/v1/tubes?stat=ready", null, "stat")]
+    [InlineData("GET", "/v1/tubes?limit=5&=1", null, "")]
+    [InlineData("GET", "/v1/events?last=5", null, "last")]
+    [InlineData("DELETE", "/v1/tubes/t1?resaon=Client", null, "resaon")]
     [InlineData("GET", "/v1/tubes?limit=0", null, "limit")]
     [InlineData("GET", "/v1/tubes?limit=1001", null, "limit")]
     [InlineData("GET", "/v1/tubes?limit=-1", null, "limit")]

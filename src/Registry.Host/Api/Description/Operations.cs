@@ -173,7 +173,7 @@ internal static class Operations
             + "with the schema Signal and the kind as the event's type. One more `tubes_listed` of a node says that it is gone with all its tubes. Goes on after `Last-Event-ID`, at any node. A creator "
             + "sees what happens to its own tubes. The stream ends within 15 s when the caller's key is revoked or its token expires. A comment line comes every 15 s.",
         Answers = [new(200, "The data of an event that is neither `tube` nor `tubes_listed`.", typeof(SignalBody), Examples.Signal, EventStream.MediaType)],
-        Codes = [ProblemCodes.StreamLimit],
+        Codes = [ProblemCodes.InvalidRequest, ProblemCodes.StreamLimit],
         Arguments = [after, lastEventId],
     };
 
