@@ -23,7 +23,9 @@ internal sealed class SettingReader(Config config)
     private string Text(string key, string expected)
     {
         var path = $"registry.{key}";
-        return config.GetValue(path) is { } value && value.IsString() ? value.GetString() : throw Wrong(path, expected, null);
+        var text = config.GetValue(path) is { } value && value.IsString() ? value.GetString() : throw Wrong(path, expected, null);
+        // No name, path or secret has one, and what takes a path takes it for a fault of the program.
+        return text.Contains('\0', StringComparison.Ordinal) ? throw Wrong(path, $"{expected}, without a NUL", null) : text;
     }
 
     public int Integer(string key, int least, int most = int.MaxValue) =>

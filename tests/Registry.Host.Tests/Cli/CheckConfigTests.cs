@@ -55,6 +55,7 @@ public sealed class CheckConfigTests : IDisposable
     [InlineData("registry.targets.allow = [\"10.0.0.0/8:ssh\"]", "'ssh' is not a port")]
     [InlineData("registry.telemetry.log.level = loud", "registry.telemetry.log.level must be trace or debug or information or warning or error or critical or none")]
     [InlineData("registry.cluster.port = 70000", "registry.cluster.port must be a whole number")]
+    [InlineData("""registry.auth.keys = "k\u0000" """, "registry.auth.keys must be off, or a text, without a NUL")]
     [InlineData("registry.http.tls.certificate = x.pem", "registry.http.tls must be a certificate and its key")]
     public async Task A_wrong_value_is_named_with_file_and_line_and_what_it_must_be(string setting, string expected)
     {
