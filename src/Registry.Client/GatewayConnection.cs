@@ -1,6 +1,8 @@
 using System.Net.Http.Json;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 
 namespace Registry.Client;
@@ -15,12 +17,14 @@ internal sealed class GatewayConnection : IDisposable
 
     private readonly HttpClient http;
 
+    private volatile string? distrust; // of the certificate that was shown last
+
     public GatewayConnection(GatewayAddress address, HttpMessageHandler? handler)
     {
         var (url, key) = address;
         Gateway = url.AbsolutePath.EndsWith('/') ? url : new(url.GetLeftPart(UriPartial.Path) + "/");
         // A proxy of the environment is for other machines.
-        http = new(handler ?? new SocketsHttpHandler { UseProxy = !url.IsLoopback, ConnectTimeout = TimeSpan.FromSeconds(5) })
+        http = new(handler ?? new SocketsHttpHandler { UseProxy = !url.IsLoopback, ConnectTimeout = TimeSpan.FromSeconds(5), SslOptions = { RemoteCertificateValidationCallback = IsTrusted } })
         {
             BaseAddress = Gateway,
             Timeout = Timeout.InfiniteTimeSpan,
@@ -131,7 +135,7 @@ internal sealed class GatewayConnection : IDisposable
     private GatewayUnreachableException Failed(string why, HttpRequestException cause) => cause switch
     {
         { InnerException: AuthenticationException { InnerException: null } } when why.Contains("certificate", StringComparison.Ordinal) =>
-            new(Gateway, $"Something answers at {Gateway}, but its certificate is not trusted ({why[(why.LastIndexOf(": ", StringComparison.Ordinal) + 1)..].Trim()}).{CertificateAdvice(why)}", cause) { IsAnswered = true },
+            new(Gateway, $"Something answers at {Gateway}, but its certificate is not trusted: {distrust ?? $"{why[(why.LastIndexOf(": ", StringComparison.Ordinal) + 1)..].Trim()}."}", cause) { IsAnswered = true },
         { HttpRequestError: HttpRequestError.SecureConnectionError } =>
             new(Gateway, $"What answers at {Gateway} makes no TLS connection: {why.TrimEnd('.')}. Either it speaks http (http://{Gateway.Authority}/), or it is no gateway: check the address.", cause) { IsAnswered = true },
         { HttpRequestError: HttpRequestError.InvalidResponse } =>
@@ -153,16 +157,12 @@ internal sealed class GatewayConnection : IDisposable
         return $"is no HTTP server: it says '{line}'{(line.StartsWith("RFB ", StringComparison.Ordinal) ? ", as VNC servers do" : line.StartsWith("SSH-", StringComparison.Ordinal) ? ", as SSH servers do" : "")}";
     }
 
-    // The names are those of SslPolicyErrors and X509ChainStatusFlags.
-    private string CertificateAdvice(string why) =>
-        (why.Contains("NameMismatch", StringComparison.Ordinal) ? $" It is not for the name {Gateway.Host}." : "")
-        + (why.Contains("UntrustedRoot", StringComparison.Ordinal) || why.Contains("PartialChain", StringComparison.Ordinal) || why.Contains("ChainErrors", StringComparison.Ordinal)
-            ? AuthorityAdvice(Environment.GetEnvironmentVariable("SSL_CERT_FILE"))
-            : "");
-
-    private static string AuthorityAdvice(string? file) => string.IsNullOrEmpty(file) || File.Exists(file)
-        ? " If it is your own authority's, set SSL_CERT_FILE=ca.pem, a file with the authority's certificate."
-        : $" SSL_CERT_FILE is {file}, and there is no such file.";
+    private bool IsTrusted(object _, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+    {
+        if (errors != SslPolicyErrors.None)
+            distrust = CertificateDistrust.Of(certificate as X509Certificate2, chain, errors, Gateway.Host, DateTimeOffset.UtcNow);
+        return errors == SslPolicyErrors.None;
+    }
 
     private GatewayUnreachableException Unreachable(string why, Exception cause) => new(Gateway, $"No gateway answers at {Gateway}: {why}.", cause);
 

@@ -31,8 +31,8 @@ public sealed class TlsTests
         gateway.Url.Scheme.ShouldBe("https");
         var (code, _, error) = await Commands.RunAsync("capacity", "--gateway", gateway.Url.ToString());
         code.ShouldBe((int)ExitCode.GatewayUnreachable, error);
-        error.ShouldContain("its certificate is not trusted (");
-        error.ShouldContain("It is not for the name 127.0.0.1. If it is your own authority's, set SSL_CERT_FILE=ca.pem");
+        error.ShouldContain("its certificate is not trusted: it is for gateway, not for 127.0.0.1; it is of an authority that this machine does not know. Connect to a name that it is for, or give the gateway one for this name. "
+            + "If it is your own authority's, set SSL_CERT_FILE=ca.pem");
         error.ShouldNotContain("registry serve");
         using (var misled = Programs.Start("env", "SSL_CERT_FILE=nofile.pem", "dotnet", typeof(Gateway).Assembly.Location, "capacity", "--gateway", gateway.Url.ToString()))
             (await misled.StandardError.ReadToEndAsync().WaitAsync(Eventually.Patience)).ShouldContain("SSL_CERT_FILE is nofile.pem, and there is no such file.");
