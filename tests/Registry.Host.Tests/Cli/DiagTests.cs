@@ -55,7 +55,7 @@ public sealed class DiagTests : IDisposable
         if (!OperatingSystem.IsWindows())
             File.GetUnixFileMode(folder.File("bundle.tar.gz")).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
         var files = await ReadAsync(folder.File("bundle.tar.gz"));
-        files.Keys.ShouldBe(["version.json", "configuration.json", "environment.json", "log.txt", "capacity.json", "nodes.json", "tubes.json", "metrics.txt", "problems.txt"]);
+        files.Keys.ShouldBe(["version.json", "configuration.json", "environment.json", "log.txt", "capacity.json", "nodes.json", "tubes.json", "metrics.txt"]);
         foreach (var (name, text) in files)
         {
             text.ShouldNotContain("planted", customMessage: name);

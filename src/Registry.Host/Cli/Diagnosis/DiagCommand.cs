@@ -52,7 +52,8 @@ internal static class DiagCommand
 
         await AskAsync(gateway, bundle, problems, cancellationToken);
         problems = [.. problems.Select(redaction.Clean)];
-        bundle.Add("problems.txt", string.Join('\n', problems));
+        if (problems.Count > 0)
+            bundle.Add("problems.txt", string.Join('\n', problems));
         await bundle.WriteAsync(file, now, cancellationToken);
 
         var console = CommandConsole.Of(result);
