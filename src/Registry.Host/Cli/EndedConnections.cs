@@ -10,22 +10,43 @@ internal sealed class EndedConnections(Action<string> say, TimeProvider time)
 
     private readonly Lock gate = new();
     private readonly Dictionary<string, int> counts = new(StringComparer.Ordinal); // by port
+    private readonly Dictionary<string, long> explained = new(StringComparer.Ordinal); // by port, when
 
     /// <summary>Takes some.</summary>
     /// <param name="port">The name of the port that their clients connected to; empty for one of a gateway.</param>
     /// <param name="count">How many.</param>
     public void Add(string port, int count)
     {
+        bool isExplained;
         lock (gate)
         {
-            if (!counts.TryAdd(port, count))
-            {
+            isExplained = explained.TryGetValue(port, out var at) && time.GetElapsedTime(at) < Patience;
+            var isFirst = counts.TryAdd(port, count);
+            if (!isFirst)
                 counts[port] += count;
+            if (!isFirst && !isExplained)
                 return;
-            }
         }
 
-        _ = TellLateAsync(port);
+        if (isExplained)
+            Tell(port);
+        else
+            _ = TellLateAsync(port);
+    }
+
+    /// <summary>Why a port's tube ended was said: connections that ended with it are said, also those that are told here a little later.</summary>
+    public void Explain(string port)
+    {
+        lock (gate)
+            explained[port] = time.GetTimestamp();
+        Tell(port);
+    }
+
+    /// <summary>A port has another tube, whose end has a reason of its own.</summary>
+    public void Expect(string port)
+    {
+        lock (gate)
+            explained.Remove(port);
     }
 
     /// <summary>Says those of a port that have not been said: why their tube ended was.</summary>

@@ -295,6 +295,10 @@ internal sealed class ForwardTube : IAsyncDisposable
         {
             // It has ended there too.
         }
+        catch (GatewayRefusedException e) when (Ended.Exception?.InnerException is GatewayRefusedException why && why.Code == e.Code)
+        {
+            // The tube ended for us because the gateway refuses what we call: why is said with the end.
+        }
         catch (GatewayException e) when (hasEnded && e.IsSilence)
         {
             // A gateway or node that is gone has no tube to close. Whoever makes the next tube says that it does not answer.

@@ -31,7 +31,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
 
     private readonly List<Task> leaving = []; // tubes that are being left or closed
     private readonly HashSet<string> failures = new(StringComparer.Ordinal); // that were said since the last tube was ready
-    private Task? staying; // on a tube that should be left and for which there is no other yet
+    private Task? staying; // on a tube that should be left and for which there is no other yet; ends when what became of it was said
     private Departure? departure; // from that one, said with what came of it; whoever says it takes it
     private TimeSpan retry = FirstRetry;
     private double spread = Spread();
@@ -82,9 +82,14 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var rest = Task.Delay(pause - least, stop.Token);
-            if (await Task.WhenAny(rest, listener?.ClientWaits ?? rest) != rest)
+            var first = await Task.WhenAny(rest, listener?.ClientWaits ?? rest, staying ?? rest);
+            if (first != rest)
             {
                 await stop.CancelAsync();
+                if (first != staying)
+                    return;
+                BeginAnewOnceLost();
+                await PauseAsync(cancellationToken);
                 return;
             }
 
@@ -92,6 +97,13 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         }
 
         (retry, spread) = (TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, LastRetry.Ticks)), Spread());
+    }
+
+    // What was tried while the tube stayed does not make the tries after its loss rarer.
+    private void BeginAnewOnceLost()
+    {
+        if (staying is { IsCompleted: true })
+            (retry, staying) = (FirstRetry, null);
     }
 
     private string NextTry => retry < LastRetry
@@ -112,6 +124,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             (established, retry, staying) = (true, FirstRetry, null);
             lock (failures)
                 failures.Clear();
+            ended.Expect(EndedName);
             if (tube.Remote.LocalListenAddress is { } bound)
                 listen = IPEndPoint.Parse(bound); // with its port, which the next tube should have too
             report.Forwarding(new(listen.ToString(), specification.Target, tube.Remote.TubeId, tube.Path, tube.Gateway.GetLeftPart(UriPartial.Authority), tube.Remote.Node)
@@ -126,7 +139,8 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             {
                 departure = leave;
                 leaving.RemoveAll(task => task.IsCompleted);
-                leaving.Add(staying = LeaveAsync(tube, cancellationToken));
+                staying = LeaveAsync(tube, cancellationToken);
+                leaving.Add(CloseAsync(tube, staying));
                 return;
             }
 
@@ -136,10 +150,14 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         {
             if (IsPortTaken(e))
                 listen = specification.Listen; // Where any port will do, another one does.
-            if (staying is not { IsCompleted: false })
+            BeginAnewOnceLost();
+            if (staying is null)
                 departure = null; // what became of it was said
-            SayOnce(departure is { } left ? $"{left.Why}; {WhyStaying(e)}" : isLoss ? $"tube lost: {e.Message} Reconnecting." : $"no tube yet: {e.Message} {NextTry}");
-            TellEnded();
+            if (departure is { } left)
+                SayWhyStaying(left, e);
+            else
+                SayOnce(isLoss ? $"tube lost: {e.Message} Reconnecting." : $"no tube yet: {e.Message} {NextTry}");
+            ended.Tell(EndedName);
         }
     }
 
@@ -149,6 +167,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         try
         {
             Say($"tube lost: {(await tube.Ended.WaitAsync(cancellationToken)).Text} Reconnecting.");
+            ended.Explain(EndedName);
         }
         catch
         {
@@ -157,17 +176,18 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         }
 
         // The next tube may want this one's port at the gateway. Once the gateway has no such tube, it need not wait until this half is sure that its peer is gone.
-        var closing = CloseAsync(tube);
+        var closing = CloseAsync(tube, Task.CompletedTask);
         leaving.RemoveAll(task => task.IsCompleted);
         leaving.Add(closing);
         if (!tube.HasEndedThere)
             await closing;
     }
 
-    private async Task CloseAsync(ForwardTube tube)
+    private async Task CloseAsync(ForwardTube tube, Task first)
     {
+        await first;
         await tube.DisposeAsync();
-        TellEnded();
+        ended.Tell(EndedName);
     }
 
     /// <summary>Waits until a tube ends or should be left.</summary>
@@ -198,7 +218,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
                     preferred += isNode ? 0 : 1;
                     // Another tube may take a cluster that misses a node some seconds.
                     Say($"the path is silent and {who} does not answer; asking for another tube.");
-                    return new($"{who} does not answer", Drained: null) { Silent = tube };
+                    return new($"{who} does not answer", Drained: null) { Silent = tube, SilentGateway = isNode ? null : tube.Gateway };
                 }
 
                 Say($"the path is silent and {who} does not answer; waiting for the path to come back.");
@@ -207,11 +227,15 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         }
     }
 
-    private string WhyStaying(Exception e) => gateways.Count == 1 && e is GatewayRefusedException refused && refused.Code == RefusalCode.Draining.Text
-        ? "no other gateway to move to; staying until it stops or is back."
-        : $"cannot move yet: {e.Message}";
+    private void SayWhyStaying(Departure from, Exception e)
+    {
+        if (gateways.Count == 1 && e is GatewayRefusedException refused && refused.Code == RefusalCode.Draining.Text)
+            SayOnce($"{from.Why}; no other gateway to move to; staying until it stops or is back.");
+        else if (e is not GatewayUnreachableException { IsAnswered: false, Gateway: var asked } || asked != from.SilentGateway) // of which it was said
+            SayOnce($"{from.Why}; cannot move yet: {e.Message}");
+    }
 
-    private void TellEnded() => ended.Tell(specification.IsAtGateway ? "" : Name);
+    private string EndedName => specification.IsAtGateway ? "" : Name;
 
     private string Name => specification.NameOf(listen);
 
@@ -267,17 +291,17 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         tube.Leave();
         try
         {
-            if (await tube.Ended.WaitAsync(cancellationToken) is { InOrder: false } cut)
-                Say(Interlocked.Exchange(ref departure, null) is null
-                    ? $"the old tube {tube.Remote.TubeId}, kept for the connections it had, was lost: {cut.Text}"
-                    : $"tube lost: {cut.Text} Reconnecting."); // there was no other one yet
+            if (await tube.Ended.WaitAsync(cancellationToken) is not { InOrder: false } cut)
+                return;
+            Say(Interlocked.Exchange(ref departure, null) is null
+                ? $"the old tube {tube.Remote.TubeId}, kept for the connections it had, was lost: {cut.Text}"
+                : $"tube lost: {cut.Text} Reconnecting."); // there was no other one yet
+            ended.Explain(EndedName);
         }
         catch (Exception e) when (IsOfTheTube(e) || e is OperationCanceledException)
         {
             // The forward ends, or the gateway has gone, and the tube with it.
         }
-
-        await CloseAsync(tube);
     }
 
     /// <summary>Why a tube should be left.</summary>
@@ -287,6 +311,9 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     {
         /// <summary>The tube, where its path is silent.</summary>
         public ForwardTube? Silent { get; init; }
+
+        /// <summary>The gateway, where it is what does not answer.</summary>
+        public Uri? SilentGateway { get; init; }
 
         /// <summary>What came of it when the next tube is on a node.</summary>
         public string EndedOn(string node) => node == Drained ? $"{Why} and is back. Moved to a new tube on it." : Drained is null ? $"moved to another tube.{Held}" : $"{Why}. Moved to another tube.";

@@ -87,4 +87,17 @@ public sealed class ForwardReportTests
         await Eventually.BecomesAsync("a connection ended with the tube.", () => lines.LastOrDefault(), "the other");
         lines.Count.ShouldBe(2);
     }
+
+    [Fact]
+    public void Connections_that_end_a_little_after_the_reason_was_said_are_said_at_once_and_those_of_the_next_tube_after_its_own()
+    {
+        var ended = new EndedConnections(lines.Enqueue, time);
+        ended.Explain("127.0.0.1:80");
+        ended.Add("127.0.0.1:80", 2);
+        lines.ShouldBe(["127.0.0.1:80: 2 connections ended with the tube."]);
+
+        ended.Expect("127.0.0.1:80");
+        ended.Add("127.0.0.1:80", 1);
+        lines.Count.ShouldBe(1);
+    }
 }
