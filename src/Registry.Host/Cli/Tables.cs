@@ -44,9 +44,9 @@ internal static class Tables
     /// <summary>A line of titles for a terminal.</summary>
     public static string Bold(string titles) => $"\e[1m{titles}\e[0m";
 
-    /// <summary>What a conversation carries, where it leads first, as the page says it.</summary>
+    /// <summary>What a conversation carries, where it leads and where the gateway listens for it first, as the page says it.</summary>
     public static string Carried(TubeConversationBody conversation) =>
-        $"{conversation.Type}{(conversation.Target is { } target ? $" to {target}" : "")} ({conversation.ConversationId})";
+        $"{conversation.Type}{(conversation.Target is { } target ? $" to {target}" : "")}{(conversation.LocalListenAddress is { } listen ? $" from {listen}" : "")} ({conversation.ConversationId})";
 
     private static string[] Render(Table table, int width)
     {

@@ -117,7 +117,7 @@ internal static class TubesCommand
         if (tube.ClosedBy is { } caller)
             table.With("closed by", caller);
         foreach (var conversation in tube.Conversations)
-            table.With("conversation", $"{Tables.Carried(conversation)}{(conversation.IsOpen ? ", open" : "")}{(conversation.LocalListenAddress is { } address ? $", listens on {address}" : "")}");
+            table.With("conversation", $"{Tables.Carried(conversation)}{(conversation.IsOpen ? ", open" : "")}");
         foreach (var entry in tube.History)
             table.With($"{entry.State}", $"{entry.At:yyyy-MM-ddTHH:mm:ss.fffZ}");
         return table;
