@@ -54,6 +54,8 @@ internal static class CommandLine
     public static async Task<int> InvokeAsync(string[] arguments, TextWriter? output = null, TextWriter? error = null, TextReader? input = null)
     {
         var configuration = new CommandConsole(output, error, input);
+        if (arguments is ["help", .. var verb])
+            arguments = [.. verb, "--help"];
         // '@' begins a value as any other sign does, and no file of arguments.
         var result = Create().Parse(arguments, new() { ResponseFileTokenReplacer = null });
         var wrong = WrongArguments.Of(result, arguments);

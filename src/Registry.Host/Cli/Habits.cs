@@ -48,6 +48,10 @@ internal static class Habits
         new("socks", "-R", "'registry forward -R' forwards a port"),
         new("socks", "-N", "leave it out: there is never a shell"),
         new("socks", "-i", "--key-file names the key"),
+        .. new[] { "revoke", "delete", "rm", "remove" }.Select(word => new Habit("keys", word, "delete its line in the file of registry.auth.keys, then 'registry reload'; tubes it made stay: 'registry tubes close --owner NAME'")),
+        .. new[] { "ls", "list", "show" }.Select(word => new Habit("keys", word, "the file of registry.auth.keys has them, a line each, and a key is revoked by deleting its line, then 'registry reload'")),
+        .. new[] { "sh", "csh", "tcsh", "ksh", "dash" }.Select(word => new Habit("completion", word, "there is none for it, only for bash, zsh, fish and pwsh")),
+        new("completion", "powershell", "it is called pwsh"),
     ];
 
     /// <summary>What to use in place of a word; null when it is none of these.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Registry.Host.Security;
 
 namespace Registry.Host.Cli;
@@ -8,7 +9,7 @@ internal static class KeysCommand
 {
     private static readonly Argument<string> Id = new("ID") { Description = "What the key is called: 1 to 64 of A-Z a-z 0-9 - ." };
 
-    private static readonly Option<string[]> Role = new("--role") { Description = "viewer (sees all tubes), creator (makes, sees and closes tubes of its owner) or operator (may do everything). May be repeated.", HelpName = "ROLE", Required = true, CompletionSources = { Roles.All.ToArray() } };
+    private static readonly Option<string[]> Role = new("--role") { Description = "viewer (sees all tubes), creator (makes, sees and closes tubes of its owner) or operator (may do everything). May be repeated.", HelpName = "ROLE", Required = true, CompletionSources = { Roles.All.ToArray() }, Validators = { Check } };
 
     private static readonly Option<string?> Owner = new("--owner") { Description = "Whose the tubes are that a creator makes; a creator needs one.", HelpName = "NAME" };
 
@@ -25,6 +26,15 @@ internal static class KeysCommand
             return ExitCode.Ok;
         }));
         return new("keys", "Make API keys for a gateway.") { make };
+    }
+
+    // With what else is wrong, before anything is made.
+    private static void Check(OptionResult roles)
+    {
+        foreach (var role in roles.Tokens.Select(token => token.Value).Except(Roles.All))
+            roles.AddError($"--role '{role}' is no role; there are {string.Join(", ", Roles.All)}.");
+        if (roles.Tokens.Any(token => token.Value == Roles.Creator) && roles.GetResult(Owner) is null)
+            roles.AddError("a creator needs an owner: --owner NAME.");
     }
 
     private static async Task WriteAsync(string file, string key)

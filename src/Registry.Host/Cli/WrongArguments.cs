@@ -127,7 +127,7 @@ internal static class WrongArguments
 
     // The first letters, or no more than a third of them mistyped; the dashes of an option are none.
     private static string? Nearest(string word, IReadOnlyList<string> known) =>
-        known.FirstOrDefault(each => each.StartsWith(word, StringComparison.OrdinalIgnoreCase)) ?? NearestKey.Of(word, known, most: (word.TrimStart('-').Length + 2) / 3);
+        known.FirstOrDefault(each => each.StartsWith(word, StringComparison.OrdinalIgnoreCase)) ?? NearestKey.Of(word, known, most: (word.TrimStart('-').Length + 1) / 3);
 
     private static string PathOf(CommandResult result) => result.Parent is not CommandResult parent ? "" : $"{PathOf(parent)} {result.Command.Name}".TrimStart();
 }

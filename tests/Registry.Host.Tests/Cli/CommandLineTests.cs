@@ -33,7 +33,8 @@ public sealed class CommandLineTests
     [InlineData(new[] { "tub" }, "the nearest is tubes")]
     [InlineData(new[] { "tubes" }, "tubes takes one of ls, show, close.")]
     [InlineData(new[] { "tubes", "lss" }, "the nearest is ls")]
-    [InlineData(new[] { "help" }, "registry: 'help' is no verb; the nearest is --help. See 'registry --help'.\n")]
+    [InlineData(new[] { "help", "forwrad" }, "registry: 'forwrad' is no verb; the nearest is forward. See 'registry --help'.\n")]
+    [InlineData(new[] { "tubes", "help" }, "registry: 'help' is no verb; the nearest is --help. See 'registry tubes --help'.\n")]
     [InlineData(new[] { "nodes", "-help" }, "registry: '-help' is no option; the nearest is --help. See 'registry nodes --help'.\n")]
     [InlineData(new[] { "-v" }, "--version says the version")]
     [InlineData(new[] { "version" }, "--version says it")]
@@ -51,6 +52,12 @@ public sealed class CommandLineTests
     [InlineData(new[] { "nodes", "ls" }, "registry: 'ls' is one word too many: nodes takes options only. See 'registry nodes --help'.\n")]
     [InlineData(new[] { "keys", "new" }, "registry: keys new needs --role ROLE, --key-file FILE and <ID>. See 'registry keys new --help'.\n")]
     [InlineData(new[] { "keys", "create" }, "registry: 'create' is no verb; there is new. See 'registry keys --help'.\n")]
+    [InlineData(new[] { "keys", "revoke", "laptop" }, "registry: 'revoke' is no verb; delete its line in the file of registry.auth.keys, then 'registry reload'; tubes it made stay: 'registry tubes close --owner NAME'. See 'registry keys --help'.\n")]
+    [InlineData(new[] { "keys", "ls" }, "the file of registry.auth.keys has them, a line each")]
+    [InlineData(new[] { "keys", "new", "x", "--role", "admin" }, "registry: --role 'admin' is no role; there are viewer, creator, operator.\nregistry: keys new needs --key-file FILE. See 'registry keys new --help'.\n")]
+    [InlineData(new[] { "completion", "tcsh" }, "registry: 'tcsh' is no verb; there is none for it, only for bash, zsh, fish and pwsh. See 'registry completion --help'.\n")]
+    [InlineData(new[] { "completion", "nush" }, "registry: 'nush' is no verb; there are bash, zsh, fish, pwsh. See 'registry completion --help'.\n")]
+    [InlineData(new[] { "completion", "bas" }, "the nearest is bash")]
     [InlineData(new[] { "drain", "--deadline" }, "registry: --deadline needs a value: --deadline TIME. See 'registry drain --help'.\n")]
     [InlineData(new[] { "drain", "--deadline", "1s", "--deadline", "2s" }, "--deadline is there 2 times, and takes one value.")]
     [InlineData(new[] { "drain", "--wait=maybe" }, "registry: --wait takes no value, such as 'maybe'. See 'registry drain --help'.\n")]
@@ -106,6 +113,12 @@ public sealed class CommandLineTests
         ShouldBePlain(error);
         output.ShouldBe("");
     }
+
+    [Theory]
+    [InlineData("help")]
+    [InlineData("help", "tubes", "close")]
+    public async Task Help_is_also_had_as_a_verb(params string[] arguments) =>
+        (await RunAsync(arguments)).ShouldBe(await RunAsync([.. arguments[1..], "--help"]));
 
     [Fact]
     public async Task Tubes_that_have_ended_are_listed_with_when_and_why_the_newest_first()
@@ -295,7 +308,7 @@ public sealed class CommandLineTests
     {
         await using var gateway = await ScriptedGateway.StartAsync();
         gateway.Registry.Tubes[new("t1")] = new(new("t1"), "n", Registry.Messages.TubeState.Ready) { Owner = "anna" };
-        gateway.Registry.Tubes[new("t2")] = new(new("t2"), "n", Registry.Messages.TubeState.Ready);
+        gateway.Registry.Tubes[new("t2")] = new(new("t2"), "n", Registry.Messages.TubeState.Ready) { Conversations = [new(new("c"), "tunnel", true) { LocalListenAddress = "127.0.0.1:18081" }] };
         foreach (var id in new[] { "0123456789", "012345678a" })
             gateway.Registry.Tubes[new(id)] = new(new(id), "n", Registry.Messages.TubeState.Ready);
         var (_, list, _) = await RunAsync("tubes", "ls", "--gateway", gateway.Url.ToString());
@@ -303,6 +316,8 @@ public sealed class CommandLineTests
         list.ShouldMatch(@"AGE +OWNER");
         list.ShouldContain("anna");
         list.ShouldContain("t2");
+        list.ShouldContain("tunnel from 127.0.0.1:18081 (c)");
+        (await RunAsync("tubes", "show", "t2", "--gateway", gateway.Url.ToString())).Output.Split("127.0.0.1:18081").Length.ShouldBe(2, "where it listens is said once");
         (await RunAsync("tubes", "ls", "--owner", "anna", "--gateway", gateway.Url.ToString())).Output.ShouldNotContain("t2");
         (await RunAsync("tubes", "show", "t1", "--gateway", gateway.Url.ToString())).Output.ShouldContain("ready");
         (await RunAsync("tubes", "show", "012345678a", "--gateway", gateway.Url.ToString())).Code.ShouldBe(0);
