@@ -3,6 +3,7 @@ using Registry.Host.Cli;
 using Registry.Host.Serving;
 using Registry.Host.Serving.Settings;
 using Registry.Host.Tests.RealPrograms;
+using Registry.Host.Tests.Security;
 using static Registry.Host.Tests.Cli.Commands;
 
 namespace Registry.Host.Tests.Cli;
@@ -43,6 +44,23 @@ public sealed class CheckConfigTests : IDisposable
         error.ShouldContain("line 7: registry.tube.ice-restart.attemps is not a setting; the nearest is registry.tube.ice-restart.attempts.");
         error.ShouldContain("line 9: registry.cluster.prot is not a setting; the nearest is registry.cluster.port.");
         error.ShouldContain("line 10: registry.warp is not a setting. ");
+    }
+
+    [Fact]
+    public async Task The_settings_to_deploy_with_are_right_for_one_of_several_gateways_and_for_one_alone()
+    {
+        await TlsTests.WriteAsync(folder);
+        var text = (await File.ReadAllTextAsync(Path.Combine(Programs.SourceFolder, "../../docs/deploy/gateway.conf")))
+            .Replace("/etc/tube-registry/tls/node.pem", folder.File("certificate"), StringComparison.Ordinal)
+            .Replace("/etc/tube-registry/tls/node.key", folder.File("key"), StringComparison.Ordinal)
+            .Replace("/etc/tube-registry/tls/ca.pem", folder.File("certificate"), StringComparison.Ordinal);
+
+        foreach (var settings in new[] { text, text[..text.IndexOf("# Only with several gateways", StringComparison.Ordinal)] })
+        {
+            await File.WriteAllTextAsync(ConfigFile, settings);
+            var (code, _, error) = await RunAsync("check-config", "--config", ConfigFile);
+            code.ShouldBe((int)ExitCode.Ok, error);
+        }
     }
 
     [Theory]

@@ -94,6 +94,8 @@ public sealed class TlsTests
         (await ShownAsync(gateway.Url)).ShouldBe(good);
         var (code, output, _) = await Commands.RunAsync("check-config", "--config", folder.File("gateway.conf"));
         (code, output.Contains($"registry.http.tls.certificate: {why}", StringComparison.Ordinal)).ShouldBe(((int)ExitCode.Ok, true), output);
+        await using var refused = await Gateway.StartAsync(new() { Http = new(IPAddress.Loopback, 0), IsHttps = true, LogLevel = LogLevel.Critical, Security = SecuritySettings.From(ConfigurationFactory.ParseString(tls)) });
+        (await Commands.RunAsync("capacity", "--gateway", refused.Url.ToString())).Error.ShouldMatch($@"is not trusted: .*; {why.Replace("the certificate", "it", StringComparison.Ordinal)}\d{{4}}-\d\d-\d\dT");
     }
 
     // Writes a new certificate and its key, and returns its thumbprint.
