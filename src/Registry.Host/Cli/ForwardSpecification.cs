@@ -25,12 +25,7 @@ internal sealed record ForwardSpecification(IPEndPoint Listen, string TargetHost
 
     public override ConversationSettings LocalSettings(IPEndPoint listen) => TunnelSettings.Listen(listen);
 
-    public override Dictionary<string, JsonElement> GatewaySettings(IPEndPoint listen) => new()
-    {
-        ["conversationType"] = JsonSerializer.SerializeToElement("tunnel"),
-        ["target_host"] = JsonSerializer.SerializeToElement(TargetHost),
-        ["target_port"] = JsonSerializer.SerializeToElement(TargetPort),
-    };
+    public override Dictionary<string, JsonElement> GatewaySettings(IPEndPoint listen) => TubeSettings.Of(new { conversationType = "tunnel", target_host = TargetHost, target_port = TargetPort });
 
     /// <exception cref="CommandException">The text has another form; the message names the part.</exception>
     public static ForwardSpecification Parse(string text)

@@ -19,11 +19,7 @@ internal sealed record RemoteForwardSpecification(IPEndPoint Listen, string Targ
 
     public override ConversationSettings LocalSettings(IPEndPoint listen) => TunnelSettings.Dial(TargetHost, TargetPort);
 
-    public override Dictionary<string, JsonElement> GatewaySettings(IPEndPoint listen) => new()
-    {
-        ["conversationType"] = JsonSerializer.SerializeToElement("tunnel"),
-        ["local_listen_addr"] = JsonSerializer.SerializeToElement(listen.ToString()),
-    };
+    public override Dictionary<string, JsonElement> GatewaySettings(IPEndPoint listen) => TubeSettings.Of(new { conversationType = "tunnel", local_listen_addr = listen.ToString() });
 
     /// <exception cref="CommandException">The text has another form; the message names the part.</exception>
     public static RemoteForwardSpecification Parse(string text)

@@ -17,7 +17,7 @@ internal sealed record SocksSpecification(IPEndPoint Listen) : ForwardedPort(Lis
 
     public override ConversationSettings LocalSettings(IPEndPoint listen) => SocksSettings.Listen(listen);
 
-    public override Dictionary<string, JsonElement> GatewaySettings(IPEndPoint listen) => new() { ["conversationType"] = JsonSerializer.SerializeToElement("socks5") };
+    public override Dictionary<string, JsonElement> GatewaySettings(IPEndPoint listen) => TubeSettings.Of(new { conversationType = "socks5" });
 
     /// <exception cref="CommandException">The text has another form.</exception>
     public static SocksSpecification Parse(string text)

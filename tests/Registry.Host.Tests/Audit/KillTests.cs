@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using Registry.Actors.Audit;
 using Registry.Host.Api;
@@ -176,7 +175,7 @@ public sealed class KillTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
             await Task.Delay(Pause);
             try
             {
-                var request = new CreateTubeBody { ConversationId = $"conversation-{creator}-{number}", Settings = new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") } };
+                var request = new CreateTubeBody { ConversationId = $"conversation-{creator}-{number}", Settings = TubeSettings.Of(new { conversationType = "echo" }) };
                 var tube = await client.CreateTubeAsync(request, stop.Token);
                 answered.Enqueue(tube.TubeId);
                 if (number % 2 == 0)

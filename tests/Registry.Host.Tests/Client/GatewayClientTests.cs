@@ -12,7 +12,7 @@ namespace Registry.Host.Tests.Client;
 /// <summary>The clients that come with the gateway: of programs, and of browsers.</summary>
 public sealed class GatewayClientTests
 {
-    private static readonly Dictionary<string, JsonElement> echo = new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") };
+    private static readonly Dictionary<string, JsonElement> echo = TubeSettings.Of(new { conversationType = "echo" });
 
     [Fact]
     public async Task Every_call_is_carried_out()
@@ -41,6 +41,20 @@ public sealed class GatewayClientTests
         signals[^1].CloseReason!.Name.ShouldBe(nameof(CloseReason.Client));
         (await client.DrainAsync(new())).IsDraining.ShouldBeTrue();
         (await client.ResumeAsync()).IsDraining.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task The_sample_runs_and_the_pages_show_it()
+    {
+        await using var gateway = await RealGateway.StartAsync();
+        var running = Sample.RunAsync(gateway.Url, key: null, offer: null);
+        await Eventually.BecomesAsync(true, () => running.IsCompleted || gateway.Registry.Directory.Count == 1, "the tube is there");
+        await gateway.CloseTubeAsync(gateway.Registry.Directory.List().Single().TubeId.ToString());
+        await running.WaitAsync(Eventually.Patience);
+
+        var sample = File.ReadAllText(Path.Combine(Programs.SourceFolder, "Client/Sample.cs")).Split("// README")[1].Split('\n')[1..^1].Select(line => line.Length > 8 ? line[8..] : "");
+        foreach (var page in new[] { "docs/http.md", "src/Registry.Client/README.md" })
+            File.ReadAllText(Path.Combine(Programs.SourceFolder, "../..", page)).ShouldContain("```csharp\n" + string.Join('\n', sample) + "\n```", customMessage: page);
     }
 
     [Fact]

@@ -124,7 +124,7 @@ public sealed class BadSignallingTests : IAsyncLifetime
         (await ReadIdsAsync(tubeId, "2")).ShouldBe(all.Skip(2));
     }
 
-    private static Dictionary<string, JsonElement> Echo => new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") };
+    private static Dictionary<string, JsonElement> Echo => TubeSettings.Of(new { conversationType = "echo" });
 
     private async Task<List<long>> ReadIdsAsync(string tubeId, string? lastEventId)
     {

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Registry.Host.Cli;
 
 namespace Registry.Host.Tests.EndToEnd;
@@ -13,7 +12,7 @@ public sealed class StoppingTests
         var tube = await client.CreateTubeAsync(new()
         {
             ConversationId = "stopping",
-            Settings = new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") },
+            Settings = TubeSettings.Of(new { conversationType = "echo" }),
         }, CancellationToken.None);
         var subscribed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var reading = Task.Run(async () =>

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using System.Text.Json;
 using Registry.Host.Cli;
 using Registry.Host.Serving;
 using Registry.Host.Tests.RealPrograms;
@@ -23,7 +22,7 @@ public sealed class TerminationTests
             var tubes = await Task.WhenAll(Enumerable.Range(0, 3).Select(number => client.CreateTubeAsync(new()
             {
                 ConversationId = $"conversation-{number}",
-                Settings = new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") },
+                Settings = TubeSettings.Of(new { conversationType = "echo" }),
             }, CancellationToken.None)));
             var streams = tubes.Select(tube => OpenAsync(client, tube.TubeId)).ToArray();
             await Task.WhenAll(streams.Select(s => s.Opened)).WaitAsync(Eventually.Patience);

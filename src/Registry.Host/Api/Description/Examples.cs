@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Registry.Actors.Audit;
 
 namespace Registry.Host.Api.Description;
@@ -17,12 +16,7 @@ internal static class Examples
     public static readonly CreateTubeBody Create = new()
     {
         ConversationId = Conversation,
-        Settings = new()
-        {
-            ["conversationType"] = JsonSerializer.SerializeToElement("tunnel"),
-            ["target_host"] = JsonSerializer.SerializeToElement("db.example"),
-            ["target_port"] = JsonSerializer.SerializeToElement(5432),
-        },
+        Settings = TubeSettings.Of(new { conversationType = "tunnel", target_host = "db.example", target_port = 5432 }),
         Offer = Sdp,
         Owner = "alice",
     };

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Text.Json;
 
 namespace Registry.Host.Cli.Bench;
 
@@ -52,8 +51,7 @@ internal static class BadRequestLoad
 
     private static async Task<bool> ServesAsync(GatewayClient client)
     {
-        var settings = new Dictionary<string, JsonElement> { ["conversationType"] = JsonSerializer.SerializeToElement("echo") };
-        var tube = await AskAsync(() => client.CreateTubeAsync(new() { ConversationId = $"good-{Guid.NewGuid():N}", Settings = settings }));
+        var tube = await AskAsync(() => client.CreateTubeAsync(new() { ConversationId = $"good-{Guid.NewGuid():N}", Settings = TubeSettings.Of(new { conversationType = "echo" }) }));
         await AskAsync(async () =>
         {
             await client.CloseTubeAsync(tube.TubeId);

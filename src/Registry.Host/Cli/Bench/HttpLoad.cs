@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
-using System.Text.Json;
 using Registry.Messages;
 using Registry.WebRtc;
 
@@ -129,7 +128,7 @@ internal sealed class HttpLoad : IAsyncDisposable
     private static CreateTubeBody Echo(string conversation) => new()
     {
         ConversationId = conversation,
-        Settings = new() { ["conversationType"] = JsonSerializer.SerializeToElement("echo") },
+        Settings = TubeSettings.Of(new { conversationType = "echo" }),
         TrickleIce = false,
     };
 
