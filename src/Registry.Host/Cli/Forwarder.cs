@@ -20,12 +20,6 @@ namespace Registry.Host.Cli;
 /// <param name="denied">Targets that no rule allows.</param>
 internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayClient> gateways, ForwardedPort specification, TunnelListener? listener, IForwardReport report, EndedConnections ended, DeniedTargets denied)
 {
-    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(15);
-
-    // A client that waits is reason to try at once, and none to knock at a gateway without rest.
-    private static readonly TimeSpan LeastPause = TimeSpan.FromSeconds(1);
-
     // A gateway that tells a new reason each time must not fill the memory.
     private const int MostFailures = 64;
 
@@ -33,8 +27,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     private readonly HashSet<string> failures = new(StringComparer.Ordinal); // that were said since the last tube was ready
     private Task? staying; // on a tube that should be left and for which there is no other yet; ends when what became of it was said
     private Departure? departure; // from that one, said with what came of it; whoever says it takes it
-    private TimeSpan retry = FirstRetry;
-    private double spread = Spread();
+    private readonly RetryPause pause = new(TimeProvider.System);
     private bool established;
     private int preferred;
     private IPEndPoint listen = listener?.EndPoint ?? specification.Listen;
@@ -51,7 +44,8 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             while (!cancellationToken.IsCancellationRequested)
             {
                 await CarryAsync(stop.Token);
-                await PauseAsync(stop.Token);
+                if (await pause.WaitAsync(() => listener?.ClientWaits, staying, stop.Token))
+                    staying = null;
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -69,46 +63,14 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         }
     }
 
-    // Many clients that lost one gateway must not all come back in the same instant.
-    private static double Spread() => 0.8 + Random.Shared.NextDouble() * 0.4;
-
-    // One that a client cut short was not for nothing; it does not make the next one longer.
-    private async Task PauseAsync(CancellationToken cancellationToken)
-    {
-        var pause = retry * spread;
-        var least = LeastPause * spread;
-        await Task.Delay(pause < least ? pause : least, cancellationToken);
-        if (pause > least)
-        {
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var rest = Task.Delay(pause - least, stop.Token);
-            var first = await Task.WhenAny(rest, listener?.ClientWaits ?? rest, staying ?? rest);
-            if (first != rest)
-            {
-                await stop.CancelAsync();
-                if (first != staying)
-                    return;
-                BeginAnewOnceLost();
-                await PauseAsync(cancellationToken);
-                return;
-            }
-
-            await rest;
-        }
-
-        (retry, spread) = (TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, LastRetry.Ticks)), Spread());
-    }
-
     // What was tried while the tube stayed does not make the tries after its loss rarer.
     private void BeginAnewOnceLost()
     {
-        if (staying is { IsCompleted: true })
-            (retry, staying) = (FirstRetry, null);
+        if (staying is not { IsCompleted: true })
+            return;
+        staying = null;
+        pause.BeginAnew();
     }
-
-    private string NextTry => retry < LastRetry
-        ? $"Trying again in {Math.Max(1, Math.Round((retry * spread).TotalSeconds))} s."
-        : $"Trying again about every {LastRetry.TotalSeconds} s{(listener is null ? "" : ", and when a client connects")}.";
 
     /// <summary>Makes a tube and carries traffic over it until it ends or should be left.</summary>
     private async Task CarryAsync(CancellationToken cancellationToken)
@@ -121,7 +83,8 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             if (Interlocked.Exchange(ref departure, null) is { } left)
                 Say(left.EndedOn(tube.Remote.Node));
             var isFirst = !established;
-            (established, retry, staying) = (true, FirstRetry, null);
+            (established, staying) = (true, null);
+            pause.BeginAnew();
             lock (failures)
                 failures.Clear();
             ended.Expect(EndedName);
@@ -156,7 +119,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             if (departure is { } left)
                 SayWhyStaying(left, e);
             else
-                SayOnce(isLoss ? $"tube lost: {e.Message} Reconnecting." : $"no tube yet: {e.Message} {NextTry}");
+                SayOnce(isLoss ? $"tube lost: {e.Message} Reconnecting." : $"no tube yet: {e.Message} {pause.Announce(listener is not null)}");
             ended.Tell(EndedName);
         }
     }

@@ -71,6 +71,35 @@ public sealed class ForwardReportTests
     }
 
     [Fact]
+    public async Task Tries_become_rarer_and_begin_anew_once_a_tube_that_stayed_is_lost()
+    {
+        var pause = new RetryPause(time);
+        var announced = new List<string>();
+        for (var number = 0; number < 6; number++)
+        {
+            announced.Add(pause.Announce(isCutByClients: true));
+            (await PassAsync(pause.WaitAsync(() => null, loss: null, CancellationToken.None))).ShouldBeFalse();
+        }
+
+        // Each a fifth shorter or longer.
+        string.Join(' ', announced).ShouldMatch(@"^Trying again in 1 s\. Trying again in 1 s\. Trying again in 2 s\. Trying again in [345] s\. Trying again in ([6-9]|10) s\. Trying again about every 15 s, and when a client connects\.$");
+        (await PassAsync(pause.WaitAsync(() => null, loss: Task.CompletedTask, CancellationToken.None))).ShouldBeTrue();
+        pause.Announce(isCutByClients: true).ShouldBe("Trying again in 1 s.");
+    }
+
+    // Time goes on as long as it is waited for.
+    private async Task<bool> PassAsync(Task<bool> waiting)
+    {
+        while (!waiting.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(200));
+            await Task.Yield();
+        }
+
+        return await waiting;
+    }
+
+    [Fact]
     public async Task Connections_that_ended_with_a_tube_are_said_after_the_reason_and_without_one_late()
     {
         var ended = new EndedConnections(lines.Enqueue, time);
