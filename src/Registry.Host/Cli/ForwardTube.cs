@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Akka.Configuration;
 using Registry.Actors;
+using Registry.Host.Api;
 using Registry.Messages;
 
 namespace Registry.Host.Cli;
@@ -295,9 +296,9 @@ internal sealed class ForwardTube : IAsyncDisposable
         {
             // It has ended there too.
         }
-        catch (GatewayRefusedException e) when (Ended.Exception?.InnerException is GatewayRefusedException why && why.Code == e.Code)
+        catch (GatewayRefusedException e) when (hasEnded && e.Code == ProblemCodes.Unauthenticated)
         {
-            // The tube ended for us because the gateway refuses what we call: why is said with the end.
+            // Whoever makes the next tube is refused with the same words, and says them.
         }
         catch (GatewayException e) when (hasEnded && e.IsSilence)
         {
