@@ -9,6 +9,10 @@ let caller;
 /** Asks the gateway, which asks for a key if it wants one. */
 export async function identify() {
   caller = await ask();
+  name();
+}
+
+function name() {
   const { owner, roles } = caller;
   $('sign-out').hidden = !sessionStorage.getItem('key');
   $('caller').textContent = $('sign-out').hidden ? '' : owner ? `${owner} (${roles.join(', ')})` : roles.join(', ');
@@ -18,6 +22,7 @@ export async function identify() {
 async function compare() {
   try {
     if (JSON.stringify(await ask()) !== JSON.stringify(caller)) location.reload();
+    else name();
   } catch (e) {
     console.warn(e);
     setTimeout(compare, pause);

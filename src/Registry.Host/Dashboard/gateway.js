@@ -6,14 +6,20 @@ const $ = id => document.getElementById(id);
 
 export const client = new RegistryClient({
   key: sessionStorage.getItem('key') ?? undefined, // of this tab, until it is closed
-  authenticate: used => ask(used ? 'The gateway does not know this key or token.' : 'The gateway asks who you are.'),
+  authenticate: used => ask(!used ? 'The gateway asks who you are.' : hasServed ? 'The gateway no longer accepts this key or token.' : 'The gateway does not know this key or token.'),
 });
+
+let hasServed = false; // the key that is used now
 
 /** When somebody last signed in; undefined before. */
 export let signedInAt;
 
 /** Calls the gateway; what it refuses is thrown with its own words. */
-export const call = (method, path, body, options) => client.call(method, path, body, options);
+export async function call(method, path, body, options) {
+  const answer = await client.call(method, path, body, options);
+  hasServed = true;
+  return answer;
+}
 
 /** Listens to server-sent events across interruptions, until it is closed. */
 export function listen(path, handlers) {
@@ -25,7 +31,12 @@ export function listen(path, handlers) {
 }
 
 function ask(why) {
+  hasServed = false;
   $('live').textContent = 'Not signed in';
+  $('live').title = '';
+  delete $('live').dataset.state;
+  $('caller').textContent = '';
+  $('sign-out').hidden = true;
   $('sign-in-why').textContent = why;
   $('sign-in').showModal();
   return new Promise(resolve => {

@@ -235,6 +235,8 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   // A viewer sees it all and can do nothing.
   await page.route('**/v1/nodes', route => route.fulfill({ status: 401 }), { times: 1 });
   await page.waitForSelector('#sign-in[open]');
+  await shows('#sign-in-why', '^The gateway no longer accepts this key or token\\.$');
+  expect(await page.getAttribute('#live', 'data-state') === null && await text('#caller') === '' && await page.isHidden('#sign-out'), 'somebody seems signed in whom the gateway does not know');
   await signIn(page, viewer); // as after a token's end: whose page it was is forgotten
   await shows('#caller', '^viewer$');
   await page.waitForSelector(row(carrying));
