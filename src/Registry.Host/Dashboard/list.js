@@ -8,6 +8,7 @@ import { isStale, now, watchNodes } from './cluster.js';
 import { closeTube } from './closing.js';
 
 const margin = 6; // rows beyond the edges
+const short = 8; // characters of an id that a narrow list shows, as many as the program's lists
 const $ = id => document.getElementById(id);
 const scroller = $('list');
 const body = $('tubes');
@@ -100,7 +101,7 @@ function makeRow(tube) {
   const text = () => element('td');
   const state = badge();
   const [names, owner, path, node, created] = [element('div'), text(), text(), text(), element('td', { className: 'number', title: dateTime(tube.createdAt) })];
-  const link = element('a', { href: `#/tubes/${encodeURIComponent(tube.id)}`, className: 'id', title: tube.id }, tube.id);
+  const link = element('a', { href: `#/tubes/${encodeURIComponent(tube.id)}`, className: 'id', title: tube.id }, tube.id.slice(0, short), element('span', {}, tube.id.slice(short)));
   const close = mayCreate() && element('button', { type: 'button', className: 'quiet-button', 'aria-label': `Close tube ${tube.id}`, click: () => closeTube(tube.id, tube.conversations) }, 'Close');
   const line = element('tr', {}, element('td', {}, link), element('td', {}, state), element('td', {}, names), owner, path, node, created, ...(close ? [element('td', { className: 'action' }, close)] : []));
   line.dataset.id = tube.id;

@@ -42,6 +42,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   const leads = `${row(carrying)} td:nth-child(3) div`;
   expect((await text(leads)).startsWith(`tunnel to ${target} (`) && await page.getAttribute(leads, 'title') === await text(leads), `the list says ${await text(leads)} of a tunnel to ${target}`);
   expect(await page.$eval(leads, one => one.scrollHeight <= one.clientHeight), 'the list cuts what a tube carries');
+  expect(await page.$eval(leads, one => one.clientHeight < 30), 'what a tube carries takes more than a line');
   await shows('.tile', '^Ready1');
   await shows('#nodes tr', 'up');
   await shows('#live', '^Connected$');
@@ -229,6 +230,7 @@ await drive(packages, url, async (page, { wrong, axe }) => {
     const { x, width } = await page.locator(`${row(carrying)} ${part}`).boundingBox();
     expect(width > 20 && x >= 0 && x + width <= 420, `in a narrow window the list's ${part} is from ${x} to ${x + width}`);
   }
+  expect(await text(`${row(carrying)} a`) === carrying.slice(0, 8) && await page.$eval(`${row(carrying)} td`, one => one.scrollWidth <= one.clientWidth), `in a narrow window a tube is called ${await text(`${row(carrying)} a`)}`);
   if (folder) await page.screenshot({ path: `${folder}/narrow.png`, fullPage: true });
   await page.setViewportSize({ width: 1280, height: 1000 });
 
