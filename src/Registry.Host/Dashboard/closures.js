@@ -1,7 +1,7 @@
 // What closed lately, and why.
 import { arrange, bar, element, fill, write } from './dom.js';
-import { clock, count, isTrouble, moment, words } from './text.js';
-import { closures, mostClosures, opened, watch } from './registry.js';
+import { clock, count, isTrouble, list, moment, words } from './text.js';
+import { closures, mostClosures, opened, untold, watch } from './registry.js';
 
 const latest = 6;
 const reasons = document.getElementById('reasons');
@@ -13,7 +13,7 @@ let shown; // the newest closure that is on the page
 function show(ids) {
   if (shown === closures[0] && note.textContent && !ids.has('')) return;
   shown = closures[0];
-  write(note, span());
+  write(note, span() + gaps());
   const counts = new Map();
   for (const { reason } of closures) counts.set(reason.name, (counts.get(reason.name) ?? 0) + 1);
   const ordered = [...counts].sort((a, b) => b[1] - a[1]);
@@ -28,6 +28,13 @@ function span() {
   if (!closures.length) return `None ${page}; the gateway remembers none from before.`;
   if (closures.length === mostClosures) return `The last ${count(mostClosures)}, back to ${moment(earliest)}.`;
   return earliest < opened ? `All ${page}, and before that what the gateway still remembers, back to ${moment(earliest)}.` : `All ${page}.`;
+}
+
+/** Whose closures nobody could tell. */
+function gaps() {
+  if (!untold?.length) return '';
+  const isOne = untold.length === 1;
+  return ` How tubes of ${list(untold)} ended is not known: ${isOne ? 'that node was lost or does' : 'these nodes were lost or do'} not answer. ${isOne ? 'Its' : 'Their'} audit tells from the next start on.`;
 }
 
 function row(name, number, most) {

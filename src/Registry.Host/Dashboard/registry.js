@@ -1,5 +1,6 @@
 // The tubes of all nodes, kept up to date by the registry's events, and those that closed meanwhile.
 import { call, listen } from './api.js';
+import { nodes, watchNodes } from './cluster.js';
 import { carried } from './text.js';
 
 const beat = 250; // between two rounds of telling what changed, in ms
@@ -17,6 +18,9 @@ export const closures = [];
 /** No gateway tells this one: who could is gone. */
 export const lost = { name: 'LostWithItsNode' };
 
+/** Nodes of which nobody could tell what closed on them before the page was opened; undefined before it was asked. */
+export let untold;
+
 /** When the page was opened; of what closed before, the nodes keep some for a while. */
 export const opened = Date.now();
 
@@ -28,6 +32,7 @@ const listed = new Map(); // by node: the tubes of its list that is coming in
 let changed = new Set();
 let telling;
 let lastList = -Infinity;
+let closuresRead = -Infinity;
 
 /** Calls back with the ids of the tubes that came, changed or went, several at a time. */
 export function watch(listener) {
@@ -39,13 +44,20 @@ export function follow() {
   readClosures().catch(e => console.warn(e));
   listen('/v1/events', handlers);
   complete();
+  // A node that answers again tells what it was not asked for.
+  watchNodes(() => {
+    if (performance.now() - closuresRead > listPause && nodes.some(({ node, state }) => untold?.includes(node) && state !== 'unreachable')) readClosures().catch(e => console.warn(e));
+  });
 }
 
 /** Adds what the gateways remember. */
 async function readClosures() {
+  closuresRead = performance.now();
   const remembered = [];
-  for await (const { tubeId, history, closeReason, closeText } of readAll('/v1/tubes?state=closed&limit=1000'))
+  const silent = new Set();
+  for await (const { tubeId, history, closeReason, closeText } of readAll('/v1/tubes?state=closed&limit=1000', silent))
     remembered.push({ id: tubeId, at: Date.parse(history.at(-1).at), reason: closeReason, text: closeText });
+  untold = untold?.filter(node => silent.has(node)) ?? [...silent]; // what is lost later the page hears
   add(remembered);
 }
 
@@ -182,11 +194,12 @@ async function readList() {
   for await (const body of readAll('/v1/tubes?limit=1000')) update(body);
 }
 
-async function* readAll(path) {
+async function* readAll(path, silent) {
   let cursor;
   do {
-    const { items, nextCursor } = await call('GET', `${path}${cursor ? `&cursor=${cursor}` : ''}`);
+    const { items, nextCursor, incompleteNodes } = await call('GET', `${path}${cursor ? `&cursor=${cursor}` : ''}`);
     yield* items;
+    for (const node of incompleteNodes) silent?.add(node);
     cursor = nextCursor;
   } while (cursor);
 }

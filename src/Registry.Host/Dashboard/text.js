@@ -13,6 +13,9 @@ export const dateTime = time => full.format(time);
 /** A time of today as clocks show it, of another day with its date. */
 export const moment = time => (new Date(time).toDateString() === new Date().toDateString() ? clock(time) : dateTime(time));
 
+/** Names as a sentence has them. */
+export const list = names => names.join(', ').replace(/, (?=[^,]*$)/, ' and ');
+
 /** Bytes in powers of 1000. */
 export function bytes(number) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

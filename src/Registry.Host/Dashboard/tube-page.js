@@ -1,7 +1,7 @@
 // One tube: its states, path, rate, queues, channels, signals and end.
 import { call } from './api.js';
 import { arrange, bar, describe, element, fill, setState, write } from './dom.js';
-import { bytes, count, counted, dateTime, isTrouble, roundTrip, words } from './text.js';
+import { bytes, count, counted, dateTime, isTrouble, list, moment, roundTrip, words } from './text.js';
 import { mayCreate } from './caller.js';
 import { closeTube } from './closing.js';
 import { followSignals } from './signals.js';
@@ -63,8 +63,21 @@ async function read(mine) {
     if (shown !== mine) return;
     if (mine.tube && e.code === 'tube_not_found') return learn(mine, ended(mine));
     mine.isRetryable = e.retryable;
+    const text = e.code === 'tube_not_found' ? `${e.message} One that has ended is remembered for a while only.${await whereabouts()}` : e.message;
+    if (shown !== mine) return;
     $('tube-missing').hidden = mine.tube && isStale; // The page says so.
-    write($('tube-missing'), e.code === 'tube_not_found' ? `${e.message} One that has ended is remembered for a while only.` : e.message);
+    write($('tube-missing'), text);
+  }
+}
+
+/** A lost node's tubes ended with it, and nobody kept how. */
+async function whereabouts() {
+  try {
+    const { incompleteNodes: nodes } = await call('GET', '/v1/tubes?state=closed&limit=1');
+    return nodes.length ? ` Its node may be one of those that were lost or do not answer; their audit tells of their tubes: ${list(nodes)}.` : '';
+  } catch (e) {
+    console.warn(e);
+    return '';
   }
 }
 

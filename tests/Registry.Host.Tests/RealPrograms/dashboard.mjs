@@ -216,12 +216,19 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.selectOption('#theme', 'dark');
   const dark = await ground();
   expect(light !== dark, 'the switch changes nothing');
-  // Of a tube that a node has no more nobody told an end.
+  // Of a tube that a node has no more nobody told an end; nor can nodes that are lost, of before.
+  const closed = url => url.pathname === '/v1/tubes' && url.searchParams.get('state') === 'closed';
+  await page.route(closed, route => route.fulfill({ json: { items: [], incompleteNodes: ['away', 'gone'] } }));
   const events = [['tube', { tubeId: 'lost', node: 'gone', state: 'ready', createdAt: new Date(), conversations: [] }], ['tubes_listed', { node: 'gone' }], ['tubes_listed', { node: 'gone' }]];
   await page.route('**/v1/events', route => route.fulfill({ contentType: 'text/event-stream', body: events.map(([type, data]) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`).join('') }), { times: 1 });
   await page.reload();
   await shows('#reasons .trouble', '^Lost with its node1$');
   await shows('#last-closures span', '^Lost with its node gone\\.$');
+  await shows('#closures-note', ' How tubes of away and gone ended is not known: these nodes were lost or do not answer\\. Their audit tells from the next start on\\.$');
+  await page.goto(`${url}#/tubes/${crypto.randomUUID()}`);
+  await shows('#tube-missing', ' is remembered for a while only\\. Its node may be one of those that were lost or do not answer; their audit tells of their tubes: away and gone\\.$');
+  await page.unroute(closed);
+  await page.goto(`${url}#/`);
   expect(await ground() === dark, 'the choice of colours was forgotten');
   await page.setViewportSize({ width: 420, height: 900 });
   expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'a narrow window scrolls sideways');
