@@ -12,8 +12,13 @@ export let heardAt;
 /** Whether it does not answer now, so that what the page shows is of then. */
 export let isStale = false;
 
-/** The time that what the page shows is of. */
-export const now = () => (isStale ? heardAt : Date.now());
+const silent = new Map(); // nodes that do not answer the others, also once they are given up, and when they last did
+
+/** Whether a node, or the gateway that would tell of it, does not answer now: what the page shows of its tubes is of then. */
+export const isSilent = node => isStale || silent.has(node);
+
+/** The time that what the page shows is of; of a node's tubes where one is named. */
+export const now = node => silent.get(node) ?? (isStale ? heardAt : Date.now());
 
 const patience = 10_000; // for an answer, in ms
 const listeners = new Set();
@@ -32,8 +37,13 @@ export async function readNodes() {
     let problem;
     const begun = Date.now();
     try {
+      const before = heardAt;
       ({ items: nodes } = await call('GET', '/v1/nodes', undefined, { signal: AbortSignal.timeout(patience) }));
       heardAt = Date.now();
+      for (const { node, state } of nodes) {
+        if (state !== 'unreachable') silent.delete(node);
+        else if (!silent.has(node)) silent.set(node, before ?? heardAt);
+      }
       remember();
     } catch (e) {
       if (heardAt > begun) return; // Another reading was answered meanwhile, and goes on.

@@ -4,7 +4,7 @@ import { age, count, dateTime } from './text.js';
 import { tubes, watch } from './registry.js';
 import { SortedTubes } from './sorted.js';
 import { mayCreate, seesAll } from './caller.js';
-import { isStale, now, watchNodes } from './cluster.js';
+import { isSilent, now, watchNodes } from './cluster.js';
 import { closeTube } from './closing.js';
 
 const margin = 6; // rows beyond the edges
@@ -106,8 +106,9 @@ function makeRow(tube) {
   const line = element('tr', {}, element('td', {}, link), element('td', {}, state), element('td', {}, names), owner, path, node, created, ...(close ? [element('td', { className: 'action' }, close)] : []));
   line.dataset.id = tube.id;
   const update = () => {
-    setState(state, tube.state);
-    if (close) close.disabled = isStale;
+    const isOld = isSilent(tube.node);
+    setState(state, isOld ? `was ${tube.state}` : tube.state);
+    if (close) close.disabled = isOld;
     for (const [cell, value] of [[names, tube.names || '–'], [owner, tube.owner || '–'], [path, tube.path || '–'], [node, tube.node || '–']]) {
       if (cell.textContent === value) continue;
       cell.textContent = value;
@@ -115,7 +116,7 @@ function makeRow(tube) {
     }
     grow();
   };
-  const grow = () => write(created, age(now() - tube.createdAt));
+  const grow = () => write(created, age(now(tube.node) - tube.createdAt));
   return { line, update, grow };
 }
 

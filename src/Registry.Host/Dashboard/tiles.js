@@ -3,7 +3,7 @@ import { element, write } from './dom.js';
 import { count, counted, duration } from './text.js';
 import { tubes, watch } from './registry.js';
 import { seesAll } from './caller.js';
-import { growth, nodes, total, watchNodes } from './cluster.js';
+import { growth, isSilent, isStale, nodes, total, watchNodes } from './cluster.js';
 
 const recent = name => `${count(growth(name))} in the last minute`;
 const stale = () => total('reconcilerFindings') + nodes.reduce((sum, node) => sum + node.supersededTubes, 0);
@@ -28,7 +28,7 @@ const shown = tiles.map(([name]) => {
 
 function inState(state) {
   let number = 0;
-  for (const tube of tubes.values()) number += tube.state === state;
+  for (const tube of tubes.values()) number += tube.state === state && (isStale || !isSilent(tube.node));
   return number;
 }
 

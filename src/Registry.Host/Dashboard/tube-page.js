@@ -6,7 +6,7 @@ import { mayCreate } from './caller.js';
 import { closeTube } from './closing.js';
 import { followSignals } from './signals.js';
 import { Sparkline } from './sparkline.js';
-import { isStale, watchNodes } from './cluster.js';
+import { isSilent, isStale, watchNodes } from './cluster.js';
 import { lost } from './registry.js';
 import { timeline } from './timeline.js';
 
@@ -21,7 +21,7 @@ export function show(id) {
   hide();
   const mine = shown = { id, tube: undefined, channels: [], polls: 0, sparkline: new Sparkline($('rate')) };
   write($('tube-id'), id);
-  for (const part of ['tube-parts', 'tube-ended', 'close-tube', 'tube-missing']) $(part).hidden = true;
+  for (const part of ['tube-parts', 'tube-ended', 'close-tube', 'tube-missing', 'tube-silent']) $(part).hidden = true;
   setState($('tube-state'), '');
   return begin(mine);
 }
@@ -51,7 +51,7 @@ export function hide() {
   shown = undefined;
 }
 
-watchNodes(() => { $('close-tube').disabled = isStale; });
+watchNodes(() => { if (shown?.tube) tellState(shown); });
 $('close-tube').addEventListener('click', () => closeTube(shown.id, shown.tube.conversations));
 
 async function read(mine) {
@@ -62,6 +62,7 @@ async function read(mine) {
   } catch (e) {
     if (shown !== mine) return;
     if (mine.tube && e.code === 'tube_not_found') return learn(mine, ended(mine));
+    if (mine.tube && e.code === 'node_unreachable') return silence(mine);
     mine.isRetryable = e.retryable;
     const text = e.code === 'tube_not_found' ? `${e.message} One that has ended is remembered for a while only.${await whereabouts()}` : e.message;
     if (shown !== mine) return;
@@ -81,9 +82,21 @@ async function whereabouts() {
   }
 }
 
+/** Its node does not answer, which the cluster may not have noticed yet. */
+function silence(mine) {
+  mine.isSilent = true;
+  tellState(mine);
+}
+
+function heard(mine) {
+  mine.isSilent = false;
+  mine.heardAt = Date.now();
+}
+
 function learn(mine, tube) {
   mine.tube = tube;
   mine.isStale = false;
+  heard(mine);
   $('tube-missing').hidden = true;
   showTube(mine);
 }
@@ -100,25 +113,41 @@ async function poll(mine) {
   if (!document.hidden) {
     if (mine.isStale || ++mine.polls % readings === 0) await read(mine);
     if (shown !== mine) return;
-    timeline($('timeline'), mine.tube.history);
+    tellState(mine);
     if (mine.tube.state === 'closed') return;
     try {
       const statistics = await call('GET', `/v1/tubes/${encodeURIComponent(mine.id)}/statistics`);
-      if (shown === mine) showStatistics(mine, statistics);
-    } catch {
+      if (shown !== mine) return;
+      heard(mine);
+      showStatistics(mine, statistics);
+    } catch (e) {
       mine.isStale = true; // It ended meanwhile, or its node does not answer; the tube says which.
+      if (shown === mine && e.code === 'node_unreachable') silence(mine);
     }
   }
   if (shown === mine) mine.timer = setTimeout(poll, pause, mine);
 }
 
-function showTube({ tube, channels }) {
+/** What its state is, or was when its node was last heard. */
+function tellState({ tube, isSilent: isMute, heardAt }) {
+  const isOld = tube.state !== 'closed' && (isMute || isSilent(tube.node));
+  const isNodes = isOld && !isStale; // otherwise the page says so
+  setState($('tube-state'), isOld ? `was ${tube.state}` : tube.state);
+  timeline($('timeline'), tube.history, isNodes ? heardAt : undefined);
+  $('tube-page').classList.toggle('silent', isOld);
+  $('close-tube').disabled = isOld;
+  $('tube-silent').hidden = !isNodes;
+  if (isNodes) write($('tube-silent'), `${tube.node} does not answer; what the page shows of this tube is of ${moment(heardAt)}.`);
+}
+
+function showTube(mine) {
+  const { tube, channels } = mine;
   const isEnded = tube.closeReason !== undefined;
   $('tube-parts').hidden = false;
   $('close-tube').hidden = isEnded || !mayCreate();
   $('tube-ended').hidden = !isEnded;
   $('tube-live').hidden = tube.state === 'closed';
-  setState($('tube-state'), tube.state);
+  tellState(mine);
   if (isEnded) {
     const { name, code } = tube.closeReason;
     write($('tube-reason'), code === undefined ? words(name) : `${words(name)} (code ${code})`);
@@ -134,7 +163,6 @@ function showTube({ tube, channels }) {
     ['Sent', amount(tube.traffic.bytesSent, tube.traffic.messagesSent)],
     ['Received', amount(tube.traffic.bytesReceived, tube.traffic.messagesReceived)],
   ]);
-  timeline($('timeline'), tube.history);
   showChannels(tube, channels);
 }
 

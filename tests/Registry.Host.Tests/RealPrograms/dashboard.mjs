@@ -209,6 +209,24 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.waitForFunction(() => document.querySelector('#tubes button:enabled'));
   expect(await text('#old') === '', `the page still says ${await text('#old')}`);
 
+  // So it is of a node that the others do not reach, whose tubes nobody can close.
+  const mine = await page.evaluate(() => client.nodes());
+  await page.route('**/v1/nodes', route => route.fulfill({ json: { items: mine.map(({ node, address }) => ({ node, address, state: 'unreachable' })) } }));
+  await ask();
+  await shows('.tile', '^Ready0of ');
+  await shows(`${row(carrying)} .state`, '^was ready$');
+  expect(await page.locator('#tubes button:enabled').count() === 0, 'a tube of a node that does not answer can be closed');
+  await page.click(`${row(carrying)} a`);
+  await shows('#tube-silent', ' does not answer; what the page shows of this tube is of [\\d:]+\\.$');
+  await shows('#tube-state', '^was ready$');
+  expect(await page.isDisabled('#close-tube'), 'a tube whose node does not answer can be closed on its page');
+  if (folder) await page.screenshot({ path: `${folder}/silent.png` });
+  await page.unroute('**/v1/nodes');
+  await ask();
+  await shows('#tube-state', '^ready$');
+  expect(await page.isHidden('#tube-silent') && await page.isEnabled('#close-tube'), 'a node that answers again seems silent');
+  await page.click('nav a[href="#/"]');
+
   // The switch of colours stays, and a narrow window needs no scrolling sideways.
   await page.emulateMedia({ colorScheme: 'light' });
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
