@@ -24,6 +24,7 @@ async function compare() {
     if (JSON.stringify(await ask()) !== JSON.stringify(caller)) location.reload();
     else name();
   } catch (e) {
+    if (e.code === 'forbidden') location.reload(); // somebody with no role here
     console.warn(e);
     setTimeout(compare, pause);
   }
