@@ -19,7 +19,9 @@ internal static class AnswerRules
     /// <summary>Answers HEAD wherever GET is mapped (RFC 9110 §9.3.2). The server itself leaves the body of an answer to HEAD out. Routing begins here.</summary>
     public static void UseHeadRequests(this WebApplication application)
     {
-        var endpoints = ((IEndpointRouteBuilder)application).DataSources;
+        // Once: a source makes its endpoints anew whenever it is asked.
+        var streams = new Lazy<TemplateMatcher[]>(() => [.. application.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(endpoint => endpoint.IsStreaming()).Select(endpoint => new TemplateMatcher(new(endpoint.RoutePattern), []))]);
         application.Use(async (context, next) =>
         {
             if (HttpMethods.IsHead(context.Request.Method))
@@ -30,7 +32,7 @@ internal static class AnswerRules
 
             await next(context);
             if (context.Response is { StatusCode: StatusCodes.Status405MethodNotAllowed, HasStarted: false })
-                AllowHead(context, endpoints);
+                AllowHead(context, streams.Value);
         });
         application.UseRouting();
         application.Use((context, next) =>
@@ -48,12 +50,10 @@ internal static class AnswerRules
     }
 
     // Of the methods the router knows those that are mapped.
-    private static void AllowHead(HttpContext context, IEnumerable<EndpointDataSource> endpoints)
+    private static void AllowHead(HttpContext context, TemplateMatcher[] streams)
     {
         var methods = context.Response.Headers.GetCommaSeparatedValues(HeaderNames.Allow);
-        if (methods.Contains(HttpMethods.Get) && !endpoints.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>().Any(endpoint => endpoint.IsStreaming() && IsAt(endpoint, context.Request.Path)))
+        if (methods.Contains(HttpMethods.Get) && !streams.Any(stream => stream.TryMatch(context.Request.Path, [])))
             context.Response.Headers.Allow = string.Join(", ", methods.SelectMany(method => method == HttpMethods.Get ? [method, HttpMethods.Head] : new[] { method }));
     }
-
-    private static bool IsAt(RouteEndpoint endpoint, PathString path) => new TemplateMatcher(new(endpoint.RoutePattern), []).TryMatch(path, []);
 }
