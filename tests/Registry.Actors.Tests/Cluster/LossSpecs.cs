@@ -119,6 +119,17 @@ public sealed class LossSpecs
         cluster.Nodes.SelectMany(n => n.Room.Nodes.LostLately).ShouldBeEmpty();
     }
 
+    [Fact]
+    public async Task The_questions_of_two_runs_are_not_numbered_alike()
+    {
+        await using var first = await InProcessCluster.StartAsync(1);
+        await using var second = await InProcessCluster.StartAsync(1);
+
+        string[] askers = [.. new[] { first, second }.Select(run => ((Akka.Actor.ExtendedActorSystem)run[0].System).Provider.TempPath().Name)];
+
+        askers.ShouldBeUnique(string.Join(", ", askers));
+    }
+
     private static async Task<List<TubeSignal>> CollectAsync(IAsyncEnumerable<TubeSignal> signals)
     {
         var list = new List<TubeSignal>();

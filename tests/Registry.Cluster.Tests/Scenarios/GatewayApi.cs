@@ -51,7 +51,7 @@ internal static class GatewayApi
         public async Task<MadeTube> CreateAsync(string conversationId, string? owner = null)
         {
             var answer = await node.TryCreateAsync(conversationId, owner);
-            answer.Status.ShouldBe(HttpStatusCode.Created, $"{conversationId} at {node.Name}: {answer}");
+            answer.Status.ShouldBe(HttpStatusCode.Created, $"{conversationId} at {node.Name}: {answer}{(answer.Status == HttpStatusCode.InternalServerError ? $" {node.Errors}" : "")}");
             return new(answer["tubeId"]!, conversationId, answer["node"]!);
         }
 
