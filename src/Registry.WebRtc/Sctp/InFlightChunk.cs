@@ -32,6 +32,8 @@ internal struct InFlightChunk
     public byte Flags;
     public ChunkState State;
     public bool IsLastOfMessage;
+    /// <summary>A gap block had acknowledged it when it was counted as lost with all others; to hear so again is no news.</summary>
+    public bool WasAcknowledged;
 
     /// <summary>Bytes that count against the congestion window.</summary>
     public readonly int FlightBytes => Length + DataChunk.HeaderLength;
@@ -49,7 +51,7 @@ internal struct AcknowledgementSummary
     public bool NewestIsUnambiguous;
     /// <summary>The state of delivery when that one was sent.</summary>
     public DeliverySnapshot NewestDelivery;
-    /// <summary>Chunks that arrived although they had been counted as lost and were not sent again.</summary>
+    /// <summary>Chunks now known to have arrived although they had been counted as lost and were not sent again.</summary>
     public int FoundAlive;
     /// <summary>A chunk that was sent once was acknowledged after a later one: the path reorders.</summary>
     public bool ReorderingSeen;

@@ -153,6 +153,7 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
                 UnacknowledgedBytes += chunk.Length;
                 SetSettled(tsn, false);
                 chunk.State = ChunkState.Lost;
+                chunk.WasAcknowledged = true;
                 lost.Append(this, tsn);
             }
             else if (chunk.State == ChunkState.Outstanding)
@@ -291,7 +292,7 @@ internal sealed class InFlightQueue(SendQueue sendQueue)
     {
         if (chunk.State is ChunkState.Acknowledged or ChunkState.Abandoned)
             return;
-        if (chunk is { State: ChunkState.Lost, Transmissions: 1 } && state == ChunkState.Acknowledged)
+        if (chunk is { State: ChunkState.Lost, Transmissions: 1, WasAcknowledged: false } && state == ChunkState.Acknowledged)
             summary.FoundAlive++;
         Unlink(ref chunk, tsn);
         UnacknowledgedBytes -= chunk.Length;

@@ -123,16 +123,29 @@ public sealed class FlowControlTests
         // 300 packets in a row in the middle of 4 MB.
         pair.Network.Drop = (_, source, packet) =>
             DataChannelPair.IsFromClient(source) && packet.Length > 1000 && dataPackets++ is >= 1000 and < 1300 && ++dropped > 0;
-        for (var sent = 0; sent < 256;)
-        {
-            if (pair.Client.Association.TrySend(pair.Now, id, new byte[16384], DataChannelMessageType.Binary))
-                sent++;
-            else
-                pair.Network.RunFor(TimeSpan.FromMilliseconds(5));
-        }
+        Send(pair, id, count: 256);
         pair.RunUntil(() => pair.Server.Messages.Count == 256);
         dropped.ShouldBe(300);
         pair.Client.Association.Statistics.Timeouts.ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData(CongestionControl.Cubic)]
+    [InlineData(CongestionControl.Bbr)]
+    public void A_timeout_is_not_taken_for_wrong_because_of_what_had_arrived_before_it(CongestionControl control)
+    {
+        var pair = DataChannelPair.Connected(new() { Delay = TimeSpan.FromMilliseconds(25) }, clientOptions: SctpOptions.Default with { CongestionControl = control });
+        var id = pair.Open();
+        Send(pair, id, count: 128);
+        pair.RunUntil(() => pair.Server.Messages.Count == 128);
+        // The path swallows what is sent until the timeout, all but one packet that leaves a gap before it.
+        var (isCut, count) = (true, 0);
+        pair.Network.Drop = (_, source, _) =>
+            DataChannelPair.IsFromClient(source) && (isCut &= pair.Client.Association.Statistics.Timeouts == 0) && count++ != 3;
+        Send(pair, id, count: 64);
+        pair.RunUntil(() => pair.Server.Messages.Count == 192);
+        count.ShouldBeGreaterThan(30);
+        pair.Client.Association.Statistics.Timeouts.ShouldBe(1);
     }
 
     [Fact]
@@ -148,5 +161,16 @@ public sealed class FlowControlTests
         pair.Client.Association.Statistics.Timeouts.ShouldBe(0);
         pair.Client.Association.Statistics.Retransmissions.ShouldBeGreaterThan(0);
         (pair.Now - start).ShouldBeLessThan(TimeSpan.FromMilliseconds(400));
+    }
+
+    private static void Send(DataChannelPair pair, ushort id, int count)
+    {
+        for (var sent = 0; sent < count;)
+        {
+            if (pair.Client.Association.TrySend(pair.Now, id, new byte[16384], DataChannelMessageType.Binary))
+                sent++;
+            else
+                pair.Network.RunFor(TimeSpan.FromMilliseconds(5));
+        }
     }
 }
