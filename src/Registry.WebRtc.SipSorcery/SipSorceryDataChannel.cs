@@ -79,9 +79,9 @@ internal sealed class SipSorceryDataChannel(SipSorceryPeerConnection owner, stri
     public void Close() => owner.Close(this);
 
     /// <summary>Moves to a later state; returns false if the channel is there or beyond already. Under the connection's lock.</summary>
-    public bool Advance(DataChannelState next)
+    public bool Advance(DataChannelState next, string? reason)
     {
-        var advances = life.Advance(next);
+        var advances = life.Advance(next, reason);
         if (advances && next == DataChannelState.Closed)
             received.Writer.TryComplete();
         return advances;

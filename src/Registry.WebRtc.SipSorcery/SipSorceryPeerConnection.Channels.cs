@@ -185,7 +185,7 @@ internal sealed partial class SipSorceryPeerConnection
             announced.Remove(opened.id!.Value, out var options);
             var channel = new SipSorceryDataChannel(this, opened.label ?? "", options ?? new() { Protocol = opened.protocol ?? "" }) { Inner = opened };
             channels.Add(channel);
-            channel.Advance(DataChannelState.Open);
+            channel.Advance(DataChannelState.Open, reason: null);
             channelsOpened++;
             events.Raise(() => DataChannelReceived?.Invoke(channel));
         }
@@ -240,7 +240,7 @@ internal sealed partial class SipSorceryPeerConnection
 
     private void ChangeState(SipSorceryDataChannel channel, DataChannelState next)
     {
-        if (!channel.Advance(next))
+        if (!channel.Advance(next, Failure?.Message))
             return;
         if (next == DataChannelState.Open)
             channelsOpened++;

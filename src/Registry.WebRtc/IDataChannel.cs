@@ -28,7 +28,7 @@ public interface IDataChannel
     /// <summary>The largest message the peer accepts, in bytes (<c>a=max-message-size</c>, RFC 8841 §6); <see cref="int.MaxValue"/> when it sets no limit.</summary>
     int MaxMessageSize { get; }
 
-    /// <summary>Completes when the channel is open; fails with <see cref="DataChannelClosedException"/> when it closes first.</summary>
+    /// <summary>Completes when the channel is open; fails with <see cref="DataChannelClosedException"/>, which says why, when it closes first.</summary>
     Task WaitForOpenAsync(CancellationToken cancellationToken = default);
 
     /// <summary>Sends one message, waiting while the connection's send buffer is full. The message is copied before this completes.</summary>

@@ -174,7 +174,7 @@ internal sealed partial class PeerConnection : IDataChannelOwner
                     break;
                 case DataChannelEventKind.ChannelClosed:
                     if (channels.Remove(change.ChannelId, out var closed))
-                        MarkClosed(closed);
+                        MarkClosed(closed, change.Reason);
                     break;
                 case DataChannelEventKind.SendBufferLow:
                     ReleaseSenders();
@@ -235,25 +235,26 @@ internal sealed partial class PeerConnection : IDataChannelOwner
 
     private void CloseAllChannels()
     {
+        var reason = Failure?.Message ?? "The peer connection is closed.";
         foreach (var channel in waitingChannels)
-            MarkClosed(channel);
+            MarkClosed(channel, reason);
         foreach (var channel in channels.Values)
-            MarkClosed(channel);
+            MarkClosed(channel, reason);
         waitingChannels.Clear();
         channels.Clear();
         ReleaseSenders();
     }
 
-    private void MarkClosed(DataChannel channel)
+    private void MarkClosed(DataChannel channel, string? reason = null)
     {
-        ChangeState(channel, DataChannelState.Closed);
+        ChangeState(channel, DataChannelState.Closed, reason);
         if (channel.EndReceiving())
             AddToWake(channel);
     }
 
-    private void ChangeState(DataChannel channel, DataChannelState next)
+    private void ChangeState(DataChannel channel, DataChannelState next, string? reason = null)
     {
-        if (!channel.Advance(next))
+        if (!channel.Advance(next, reason))
             return;
         CountChange(channel, next);
         Raise(() => channel.RaiseStateChanged(next));

@@ -95,7 +95,7 @@ internal sealed class DataChannel : IDataChannel, IValueTaskSource<DataChannelMe
     public void Close() => owner.Close(this);
 
     /// <summary>Moves to a later state; returns false if the channel is there or beyond already.</summary>
-    public bool Advance(DataChannelState next) => life.Advance(next);
+    public bool Advance(DataChannelState next, string? reason = null) => life.Advance(next, reason);
 
     /// <summary>Counts a message taken for sending; under the peer connection's lock.</summary>
     public void CountSent(int length) => counts.CountSent(length);

@@ -228,7 +228,7 @@ public abstract class PeerConnectionContract
         states.Seen.ShouldNotContain(PeerConnectionState.Connected);
         (offerIsForged ? pair.AnsweringFactory : pair.OfferingFactory).OpenConnections.ShouldBe(0);
         if (!offerIsForged)
-            await Should.ThrowAsync<DataChannelClosedException>(channel.WaitForOpenAsync().WaitAsync(Patience));
+            (await Should.ThrowAsync<DataChannelClosedException>(channel.WaitForOpenAsync().WaitAsync(Patience))).Message.ShouldContain(states.Connection.Failure!.Message);
     }
 
     [Fact]
