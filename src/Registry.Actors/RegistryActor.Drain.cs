@@ -102,7 +102,7 @@ public sealed partial class RegistryActor
         GoOnDraining();
     }
 
-    private static Refused Stopping() => new(RefusalCode.Draining, "This node is stopping.");
+    private static Refused Stopping() => new(RefusalCode.Draining, "This node is stopping, and cannot be put back: start it again once it has ended.");
 
     /// <summary>A drain under way.</summary>
     private sealed record Draining(int UntilAtMost, DateTimeOffset Deadline)

@@ -110,9 +110,12 @@ internal static class NodeEndpoints
         CultureInfo.InvariantCulture,
         $"{(command.Deadline is { } deadline ? $" within {deadline.TotalSeconds:0.###} s" : "")}{(command.UntilAtMost > 0 ? $", until at most {command.UntilAtMost} are left" : "")}");
 
-    private static IResult Translate(RegistryReply reply, int status) => reply is CapacityRead read
-        ? Results.Json(CapacityBody.Of(read.Capacity), ApiJson.Options, statusCode: status)
-        : Replies.Translate(reply);
+    private static IResult Translate(RegistryReply reply, int status) => reply switch
+    {
+        CapacityRead read => Results.Json(CapacityBody.Of(read.Capacity), ApiJson.Options, statusCode: status),
+        Refused refused => Problem.Of(refused) with { AnyNodeCan = false },
+        _ => Replies.Translate(reply),
+    };
 
     // The actor system starts before the first address is bound: whoever is answered finds the registry running.
     // Once it stops, the registry drains before anyone else is told.

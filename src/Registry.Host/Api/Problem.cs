@@ -11,6 +11,10 @@ internal sealed record Problem : ProblemBody, IResult
 {
     public Problem(int status, string code, string detail) : base(status, code, detail) => Title = ReasonPhrases.GetReasonPhrase(status);
 
+    /// <summary>Whether another node can do what was asked of one that is going out of service.</summary>
+    [JsonIgnore]
+    public bool AnyNodeCan { get; init; } = true;
+
     [JsonIgnore]
     private string? RetryAfterSeconds => RetryAfterMs is { } wait ? ((wait + 999) / 1000).ToString(CultureInfo.InvariantCulture) : null;
 
@@ -38,7 +42,7 @@ internal sealed record Problem : ProblemBody, IResult
         response.StatusCode = Status;
         if (RetryAfterSeconds is { } seconds)
             response.Headers.RetryAfter = seconds;
-        return response.WriteAsJsonAsync(Code == RefusalCode.Draining.Text ? this with { Detail = $"{Detail} {WhatHelps(httpContext)}" } : this, ApiJson.Options, ContentType, httpContext.RequestAborted);
+        return response.WriteAsJsonAsync(Code == RefusalCode.Draining.Text && AnyNodeCan ? this with { Detail = $"{Detail} {WhatHelps(httpContext)}" } : this, ApiJson.Options, ContentType, httpContext.RequestAborted);
     }
 
     private static string WhatHelps(HttpContext context)

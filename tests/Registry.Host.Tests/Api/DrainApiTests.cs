@@ -111,8 +111,13 @@ public sealed class DrainApiTests : IAsyncLifetime
         gateway.Registry.Reply = new Refused(RefusalCode.Draining, "This node is going out of service.");
         gateway.Registry.Capacity = gateway.Registry.Capacity with { IsDraining = true };
 
-        var (_, refused) = await gateway.SendAsync(HttpMethod.Post, "/v1/node/drain", "{}");
+        var (_, refused) = await gateway.SendAsync(HttpMethod.Post, "/v1/tubes", """{"conversationId":"c","settings":{"conversationType":"echo"}}""");
         refused.GetProperty("detail").GetString().ShouldBe(detail);
+        foreach (var method in (HttpMethod[])[HttpMethod.Post, HttpMethod.Delete])
+        {
+            (_, refused) = await gateway.SendAsync(method, "/v1/node/drain");
+            refused.GetProperty("detail").GetString().ShouldBe("This node is going out of service.", "no other one can do that");
+        }
         var (_, readiness) = await gateway.SendAsync(HttpMethod.Get, "/readyz");
         readiness.GetProperty("detail").GetString().ShouldBe(detail.Replace("This node", "The gateway", StringComparison.Ordinal));
     }
