@@ -34,7 +34,7 @@ internal static class ProblemCodes
     public static readonly string[] OfAnyCall = [RefusalCode.InternalError.Text, UnknownHost];
 
     /// <summary>What a call can be answered that is not for everybody.</summary>
-    public static readonly string[] OfKnownCallers = [Unauthenticated, Forbidden, TooManyFailures, IssuerUnreachable];
+    public static readonly string[] OfKnownCallers = [InvalidRequest, Unauthenticated, Forbidden, TooManyFailures, IssuerUnreachable];
 
     /// <summary>What a call with a body can be answered.</summary>
     public static readonly string[] OfBodies = [BadRequest, InvalidRequest, UnsupportedMediaType, BodyTooLarge];

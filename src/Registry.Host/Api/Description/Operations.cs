@@ -202,20 +202,20 @@ internal static class Operations
         IsBodyOptional = true,
         BodyExample = Examples.Drain,
         Answers = [new(202, "It began; the load.", typeof(CapacityBody), Examples.Draining)],
-        Codes = [ProblemCodes.Timeout],
+        Codes = [ProblemCodes.Timeout, Code(RefusalCode.Draining)],
     };
 
     public static readonly OperationDescription Resume = new("resumeNode", Node, "Put the node back into service")
     {
         Answers = [new(200, "The load.", typeof(CapacityBody), Examples.Capacity)],
-        Codes = [ProblemCodes.Timeout],
+        Codes = [ProblemCodes.Timeout, Code(RefusalCode.Draining)],
     };
 
     public static readonly OperationDescription DrainNamed = Drain with
     {
         Id = "drainNamedNode",
         Summary = "Take a node of the cluster out of service",
-        Codes = [ProblemCodes.Timeout, Code(RefusalCode.NodeNotFound), Code(RefusalCode.NodeUnreachable)],
+        Codes = [ProblemCodes.Timeout, Code(RefusalCode.Draining), Code(RefusalCode.NodeNotFound), Code(RefusalCode.NodeUnreachable)],
         Arguments = [node],
     };
 
@@ -223,7 +223,7 @@ internal static class Operations
     {
         Id = "resumeNamedNode",
         Summary = "Put a node of the cluster back into service",
-        Codes = [ProblemCodes.Timeout, Code(RefusalCode.NodeNotFound), Code(RefusalCode.NodeUnreachable)],
+        Codes = [ProblemCodes.Timeout, Code(RefusalCode.Draining), Code(RefusalCode.NodeNotFound), Code(RefusalCode.NodeUnreachable)],
         Arguments = [node],
     };
 
