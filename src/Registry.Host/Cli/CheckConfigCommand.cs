@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Registry.Host.Api;
+using Registry.Host.Security;
 using Registry.Host.Serving.Settings;
 
 namespace Registry.Host.Cli;
@@ -38,7 +39,8 @@ internal static class CheckConfigCommand
         try
         {
             var (options, faults) = ServeCommand.Check(result);
-            return (faults, faults.Count == 0 ? [.. ServeCommand.RemarksOn(options!), .. options!.HasRules ? Array.Empty<string>() : [ServeCommand.NoRule]] : []);
+            var certificate = options?.Security is { Certificate: { } file, CertificateKey: { } key } && faults.Count == 0 ? new ServerCertificate(file, key) : null;
+            return (faults, faults.Count == 0 ? [.. ServeCommand.RemarksOn(options!, certificate), .. options!.HasRules ? Array.Empty<string>() : [ServeCommand.NoRule]] : []);
         }
         catch (SettingsException e)
         {

@@ -134,9 +134,11 @@ internal static class ServeCommand
     }
 
     /// <summary>What a gateway serves with all the same, though hardly as it was meant.</summary>
-    public static IEnumerable<string> RemarksOn(GatewayOptions options)
+    /// <param name="options">Of the gateway.</param>
+    /// <param name="certificate">What it shows, if any.</param>
+    public static IEnumerable<string> RemarksOn(GatewayOptions options, ServerCertificate? certificate)
     {
-        if (options.Security is { Certificate: { } certificate, CertificateKey: { } key } && new ServerCertificate(certificate, key).Remark is { } refused)
+        if (certificate?.Remark is { } refused)
             yield return refused;
         if (TubeRegistryClusterOptions.From(options.Registry.Configuration) is { Enabled: false, SeedNodes.Count: > 0 })
             yield return "registry.cluster.seed-nodes are named, but the gateway is in no cluster: set registry.cluster.enabled = on, or give --cluster HOST:PORT.";
@@ -260,7 +262,7 @@ internal static class ServeCommand
             await output.WriteLineAsync("WARNING: --dev lets everyone who can reach this gateway connect to every port on this machine's loopback. Not for production.");
         if (options.WhyNotBeyondLoopback is { } why)
             await output.WriteLineAsync($"WARNING: other machines reach this gateway, and {why}. --insecure allows it.");
-        foreach (var remark in RemarksOn(options))
+        foreach (var remark in RemarksOn(options, gateway.Services.GetService<ServerCertificate>()))
             await output.WriteLineAsync($"WARNING: {remark}");
         await output.WriteLineAsync($"Dashboard: {url}/");
         await output.WriteLineAsync($"Client:    registry forward -L 15432:{ExampleTarget(options)} --gateway {url}{(options.Security.IsClosed ? " --key-file FILE" : "")}");
