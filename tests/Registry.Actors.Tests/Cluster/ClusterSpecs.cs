@@ -364,13 +364,19 @@ public sealed class ClusterSpecs(ThreeNodes fixture) : IClassFixture<ThreeNodes>
         return watch.Current;
     }
 
-    internal static async Task EventuallyAsync(Action assert)
+    internal static Task EventuallyAsync(Action assert) => EventuallyAsync(() =>
+    {
+        assert();
+        return Task.CompletedTask;
+    });
+
+    internal static async Task EventuallyAsync(Func<Task> assert)
     {
         for (var limit = DateTime.UtcNow + Patience; ; await Task.Delay(20))
         {
             try
             {
-                assert();
+                await assert();
                 return;
             }
             catch (ShouldAssertException) when (DateTime.UtcNow < limit)

@@ -63,9 +63,12 @@ public sealed class LossSpecs
         reported.ShouldBe(lost.Select(t => t.TubeId), ignoreOrder: true);
         (await watch.MoveNextAsync()).ShouldBeTrue();
         watch.Current.ShouldBeOfType<TubesListed>().Node.ShouldBe(victim.Node.Name); // nothing is left of it
-        (await cluster[0].Registry.ListTubesAsync(new() { State = TubeState.Closed })).ShouldBeOfType<TubesRead>().Page.ShouldSatisfyAllConditions(
-            p => p.Items.ShouldBeEmpty(), p => p.IncompleteNodes.ShouldBe([victim.Node.Name]));
-        (await cluster[0].Registry.ListTubesAsync(new())).ShouldBeOfType<TubesRead>().Page.IncompleteNodes.ShouldBeEmpty();
+        await ClusterSpecs.EventuallyAsync(async () =>
+        {
+            (await cluster[0].Registry.ListTubesAsync(new() { State = TubeState.Closed })).ShouldBeOfType<TubesRead>().Page.ShouldSatisfyAllConditions(
+                p => p.Items.ShouldBeEmpty(), p => p.IncompleteNodes.ShouldBe([victim.Node.Name]));
+            (await cluster[0].Registry.ListTubesAsync(new())).ShouldBeOfType<TubesRead>().Page.IncompleteNodes.ShouldBeEmpty();
+        });
         cluster[0].Room.Nodes.LostLately.ShouldHaveSingleItem().Tubes.ShouldBe(lost.Length);
         foreach (var tube in kept)
             (await cluster[0].Registry.FindConversationAsync(tube.ConversationId)).ShouldBeOfType<TubeFound>().Snapshot.TubeId.ShouldBe(tube.TubeId);
