@@ -63,7 +63,7 @@ internal sealed class ForwardTube : IAsyncDisposable
     /// <summary>When this process gives the tube up if nothing comes over its path; null while something does.</summary>
     public DateTimeOffset? HeldUntil => registry.Directory.TryGet(local.TubeId, out var tube) && tube is { State: TubeState.Disconnected, History: [.., var last] } ? last.At + PathPatience : null;
 
-    /// <summary>Whether the gateway itself has said that it has the tube no more.</summary>
+    /// <summary>Whether it is known that the gateway has the tube no more.</summary>
     public bool HasEndedThere => hasEndedThere;
 
     /// <summary>Ends when the gateway's node goes out of service and the forward should move to another tube.</summary>

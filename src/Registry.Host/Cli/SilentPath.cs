@@ -116,7 +116,8 @@ internal sealed class SilentPath(IReadOnlyList<GatewayClient> gateways, TubeCrea
         return false;
     }
 
-    // That another gateway does not know the tube may only mean that it is of another cluster; that its cluster lost the tube's node cannot.
+    // That another gateway does not know the tube may only mean that it is of another cluster. That its cluster lost a node of this name says it, unless two clusters name
+    // their nodes alike.
     private async Task<bool> IsNodeLostAsync()
     {
         foreach (var other in gateways.Skip(1))
