@@ -263,6 +263,7 @@ export class Tube {
   }
 
   #ending(why) {
+    if (this.#isOver) return; // The channel closes with it.
     this.#why ??= why;
     if (this.#why && this.channel.readyState === 'closed') this.#end(this.#why);
     else this.#deadline ??= setTimeout(() => this.#explain(), patience);

@@ -130,6 +130,13 @@ public sealed class GatewayClientTests
         await Eventually.BecomesAsync(0, () => gateway.TubeActors, "tubes");
     }
 
+    [ProgramFact("chromium", "node", NodePackage = "playwright-core")]
+    public async Task The_module_does_not_ask_why_a_tube_ended_that_it_ended_itself()
+    {
+        await using var gateway = await RealGateway.StartAsync();
+        await Programs.RunAsync(Programs.Start("node", Path.Combine(Programs.SourceFolder, "Client", "ends.mjs"), gateway.Url.ToString(), Programs.NodePackages));
+    }
+
     private sealed class Other : HttpMessageHandler
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
