@@ -6,7 +6,7 @@ const $ = id => document.getElementById(id);
 
 export const client = new RegistryClient({
   key: sessionStorage.getItem('key') ?? undefined, // of this tab, until it is closed
-  authenticate: used => ask(!used ? 'The gateway asks who you are.' : hasServed ? 'The gateway no longer accepts this key or token.' : 'The gateway does not know this key or token.'),
+  authenticate: used => signIn(!used ? 'The gateway asks who you are.' : hasServed ? 'The gateway no longer accepts this key or token.' : 'The gateway does not know this key or token.'),
 });
 
 let hasServed = false; // the key that is used now
@@ -30,7 +30,8 @@ export function listen(path, handlers) {
   return { close: () => stop.abort() };
 }
 
-function ask(why) {
+/** Asks for a key, which the tab keeps, and says why. */
+export function signIn(why) {
   hasServed = false;
   $('live').textContent = 'Not signed in';
   $('live').title = '';

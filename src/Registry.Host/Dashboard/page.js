@@ -1,4 +1,5 @@
 // The page: who uses it, and which of its views the address names.
+import { signIn } from './api.js';
 import { identify, mayCreate } from './caller.js';
 import { follow } from './registry.js';
 import { heardAt, isStale, readNodes, watchNodes } from './cluster.js';
@@ -56,6 +57,11 @@ async function begin() {
   try {
     await identify();
   } catch (e) {
+    if (e.code === 'forbidden') {
+      await signIn('This key or token has no role here, as the token of a tube has none. Sign in with one of a viewer, creator or operator.');
+      location.reload(); // with the new key
+      return;
+    }
     connected(e);
     setTimeout(begin, 2000);
     return;

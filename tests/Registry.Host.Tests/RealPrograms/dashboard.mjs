@@ -264,6 +264,17 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await page.waitForSelector('#sign-in[open]');
   await shows('#sign-in-why', '^The gateway no longer accepts this key or token\\.$');
   expect(await page.getAttribute('#live', 'data-state') === null && await text('#caller') === '' && await page.isHidden('#sign-out'), 'somebody seems signed in whom the gateway does not know');
+  // Whoever has no role here is told so and asked again, also by a page that opens with such a key.
+  const token = await page.evaluate(async ([key, id]) => {
+    const { RegistryClient } = await import('/client.js');
+    return (await new RegistryClient({ key }).createToken(id)).token;
+  }, [operator, carrying]);
+  const hasNoRole = ' has no role here, as the token of a tube has none\\. Sign in with one of a viewer, creator or operator\\.$';
+  await signIn(page, token, false);
+  await shows('#sign-in-why', hasNoRole);
+  await page.reload();
+  await page.waitForSelector('#sign-in[open]');
+  await shows('#sign-in-why', hasNoRole);
   await signIn(page, viewer); // as after a token's end: whose page it was is forgotten
   await shows('#caller', '^viewer$');
   await page.waitForSelector(row(carrying));
