@@ -1,6 +1,7 @@
 // What closed lately, and why.
 import { arrange, bar, element, fill, write } from './dom.js';
 import { clock, count, isTrouble, list, moment, words } from './text.js';
+import { answers, watchNodes } from './cluster.js';
 import { closures, mostClosures, opened, untold, watch } from './registry.js';
 
 const latest = 6;
@@ -32,9 +33,19 @@ function span() {
 
 /** Whose closures nobody could tell. */
 function gaps() {
-  if (!untold?.length) return '';
-  const isOne = untold.length === 1;
-  return ` How tubes of ${list(untold)} ended is not known: ${isOne ? 'that node was lost or does' : 'these nodes were lost or do'} not answer. ${isOne ? 'Its' : 'Their'} audit tells from the next start on.`;
+  const away = (untold ?? []).filter(node => !answers(node));
+  const back = (untold ?? []).filter(answers);
+  return (away.length ? unknown(away) : '') + (back.length ? inAudit(back) : '');
+}
+
+function unknown(away) {
+  const isOne = away.length === 1;
+  return ` How tubes of ${list(away)} ended is not known: ${isOne ? 'that node was lost or does' : 'these nodes were lost or do'} not answer. ${isOne ? 'Its' : 'Their'} audit tells from the next start on.`;
+}
+
+function inAudit(back) {
+  const isOne = back.length === 1;
+  return ` ${list(back)} ${isOne ? 'was' : 'were'} lost or did not answer, and ${isOne ? 'is' : 'are'} back: how ${isOne ? 'its' : 'their'} tubes ended until then ${isOne ? 'its' : 'their'} audit tells.`;
 }
 
 function row(name, number, most) {
@@ -58,3 +69,4 @@ function entry({ id, at, reason, text }) {
 }
 
 watch(show);
+watchNodes(() => { if (note.textContent) write(note, span() + gaps()); });

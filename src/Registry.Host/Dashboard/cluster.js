@@ -20,6 +20,9 @@ export const isSilent = node => isStale || silent.has(node);
 /** The time that what the page shows is of; of a node's tubes where one is named. */
 export const now = node => silent.get(node) ?? (isStale ? heardAt : Date.now());
 
+/** Whether a node answered the others when the nodes were read last. */
+export const answers = name => nodes.some(({ node, state }) => node === name && state !== 'unreachable');
+
 const patience = 10_000; // for an answer, in ms
 const listeners = new Set();
 const samples = [];

@@ -1,6 +1,6 @@
 // The tubes of all nodes, kept up to date by the registry's events, and those that closed meanwhile.
 import { call, listen } from './api.js';
-import { nodes, watchNodes } from './cluster.js';
+import { answers, watchNodes } from './cluster.js';
 import { carried } from './text.js';
 
 const beat = 250; // between two rounds of telling what changed, in ms
@@ -32,7 +32,6 @@ const listed = new Map(); // by node: the tubes of its list that is coming in
 let changed = new Set();
 let telling;
 let lastList = -Infinity;
-let closuresRead = -Infinity;
 
 /** Calls back with the ids of the tubes that came, changed or went, several at a time. */
 export function watch(listener) {
@@ -44,15 +43,17 @@ export function follow() {
   readClosures().catch(e => console.warn(e));
   listen('/v1/events', handlers);
   complete();
-  // A node that answers again tells what it was not asked for.
+  // A node that answers again tells what it was not asked for. Once: of one that was lost, which counts so for a while, there may be nothing to hear.
+  let answering = [];
   watchNodes(() => {
-    if (performance.now() - closuresRead > listPause && nodes.some(({ node, state }) => untold?.includes(node) && state !== 'unreachable')) readClosures().catch(e => console.warn(e));
+    const before = answering;
+    answering = (untold ?? []).filter(answers);
+    if (answering.some(node => !before.includes(node))) readClosures().catch(e => console.warn(e));
   });
 }
 
 /** Adds what the gateways remember. */
 async function readClosures() {
-  closuresRead = performance.now();
   const remembered = [];
   const silent = new Set();
   for await (const { tubeId, history, closeReason, closeText } of readAll('/v1/tubes?state=closed&limit=1000', silent))

@@ -243,6 +243,27 @@ await drive(packages, url, async (page, { wrong, axe }) => {
   await shows('#reasons .trouble', '^Lost with its node1$');
   await shows('#last-closures span', '^Lost with its node gone\\.$');
   await shows('#closures-note', ' How tubes of away and gone ended is not known: these nodes were lost or do not answer\\. Their audit tells from the next start on\\.$');
+  // One that is back is asked once more, however long it counts as lost.
+  let state = 'unreachable', reads = 0;
+  await page.route('**/v1/nodes', route => route.fulfill({ json: { items: [...mine, { ...mine[0], node: 'away', state }] } }));
+  page.on('request', request => { reads += closed(new URL(request.url())); });
+  await ask();
+  await shows('#nodes .state', '^unreachable$');
+  state = 'up';
+  await ask();
+  await shows('#closures-note', ' How tubes of gone ended is not known: that node was lost or does not answer\\. Its audit tells from the next start on\\. away was lost or did not answer, and is back: how its tubes ended until then its audit tells\\.$');
+  await page.evaluate(() => {
+    const now = performance.now.bind(performance);
+    let passed = 0;
+    performance.now = () => now() + (passed += 60_000);
+  });
+  for (let asked = 0; asked < 3; asked++) await Promise.all([page.waitForResponse('**/v1/nodes'), ask()]);
+  await page.evaluate(() => delete performance.now);
+  expect(reads === 1, `of a node that is back the page asked ${reads} times`);
+  state = 'unreachable';
+  await ask();
+  await shows('#closures-note', ' How tubes of away and gone ended is not known: ');
+  await page.unroute('**/v1/nodes');
   await page.goto(`${url}#/tubes/${crypto.randomUUID()}`);
   await shows('#tube-missing', ' is remembered for a while only\\. Its node may be one of those that were lost or do not answer; their audit tells of their tubes: away and gone\\.$');
   await page.unroute(closed);
