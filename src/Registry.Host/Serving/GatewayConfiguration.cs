@@ -14,8 +14,6 @@ namespace Registry.Host.Serving;
 /// <summary>Reads the configuration: the files of <c>hocon</c> beside the program, then <c>--config</c>, then <c>--set</c>, then the other options; later ones win.</summary>
 internal static class GatewayConfiguration
 {
-    private const string Section = "registry";
-
     private static readonly string[] Files = ["registry.conf", "cluster.conf", "gateway.conf"];
 
     /// <summary>Every setting there is, with its default.</summary>
@@ -35,7 +33,9 @@ internal static class GatewayConfiguration
         if (!sources.TrueForAll(source => source.IsReadable))
             throw new SettingsException(SettingFault.InOrder(faults, sources));
         var config = sources.Aggregate(Config.Empty, (earlier, source) => source.Config.WithFallback(earlier));
-        return (config, SettingFault.InOrder([.. faults, .. Wrong(config, sources)], sources), sources);
+        // What a value hides is told with that value.
+        var wrong = Wrong(config, sources).Where(fault => !Array.Exists(faults, told => told.Key.Length > 0 && fault.Key.StartsWith($"{told.Key}.", StringComparison.Ordinal)));
+        return (config, SettingFault.InOrder([.. faults, .. wrong], sources), sources);
     }
 
     /// <summary>The text of a value, or the texts of a list.</summary>
@@ -44,23 +44,34 @@ internal static class GatewayConfiguration
         // An empty list is none to the parser.
         : value.IsArray() ? value.GetArray().SelectMany(Texts) : [];
 
+    /// <summary>All keys of a configuration that have a value, and the values.</summary>
+    public static IEnumerable<(string Key, HoconValue Value)> Values(Config config) => config.AsEnumerable().SelectMany(part => Values(part.Value, Part(part.Key)));
+
     /// <summary>The keys of a part of a configuration that have a value, and the values.</summary>
     public static IEnumerable<(string Key, HoconValue Value)> Values(HoconValue? value, string path)
     {
         if (value is null)
             return [];
         return value.IsObject()
-            ? value.GetObject().Items.SelectMany(item => Values(item.Value, $"{path}.{item.Key}"))
+            ? value.GetObject().Items.SelectMany(item => Values(item.Value, $"{path}.{Part(item.Key)}"))
             : [(path, value)];
     }
 
+    // With its dots it is another key than the same without quotes.
+    private static string Part(string key) => key.Contains('.', StringComparison.Ordinal) ? $"\"{key}\"" : key;
+
     private static IEnumerable<SettingFault> Unknown(SettingSource source)
     {
-        var known = Values(Default.GetValue(Section), Section).Select(setting => setting.Key).ToHashSet(StringComparer.Ordinal);
-        foreach (var (key, _) in Values(source.Config.GetValue(Section), Section).Where(setting => !known.Contains(setting.Key)))
+        // Akka's own are Akka's business.
+        var known = Values(Default.GetValue("registry"), "registry").Select(setting => setting.Key).ToHashSet(StringComparer.Ordinal);
+        foreach (var (key, _) in Values(source.Config).Where(setting => !setting.Key.StartsWith("akka.", StringComparison.Ordinal) && !known.Contains(setting.Key)))
         {
             var nearest = NearestKey.Of(key, known);
-            yield return new(key, $"{key} is not a setting{(nearest is null ? "" : $"; the nearest is {nearest}")}. docs/configuration.md has the settings and their defaults.")
+            var why = known.FirstOrDefault(each => each.StartsWith($"{key}.", StringComparison.Ordinal)) is { } within ? $"{key} is a section, not a setting: it holds settings such as {within}"
+                : nearest is not null ? $"{key} is not a setting; the nearest is {nearest}"
+                : key.StartsWith("registry.", StringComparison.Ordinal) ? $"{key} is not a setting"
+                : $"{key} is not a setting: each begins with registry, or with akka where it is Akka's own";
+            yield return new(key, $"{why}. docs/configuration.md has the settings and their defaults.")
             {
                 Source = source.Name,
                 Line = source.LineOf(key),

@@ -46,6 +46,31 @@ public sealed class CheckConfigTests : IDisposable
         error.ShouldContain("line 10: registry.warp is not a setting. ");
     }
 
+    [Theory]
+    [InlineData("regisry.auth.keys = \"keys\"", "regisry.auth.keys is not a setting; the nearest is registry.auth.keys.")]
+    [InlineData("Registry.admission.max-tubes = 5", "Registry.admission.max-tubes is not a setting; the nearest is registry.admission.max-tubes.")]
+    [InlineData("targets.allow = [\"db:1\"]", "targets.allow is not a setting; the nearest is registry.targets.allow.")]
+    [InlineData("auth { jwt.keys = k }", "auth.jwt.keys is not a setting; the nearest is registry.auth.jwt.keys.")]
+    [InlineData("keys = k", "keys is not a setting; the nearest is registry.auth.keys.")]
+    [InlineData("\"registry.auth.keys\" = k", "\"registry.auth.keys\" is not a setting; the nearest is registry.auth.keys.")]
+    [InlineData("foo.bar = 1", "foo.bar is not a setting: each begins with registry, or with akka where it is Akka's own.")]
+    [InlineData("registy = 1", "registy is not a setting: each begins with registry, or with akka where it is Akka's own.")]
+    [InlineData("registry = 5", "registry is a section, not a setting: it holds settings such as registry.")]
+    [InlineData("registry.tube = 5", "registry.tube is a section, not a setting: it holds settings such as registry.tube.")]
+    public async Task A_setting_that_nothing_reads_is_unknown_wherever_it_stands(string setting, string expected)
+    {
+        await File.WriteAllTextAsync(ConfigFile, $"akka.loglevel = DEBUG\n{setting}");
+
+        var (code, _, error) = await RunAsync("check-config", "--config", ConfigFile);
+
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ShouldStartWith($"registry: {ConfigFile}, line 2: {expected}");
+        error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(1, error);
+        // Serve says the same, also where an argument sets it.
+        (await RunAsync("serve", "--http", "http://127.0.0.1:0", "--config", ConfigFile)).ShouldBe((code, "", error));
+        (await RunAsync("serve", "--http", "http://127.0.0.1:0", "--set", setting.Replace("auth {", "auth ={", StringComparison.Ordinal))).Error.ShouldStartWith($"registry: --set: {expected}");
+    }
+
     [Fact]
     public async Task The_settings_to_deploy_with_are_right_for_one_of_several_gateways_and_for_one_alone()
     {
@@ -343,7 +368,7 @@ public sealed class CheckConfigTests : IDisposable
             var read = SettingLines.Of(text);
             read.Faults.ShouldBeEmpty(file);
             var keys = Akka.Configuration.ConfigurationFactory.ParseString(text);
-            foreach (var (key, _) in GatewayConfiguration.Values(keys.GetValue("registry"), "registry").Concat(GatewayConfiguration.Values(keys.GetValue("akka"), "akka")))
+            foreach (var (key, _) in GatewayConfiguration.Values(keys))
                 lines[read.Found.Last(setting => setting.Key == key).Line - 1].ShouldContain(key[(key.LastIndexOf('.') + 1)..], customMessage: $"{file}: {key}");
         }
     }

@@ -18,14 +18,13 @@ internal static partial class ConfigurationExport
         "registry.cluster.tls.certificate-file", "registry.cluster.tls.key-file", "registry.cluster.tls.ca-file",
     };
 
-    /// <summary>Every setting of the section <c>registry</c>, and those of <c>akka</c> that the files or the command line give, in the order of their keys.</summary>
+    /// <summary>Every setting of the program, and whatever else the files or the command line give, in the order of their keys.</summary>
     public static SortedDictionary<string, string> Of(Config config) => new(Settings(config).ToDictionary(setting => setting.Key, setting => Show(setting.Key, setting.Value)), StringComparer.Ordinal);
 
     /// <summary>The texts that <see cref="Of"/> hides.</summary>
     public static IEnumerable<string> Secrets(Config config) => Settings(config).Where(setting => Show(setting.Key, setting.Value) == Redaction.Hidden).SelectMany(setting => GatewayConfiguration.Texts(setting.Value));
 
-    private static IEnumerable<(string Key, HoconValue Value)> Settings(Config config) =>
-        GatewayConfiguration.Values(config.WithFallback(GatewayConfiguration.Default).GetValue("registry"), "registry").Concat(GatewayConfiguration.Values(config.GetValue("akka"), "akka"));
+    private static IEnumerable<(string Key, HoconValue Value)> Settings(Config config) => GatewayConfiguration.Values(config.WithFallback(GatewayConfiguration.Default));
 
     // What the program comes with is no secret.
     private static string Show(string key, HoconValue value)

@@ -52,9 +52,8 @@ internal sealed class GatewayReload : IDisposable
     {
         var config = options.Registry.Configuration.WithFallback(GatewayConfiguration.Default);
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var root in new[] { "registry", "akka" })
-            foreach (var (key, value) in GatewayConfiguration.Values(config.GetValue(root), root))
-                values[key] = string.Join('\n', GatewayConfiguration.Texts(value));
+        foreach (var (key, value) in GatewayConfiguration.Values(config))
+            values[key] = string.Join('\n', GatewayConfiguration.Texts(value));
         return values;
     }
 }

@@ -13,8 +13,9 @@ internal static class NearestKey
         return distance <= (most ?? Math.Max(3, LastPart(key).Length / 2)) ? nearest : SameName(key, known);
     }
 
-    // The right name in the wrong section.
-    private static string? SameName(string key, IEnumerable<string> known) => known.FirstOrDefault(candidate => LastPart(candidate) == LastPart(key));
+    // The right name without what stands before it, or in the wrong section.
+    private static string? SameName(string key, IEnumerable<string> known) =>
+        known.FirstOrDefault(candidate => candidate.EndsWith($".{key}", StringComparison.Ordinal)) ?? known.FirstOrDefault(candidate => LastPart(candidate) == LastPart(key));
 
     private static string LastPart(string key) => key[(key.LastIndexOf('.') + 1)..];
 

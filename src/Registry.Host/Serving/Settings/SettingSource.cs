@@ -104,6 +104,7 @@ internal sealed partial class SettingSource
     /// <summary>The line that a key stands on, or else that of what holds it or of what it holds; null for none.</summary>
     public int? LineOf(string key)
     {
+        key = key.Replace("\"", "", StringComparison.Ordinal); // Lines have no quotes.
         int? near = null;
         foreach (var (known, line) in Lines)
         {
