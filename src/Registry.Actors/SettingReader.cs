@@ -39,7 +39,9 @@ internal sealed class SettingReader(Config config)
 
     public TimeSpan Duration(string key, string expected = "a positive duration such as 15s, at most 366d") =>
         Read(key, expected, path =>
-            config.GetTimeSpan(path, null, allowInfinite: false) is var value && value > TimeSpan.Zero && value <= CreateTube.LongestLife ? value : (TimeSpan?)null);
+            // Akka takes a number without a unit for milliseconds.
+            config.GetString(path) is var text && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number > 0 ? throw Wrong(path, $"{expected}: write a unit, such as {text}s", null)
+            : config.GetTimeSpan(path, null, allowInfinite: false) is var value && value > TimeSpan.Zero && value <= CreateTube.LongestLife ? value : (TimeSpan?)null);
 
     public TimeSpan? DurationOrOff(string key) =>
         TextOrOff(key) is null ? null : Duration(key, "off, or a positive duration such as 30m, at most 366d");
