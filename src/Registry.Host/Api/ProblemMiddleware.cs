@@ -48,7 +48,7 @@ internal static class ProblemMiddleware
         StatusCodes.Status404NotFound => new(StatusCodes.Status404NotFound, ProblemCodes.NotFound, $"There is nothing at {context.Request.Path}."),
         StatusCodes.Status405MethodNotAllowed => new(StatusCodes.Status405MethodNotAllowed, ProblemCodes.MethodNotAllowed, $"{context.Request.Path} does not take {context.Request.Method}; it takes {context.Response.Headers.Allow}."),
         // Whoever answers 400 without a word is the filter of host names.
-        StatusCodes.Status400BadRequest => new(StatusCodes.Status400BadRequest, ProblemCodes.UnknownHost, $"'{context.Request.Host}' is none of this gateway's names. Use one of them, or add it to registry.http.hosts."),
+        StatusCodes.Status400BadRequest => new(StatusCodes.Status400BadRequest, ProblemCodes.UnknownHost, $"'{context.Request.Host.Host}' is none of this gateway's names. Use one of them, or add it to registry.http.hosts."),
         _ => null,
     };
 }

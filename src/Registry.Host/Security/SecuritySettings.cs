@@ -46,7 +46,7 @@ internal sealed record SecuritySettings
         var reader = new SettingReader(config.WithFallback(Default));
         var settings = new SecuritySettings
         {
-            Hosts = reader.Texts("http.hosts"),
+            Hosts = ReadHosts(reader, "http.hosts"),
             TrustedProxies = ReadNetworks(reader, "http.trusted-proxies"),
             Certificate = reader.TextOrOff("http.tls.certificate"),
             CertificateKey = reader.TextOrOff("http.tls.key"),
@@ -58,6 +58,21 @@ internal sealed record SecuritySettings
             throw SettingReader.Wrong("registry.http.tls", "a certificate and its key, or neither", null);
         return settings;
     }
+
+    private static IReadOnlyList<string> ReadHosts(SettingReader reader, string key)
+    {
+        var hosts = reader.Texts(key);
+        return hosts.FirstOrDefault(text => !IsHost(text)) is { } wrong
+            ? throw SettingReader.Wrong($"registry.{key}", $"a list of names and addresses such as \"gateway.example\", \"*.example.com\" or \"[fd00::1]\", without scheme, port and path; {SettingReader.Quoted(wrong)} is none", null)
+            : hosts;
+    }
+
+    private static bool IsHost(string text) => text == "*" || Uri.CheckHostName(text.StartsWith("*.", StringComparison.Ordinal) ? text[2..] : text) switch
+    {
+        UriHostNameType.Dns or UriHostNameType.IPv4 => true,
+        UriHostNameType.IPv6 => text[0] == '[',
+        _ => false,
+    };
 
     private static IReadOnlyList<IPNetwork> ReadNetworks(SettingReader reader, string key) =>
     [

@@ -104,9 +104,11 @@ public sealed class TubeApiTests : IAsyncLifetime
     public async Task A_request_under_a_foreign_host_name_is_refused()
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/capacity");
-        request.Headers.Host = "attacker.example";
+        request.Headers.Host = "attacker.example:8080";
         using var response = await gateway.Http.SendAsync(request);
         response.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        // As registry.http.hosts takes it.
+        (await response.Content.ReadAsStringAsync()).ShouldContain("'attacker.example' is none of this gateway's names.");
     }
 
     [Fact]

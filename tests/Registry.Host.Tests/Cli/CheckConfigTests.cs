@@ -103,6 +103,10 @@ public sealed class CheckConfigTests : IDisposable
     [InlineData("registry.telemetry.log.level = loud", "registry.telemetry.log.level must be trace or debug or information or warning or error or critical or none")]
     [InlineData("registry.cluster.port = 70000", "registry.cluster.port must be a whole number")]
     [InlineData("""registry.auth.keys = "k\u0000" """, "registry.auth.keys must be off, or a text, without a NUL")]
+    [InlineData("registry.http.hosts = [\"gw.example\", \"http://gw.example\"]", "without scheme, port and path; 'http://gw.example' is none.")]
+    [InlineData("registry.http.hosts = [\"gw.example:8085\"]", "'gw.example:8085' is none.")]
+    [InlineData("registry.http.hosts = [\"gw.example/\"]", "'gw.example/' is none.")]
+    [InlineData("registry.http.hosts = [\"::1\"]", "'::1' is none.")]
     [InlineData("registry.http.tls.certificate = x.pem", "registry.http.tls must be a certificate and its key")]
     public async Task A_wrong_value_is_named_with_file_and_line_and_what_it_must_be(string setting, string expected)
     {
@@ -337,6 +341,7 @@ public sealed class CheckConfigTests : IDisposable
         (await RunAsync("check-config", "--http", "http://0.0.0.0:8080")).Error.ShouldMatch("without authentication.*without TLS.*--insecure");
         (await RunAsync("check-config", "--http", "https://0.0.0.0:8080", "--set", "registry.auth.keys=/no/keys")).Error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(2);
         (await RunAsync("check-config", "--http", "nowhere", "--set", "registry.auth.keys=/no/keys")).Error.ShouldMatch("(?s)--set: registry.auth.keys.*--http 'nowhere' must be a URL");
+        (await RunAsync("check-config", "--set", "registry.http.hosts=[\"*\", \"*.example.com\", gw_1.example, \"bücher.example\", \"10.0.0.1\", \"[fd00::1]\", intern]")).Code.ShouldBe((int)ExitCode.Ok);
         (await RunAsync("check-config", "--allow", "db.example:5432")).ShouldBe(((int)ExitCode.Ok, $"The configuration is good.{Environment.NewLine}", ""));
         var (code, output, _) = await RunAsync("check-config", "--allow", "db.example:5432", "--set", "registry.cluster.seed-nodes=[\"10.0.0.1:4053\"]");
         (code, output.Contains("the gateway is in no cluster: set registry.cluster.enabled = on", StringComparison.Ordinal)).ShouldBe(((int)ExitCode.Ok, true), output);
