@@ -243,7 +243,7 @@ public sealed record RegistrySettings
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            throw SettingReader.Wrong("registry.ice.relay-ca-file", "off, or a readable file of PEM certificates", e);
+            throw SettingReader.Wrong("registry.ice.relay-ca-file", $"off, or a readable file of PEM certificates: {e.Message.TrimEnd('.')}", e);
         }
         return authorities.Count > 0
             ? options with { RelayAuthorities = authorities }

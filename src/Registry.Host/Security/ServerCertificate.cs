@@ -50,7 +50,7 @@ internal sealed class ServerCertificate : IReloadable
     {
         var missing = new[] { (Key: CertificateKey, File: certificateFile, What: "certificate"), (Key: "registry.http.tls.key", File: keyFile, What: "key") }
             .Where(named => !File.Exists(named.File))
-            .Select(named => new SettingFault(named.Key, $"{named.Key}: '{named.File}' does not exist. Set it to the PEM file of the {named.What}, from the root or from the folder that the gateway is started in."))
+            .Select(named => new SettingFault(named.Key, $"{named.Key}: '{Path.GetFullPath(named.File)}' does not exist. Set it to the PEM file of the {named.What}; a relative path counts from the folder that the gateway is started in."))
             .ToArray();
         if (missing.Length > 0)
             throw new SettingsException(missing);

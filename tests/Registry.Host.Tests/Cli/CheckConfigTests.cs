@@ -103,6 +103,7 @@ public sealed class CheckConfigTests : IDisposable
     [InlineData("registry.telemetry.log.level = loud", "registry.telemetry.log.level must be trace or debug or information or warning or error or critical or none")]
     [InlineData("registry.cluster.port = 70000", "registry.cluster.port must be a whole number")]
     [InlineData("""registry.auth.keys = "k\u0000" """, "registry.auth.keys must be off, or a text, without a NUL")]
+    [InlineData("registry.ice.relay-ca-file = no.pem", "or a readable file of PEM certificates: Could not find file '/")]
     [InlineData("registry.http.hosts = [\"gw.example\", \"http://gw.example\"]", "without scheme, port and path; 'http://gw.example' is none.")]
     [InlineData("registry.http.hosts = [\"gw.example:8085\"]", "'gw.example:8085' is none.")]
     [InlineData("registry.http.hosts = [\"gw.example/\"]", "'gw.example/' is none.")]
@@ -124,6 +125,7 @@ public sealed class CheckConfigTests : IDisposable
     [Theory]
     [InlineData("registry.auth.keys = /does/not/exist", "line 1: registry.auth.keys: '/does/not/exist' cannot be read")]
     [InlineData("registry { http.tls { certificate = /no/cert, key = /no/key } }", "line 1: registry.http.tls.certificate: '/no/cert' does not exist. Set it to the PEM file of the certificate")]
+    [InlineData("registry { http.tls { certificate = ../no/cert, key = /no/key } }", "/no/cert' does not exist. Set it to the PEM file of the certificate; a relative path counts from the folder that the gateway is started in.")]
     [InlineData("registry.auth.jwt { issuer = a, audience = b, keys = /no/jwks }", "line 1: registry.auth.jwt.keys: '/no/jwks'")]
     [InlineData("registry.audit.file.path = /no/audit", "line 1: registry.audit.file.path: the folder of '/no/audit' does not exist.")]
     [InlineData("registry.audit.database.path = /no/audit", "mkdir -p /no")]
@@ -142,6 +144,7 @@ public sealed class CheckConfigTests : IDisposable
         error.ShouldContain(expected);
         // Serve says the same, before it looks for its port.
         (await RunAsync("serve", "--http", $"http://{taken.LocalEndpoint}", "--config", ConfigFile)).ShouldBe((code, "", error));
+        error.ShouldNotContain("'..", customMessage: "the whole path was tried");
         // They are those of the machine that serves.
         if (!setting.Contains("cluster", StringComparison.Ordinal))
             (await RunAsync("ports", "--config", ConfigFile)).Code.ShouldBe((int)ExitCode.Ok);
