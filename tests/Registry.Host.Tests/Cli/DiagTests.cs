@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.IO.Compression;
+using System.Reflection;
 using System.Text.Json;
 using Akka.Configuration;
 using Registry.Host.Cli;
@@ -78,7 +79,8 @@ public sealed class DiagTests : IDisposable
         files["tubes.json"].ShouldNotContain("alice");
         files["metrics.txt"].ShouldContain("# TYPE");
         files["nodes.json"].ShouldContain("node-1");
-        JsonDocument.Parse(files["version.json"]).RootElement.GetProperty("version").GetString().ShouldNotBeNullOrEmpty();
+        JsonDocument.Parse(files["version.json"]).RootElement.GetProperty("version").GetString()
+            .ShouldBe(typeof(Gateway).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion, "with the commit");
     }
 
     [Fact]
@@ -107,6 +109,16 @@ public sealed class DiagTests : IDisposable
         files["log.txt"].ShouldContain("last line");
         files["configuration.json"].ShouldContain("registry.ice.sharedsecret");
         (await RunAsync("diag", "--out", folder.File("b"), "--gateway", $"http://{Programs.FreeEndPoint()}")).Code.ShouldBe((int)ExitCode.Usage, "it exists");
+    }
+
+    [Fact]
+    public async Task What_the_gateway_advises_is_no_secret()
+    {
+        await using var secured = await SecuredGateway.StartAsync();
+
+        await RunAsync("diag", "--out", folder.File("b"), "--gateway", secured.Gateway.Url.ToString());
+
+        (await ReadAsync(folder.File("b")))["problems.txt"].ShouldContain("Authorization: Bearer KEY; on the command line give --key-file FILE.");
     }
 
     [Fact]

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Reflection;
 using System.Text.Json;
 using Akka.Configuration;
-using Registry.Actors.ReadModel;
 using Registry.Host.Api;
 using Registry.Host.Serving;
 
@@ -13,6 +13,9 @@ internal static class DiagCommand
 {
     private const int MaxLogLines = 2000;
     private const int MaxLogBytes = 4 << 20;
+
+    // As --version says it, with the commit.
+    private static readonly string? Version = typeof(DiagCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 
     private static readonly Option<string?> Out = new("--out") { Description = "New file for the bundle; registry-diag-TIME.tar.gz here unless told otherwise.", HelpName = "FILE.tar.gz" };
 
@@ -38,7 +41,7 @@ internal static class DiagCommand
         var redaction = new Redaction([.. ConfigurationExport.Secrets(config ?? Config.Empty), .. key is null ? Array.Empty<string>() : [key]]);
         var bundle = new DiagnosisBundle(redaction);
         using var gateway = GatewayClient.Of(result);
-        bundle.AddJson("version.json", new { RegistryReads.Version, At = now, Gateway = gateway.Gateway.ToString() });
+        bundle.AddJson("version.json", new { Version, At = now, Gateway = gateway.Gateway.ToString() });
         if (config is not null)
             bundle.AddJson("configuration.json", ConfigurationExport.Of(config));
         bundle.AddJson("environment.json", MachineFacts.Read());

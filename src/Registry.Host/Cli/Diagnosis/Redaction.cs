@@ -23,7 +23,7 @@ internal sealed partial class Redaction(IEnumerable<string> secrets)
         return Tokens().Replace(text, Hidden);
     }
 
-    // API keys and tubes' tokens of gateways, JSON web tokens, what follows "Bearer", user names and passwords in URLs, and ICE passwords in descriptions.
-    [GeneratedRegex(@"\btr_[A-Za-z0-9.-]+_[A-Za-z0-9_-]{16,}|\btt_[A-Za-z0-9_-]{16,}|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?|(?<=\bBearer\s+)\S+|(?<=://)[^/\s@""]+(?=@)|(?<=ice-pwd:)\S+", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 5000)]
+    // API keys and tubes' tokens of gateways, JSON web tokens, what follows "Bearer" unless it is as short as a word for it, user names and passwords in URLs, and ICE passwords in descriptions.
+    [GeneratedRegex(@"\btr_[A-Za-z0-9.-]+_[A-Za-z0-9_-]{16,}|\btt_[A-Za-z0-9_-]{16,}|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?|(?<=\bBearer\s+)[A-Za-z0-9._~+/=-]{4,}\S*|(?<=://)[^/\s@""]+(?=@)|(?<=ice-pwd:)\S+", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 5000)]
     private static partial Regex Tokens();
 }
