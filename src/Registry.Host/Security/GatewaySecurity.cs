@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.DataProtection;
-using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.DataProtection.XmlEncryption;
 using Microsoft.IdentityModel.Tokens;
 using Registry.Host.Cli;
@@ -33,12 +32,13 @@ internal static class GatewaySecurity
     /// <exception cref="CommandException">A file that the settings name is of no use.</exception>
     public static void AddGatewaySecurity(this IServiceCollection services, SecuritySettings settings)
     {
-        var protection = services.AddDataProtection().SetApplicationName("tube-registry");
+        // Where they lie, keys are protected by their folder's mode; without an encryptor there would be a warning.
+        var protection = services.AddDataProtection().SetApplicationName("tube-registry").AddKeyManagementOptions(keys => keys.XmlEncryptor = new NullXmlEncryptor());
         if (settings.TokenKeys is { } directory)
             protection.PersistKeysToFileSystem(TokenKeyFolder.Open(directory));
         else
-            // Otherwise they would go into the user's home. The encryptor is for keys at rest, which these never are.
-            services.Configure<KeyManagementOptions>(keys => (keys.XmlRepository, keys.XmlEncryptor) = (new KeysInMemory(), new NullXmlEncryptor()));
+            // Otherwise they would go into the user's home.
+            protection.AddKeyManagementOptions(keys => keys.XmlRepository = new KeysInMemory());
         services.AddSingleton<TubeTokens>();
         services.AddSingleton<FailedAttempts>();
         if (settings.ApiKeysFile is { } file)

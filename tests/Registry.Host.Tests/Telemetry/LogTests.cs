@@ -10,6 +10,7 @@ using Registry.Host.Security;
 using Registry.Host.Telemetry;
 using Registry.Host.Tests.EndToEnd;
 using Registry.Host.Tests.RealPrograms;
+using Registry.Messages;
 using LogLevel = Microsoft.Extensions.Logging.LogLevel;
 
 namespace Registry.Host.Tests.Telemetry;
@@ -74,6 +75,18 @@ public sealed class LogTests
 
         lines.ShouldContain(line => line.Contains("INFO [Microsoft.AspNetCore.Hosting.Diagnostics] Request starting", StringComparison.Ordinal));
         lines.ShouldNotContain(line => line.Contains("Microsoft.AspNetCore.Routing", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Nothing_is_said_of_keys_that_their_folder_protects()
+    {
+        using var folder = new TemporaryFolder();
+        var log = new RecordedLog();
+        await using (var gateway = await RealGateway.WithAsync($"registry.auth.token-keys = \"{folder.File("tokens")}\"", log))
+            gateway.Services.GetRequiredService<TubeTokens>().Create(new(new("tube"), "node", TubeState.New), DateTimeOffset.UtcNow.AddMinutes(1));
+
+        Directory.GetFiles(folder.File("tokens")).ShouldHaveSingleItem();
+        log.ToString().ShouldNotContain("WARN");
     }
 
     [Fact]
