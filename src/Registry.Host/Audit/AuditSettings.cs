@@ -65,8 +65,7 @@ internal sealed record AuditSettings
         var reader = new SettingReader(config.WithFallback(SecuritySettings.Default));
         var settings = new AuditSettings
         {
-            // HOCON reads a bare off as a boolean.
-            Mode = reader.Choice("audit.mode", ("off", AuditMode.Off), ("false", AuditMode.Off), ("best-effort", AuditMode.BestEffort), ("strict", AuditMode.Strict)),
+            Mode = reader.Choice("audit.mode", ("off", AuditMode.Off), ("best-effort", AuditMode.BestEffort), ("strict", AuditMode.Strict)),
             File = reader.TextOrOff("audit.file.path"),
             MaxFileSize = reader.Bytes("audit.file.max-size", 64 * 1024),
             MaxFiles = reader.Integer("audit.file.max-files", 1, 1000),

@@ -7,7 +7,7 @@ namespace Registry.Host.Cli;
 /// <summary><c>keys new</c>: makes an API key.</summary>
 internal static class KeysCommand
 {
-    private static readonly Argument<string> Id = new("ID") { Description = "What the key is called: 1 to 64 of A-Z a-z 0-9 - ." };
+    private static readonly Argument<string> Id = new("ID") { Description = "What the key is called: 1 to 64 of the characters A-Z, a-z, 0-9, '-' and '.'." };
 
     private static readonly Option<string[]> Role = new("--role") { Description = "viewer (sees all tubes), creator (makes, sees and closes tubes of its owner) or operator (may do everything). May be repeated.", HelpName = "ROLE", Required = true, CompletionSources = { Roles.All.ToArray() }, Validators = { Check } };
 

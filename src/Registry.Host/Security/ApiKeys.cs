@@ -106,7 +106,7 @@ internal sealed class ApiKeys : IReloadable
             else if (id.StartsWith(Prefix, StringComparison.Ordinal))
                 wrong = $"it begins with a key, which belongs to its user only: the id is what stands in it between '{Prefix}' and the next '_'";
             else if (id.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '.')) || id.Length > 64)
-                wrong = $"the id '{id}' must be 1 to 64 of A-Z a-z 0-9 - .";
+                wrong = $"the id '{id}' must be 1 to 64 of the characters A-Z, a-z, 0-9, '-' and '.'";
             else if (roles.Split(',') is var all && all.Except(Roles.All).FirstOrDefault() is { } unknown)
                 wrong = $"'{unknown}' is no role; there are {string.Join(", ", Roles.All)}";
             else if (owner is "-" && all.Contains(Roles.Creator))

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Akka.Configuration;
@@ -70,6 +71,9 @@ internal sealed record GatewayOptions
     /// <exception cref="CommandException">The text is not an http or https URL of an address.</exception>
     public static (IPEndPoint EndPoint, bool IsHttps) ParseHttp(string text)
     {
+        var port = text[(text.LastIndexOf(':') + 1)..].TrimEnd('/');
+        if (port.Length > 0 && port.All(char.IsAsciiDigit) && !ushort.TryParse(port, CultureInfo.InvariantCulture, out _))
+            throw CommandException.Usage($"--http '{text}' must have a port from 0 to 65535.");
         if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps) || url.PathAndQuery != "/" || url.UserInfo.Length > 0)
             throw CommandException.Usage($"--http '{text}' must be a URL such as {DefaultHttp}, without a path.");
         var address = url.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)

@@ -101,6 +101,7 @@ public sealed class CheckConfigTests : IDisposable
     [InlineData("registry.targets.allow = \"10.0.0.0/8\"", "registry.targets.allow must be a list")]
     [InlineData("registry.targets.allow = [\"10.0.0.0/8:ssh\"]", "'ssh' is not a port")]
     [InlineData("registry.telemetry.log.level = loud", "registry.telemetry.log.level must be trace or debug or information or warning or error or critical or none")]
+    [InlineData("registry.audit.mode = loud", "registry.audit.mode must be off or best-effort or strict.")]
     [InlineData("registry.cluster.port = 70000", "registry.cluster.port must be a whole number")]
     [InlineData("""registry.auth.keys = "k\u0000" """, "registry.auth.keys must be off, or a text, without a NUL")]
     [InlineData("registry.ice.relay-ca-file = no.pem", "or a readable file of PEM certificates: Could not find file '/")]
@@ -231,6 +232,17 @@ public sealed class CheckConfigTests : IDisposable
         foreach (var (line, start) in lines.Zip(expected))
             line.ShouldStartWith($"registry: {ConfigFile}, {start}");
         lines[^1].ShouldStartWith("registry: --set: registry.drain.deadlin is not");
+    }
+
+    [Fact]
+    public async Task A_wrong_value_is_told_where_it_stands_also_where_its_setting_is_refused_later()
+    {
+        await File.WriteAllTextAsync(ConfigFile, "registry.targets.allow = [\"db:ssh\"]\n\nregistry.targets.allow += \"db:22\"");
+
+        var (_, _, error) = await RunAsync("check-config", "--config", ConfigFile);
+
+        error.ShouldContain("line 1: registry.targets.allow must be a list of rules");
+        error.ShouldContain("line 3: '+=' is not supported");
     }
 
     [Theory]

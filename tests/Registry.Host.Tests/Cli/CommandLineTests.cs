@@ -100,6 +100,9 @@ public sealed class CommandLineTests
     [InlineData(new[] { "check-config", "--set", "registry.cluster.port=70000" }, "registry.cluster.port")]
     [InlineData(new[] { "check-config", "--set", "registry.cluster.discovery.method=magic" }, "registry.cluster.discovery.method")]
     [InlineData(new[] { "check-config", "--set", "registry.cluster.enabled=on", "--set", "registry.cluster.seed-nodes=[nowhere]" }, "registry.cluster.seed-nodes")]
+    [InlineData(new[] { "serve", "--http", "https://0.0.0.0:80443/" }, "registry: --http 'https://0.0.0.0:80443/' must have a port from 0 to 65535.\n")]
+    [InlineData(new[] { "keys", "new", "x_y", "--role", "viewer", "--key-file", "/does/not/exist" }, "registry: keys new: the id 'x_y' must be 1 to 64 of the characters A-Z, a-z, 0-9, '-' and '.'.\n")]
+    [InlineData(new[] { "check-config", "--seed", "127.0.0.1:4053" }, "--cluster HOST:PORT")]
     [InlineData(new[] { "check-config", "--set", "oops" }, "--set 'oops'")]
     [InlineData(new[] { "check-config", "--config", "/does/not/exist.conf" }, "/does/not/exist.conf")]
     public async Task Wrong_arguments_end_with_2_and_are_named(string[] arguments, string named)

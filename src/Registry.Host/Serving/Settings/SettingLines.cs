@@ -31,7 +31,7 @@ internal sealed partial class SettingLines
 
     private SettingLines(string text) => this.text = text;
 
-    /// <summary>Every key, objects too, in the order of the text.</summary>
+    /// <summary>Every key, objects too, in the order of the text, without the settings that are at fault.</summary>
     public IReadOnlyList<SettingLine> Found => found;
 
     /// <summary>What is wrong, in the order of the text: at most one thing for a setting, and nothing behind what breaks the structure.</summary>
@@ -150,7 +150,7 @@ internal sealed partial class SettingLines
 
     private void ReadSetting(string prefix)
     {
-        var (at, start, within) = (line, position, isWrong);
+        var (at, start, within, before) = (line, position, isWrong, found.Count);
         isWrong = false;
         var key = ReadKey();
         var whole = prefix.Length == 0 ? key : $"{prefix}.{key}";
@@ -163,9 +163,13 @@ internal sealed partial class SettingLines
             ReadValue(whole);
         else
             Tell(at, key.StartsWith("include ", StringComparison.Ordinal) ? "include is not supported; put everything into one file." : "a key without a value. A setting is key = value, or key { … }.");
-        // With its comma: two of them in a row are one too many.
         if (isWrong && !isLost)
+        {
+            // With its comma: two of them in a row are one too many.
             useless.Add(start..(Current == ',' ? position + 1 : position));
+            found.RemoveRange(before, found.Count - before);
+        }
+
         isWrong = within;
     }
 
