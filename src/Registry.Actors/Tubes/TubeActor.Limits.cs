@@ -36,7 +36,7 @@ internal sealed partial class TubeActor
         if (idle < most)
             Timers.StartSingleTimer(IdleTimer, IdleCheck.Instance, most - idle);
         else
-            EndByLimit(CloseReason.IdleTimeout, $"No user bytes went either way for {most}.");
+            EndByLimit(CloseReason.IdleTimeout, $"No user bytes went either way for {most.TotalSeconds:0.###} s.");
     }
 
     private void EndByLimit(CloseReason reason, string text)

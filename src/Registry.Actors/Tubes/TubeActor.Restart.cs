@@ -51,7 +51,7 @@ internal sealed partial class TubeActor
             return new(RefusalCode.TubeNotReady, $"Tube {id} is {state.Text}: ICE can be restarted once it was connected.") { TubeId = id };
         return RestartWait switch
         {
-            null => new(RefusalCode.IceRestartLimit, $"ICE was restarted {node.Settings.IceRestartAttempts} times and the path was not whole for {node.Settings.IceRestartMaxBackoff} since.")
+            null => new(RefusalCode.IceRestartLimit, $"ICE was restarted {node.Settings.IceRestartAttempts} times and the path was not whole for {node.Settings.IceRestartMaxBackoff.TotalSeconds:0.###} s since.")
             { TubeId = id, Limit = node.Settings.IceRestartAttempts, RetryAfter = node.Settings.IceRestartMaxBackoff },
             { Ticks: > 0 } wait => new(RefusalCode.IceRestartLimit, "ICE was restarted a moment ago.") { TubeId = id, RetryAfter = wait },
             _ => null,

@@ -263,7 +263,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
                 CheckIdle();
                 break;
             case AgeReached:
-                EndByLimit(CloseReason.AgeLimit, $"The tube reached its age limit of {MaxAge}.");
+                EndByLimit(CloseReason.AgeLimit, $"The tube reached its age limit of {MaxAge!.Value.TotalSeconds:0.###} s.");
                 break;
             case AnnounceDrain drain:
                 foreach (var channel in channels.Values)

@@ -102,6 +102,7 @@ public sealed class IceRestartSpecs(ITestOutputHelper output) : RegistrySpec(out
         var limit = (await Registry.RestartIceAsync(new(near.TubeId))).ShouldBeOfType<Refused>();
         limit.Code.ShouldBe(RefusalCode.IceRestartLimit);
         limit.Limit.ShouldBe(5);
+        limit.Message.ShouldEndWith("the path was not whole for 60 s since.");
         Clock.Advance(TimeSpan.FromSeconds(1));
         await RestartAsync(near.TubeId, far.TubeId);
     }

@@ -23,6 +23,8 @@ public sealed class TimeLimitSpecs(ITestOutputHelper output) : RegistrySpec(outp
         Clock.Advance(Moment);
 
         await ClosedAsync(near.TubeId, CloseReason.IdleTimeout);
+        Registry.Directory.TryGetClosed(near.TubeId, out var closed).ShouldBeTrue();
+        closed.CloseText.ShouldBe("No user bytes went either way for 1800 s.");
         await AwaitAssertAsync(() => Registry.Directory.TryGetClosed(far.TubeId, out _).ShouldBeTrue());
         await NothingLeftAsync();
     }
@@ -73,6 +75,8 @@ public sealed class TimeLimitSpecs(ITestOutputHelper output) : RegistrySpec(outp
         }
 
         await ClosedAsync(tube.TubeId, CloseReason.AgeLimit);
+        Registry.Directory.TryGetClosed(tube.TubeId, out var closed).ShouldBeTrue();
+        closed.CloseText.ShouldBe("The tube reached its age limit of 28800 s.");
     }
 
     [Theory]
