@@ -330,6 +330,8 @@ public sealed partial class RegistryActor
     private void CountRefusal(Refused refused)
     {
         node.Metrics.Refused(refused.Code);
+        if (refused.Code == RefusalCode.AuditUnavailable)
+            node.Audit.CountRefused();
         if (refused.Code is not (RefusalCode.Overloaded or RefusalCode.OwnerLimit))
             return;
         node.Admission.CountRejected();

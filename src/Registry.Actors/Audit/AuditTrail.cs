@@ -22,6 +22,9 @@ internal sealed class AuditTrail(IAuditSink? sink, string node, TimeProvider tim
     /// <summary>Why nothing may begin now; null when it may.</summary>
     public Refused? Refusal => sink is null or { IsAvailable: true } ? null : Refuse();
 
+    /// <summary>A create was refused for <see cref="Refusal"/>.</summary>
+    public void CountRefused() => sink?.CountRefused();
+
     /// <summary>A create is refused because it cannot be recorded.</summary>
     public static Refused Refuse() => new(RefusalCode.AuditUnavailable, $"{Unavailable} Try again in {RetryAfter.TotalSeconds} s.") { RetryAfter = RetryAfter };
 

@@ -14,6 +14,9 @@ public interface IAuditSink
     /// <returns>Whether it may go on. False when it could not be recorded and must be: it then does not begin, and no end follows.</returns>
     ValueTask<bool> BeginAsync(AuditRecord start);
 
+    /// <summary>Counts something that was asked for and did not begin because <see cref="IsAvailable"/> was false, without <see cref="BeginAsync"/>.</summary>
+    void CountRefused();
+
     /// <summary>Records what has happened.</summary>
     /// <param name="record">The record.</param>
     void Write(AuditRecord record);

@@ -18,6 +18,7 @@ internal sealed class AuditLog : IAuditSink, IAsyncDisposable
     private readonly Meter meter = new(TubeRegistryMetrics.MeterName);
     private readonly TaskCompletionSource idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int open;
+    private int refused;
     private volatile bool isStopping;
 
     private AuditLog(AuditMode mode)
@@ -68,7 +69,11 @@ internal sealed class AuditLog : IAuditSink, IAsyncDisposable
     public async ValueTask<bool> BeginAsync(AuditRecord start)
     {
         if (!IsAvailable)
+        {
+            CountRefused();
             return false;
+        }
+
         var begun = await Task.WhenAll(writers.Select(writer => writer.BeginAsync(start)));
         if (Array.TrueForAll(begun, may => may))
         {
@@ -76,11 +81,14 @@ internal sealed class AuditLog : IAuditSink, IAsyncDisposable
             return true;
         }
 
+        CountRefused();
         // Where it was written it ends at once.
         foreach (var (writer, _) in writers.Zip(begun).Where(pair => pair.Second))
             writer.Write(Refused(start));
         return false;
     }
+
+    public void CountRefused() => Interlocked.Increment(ref refused);
 
     /// <summary>The end of what did not begin because its start could not be written everywhere.</summary>
     public static AuditRecord Refused(AuditRecord start) => EndOf(start, start.At, CloseReason.ErrorRecording, AuditTrail.Unavailable);
@@ -111,7 +119,7 @@ internal sealed class AuditLog : IAuditSink, IAsyncDisposable
             var recovered = store.Open().Select(start => EndOf(start, time.GetUtcNow(), CloseReason.NodeStopped, "The node ended without saying so; it was found at its next start.") with { Recovered = true }).ToList();
             if (recovered.Count > 0)
                 log.LogWarning("The audit's {Store} has tubes and connections without an end, {Count} of them: the gateway was not stopped in order. They are ended now", store.Name, recovered.Count);
-            writers.Add(new(store, settings, recovered, log));
+            writers.Add(new(store, settings, recovered, () => Interlocked.Exchange(ref refused, 0), log));
         }
         catch (Exception e) when (AuditFailure.Is(e))
         {

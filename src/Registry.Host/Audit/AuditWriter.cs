@@ -26,6 +26,7 @@ internal sealed class AuditWriter : IDisposable
     private readonly bool isStrict;
     private readonly int capacity;
     private readonly TimeSpan retryPause;
+    private readonly Func<int> takeRefused;
     private readonly ILogger log;
     private readonly Thread thread;
     private readonly object gate = new();
@@ -40,10 +41,11 @@ internal sealed class AuditWriter : IDisposable
     /// <param name="store">An open store, which is the writer's from now on.</param>
     /// <param name="settings">How.</param>
     /// <param name="recovered">What is written before anything else, however much it is.</param>
+    /// <param name="takeRefused">How many tubes and connections were refused because they could not be recorded, since it was last asked.</param>
     /// <param name="log">Told when the store fails, and when it can be written again.</param>
-    public AuditWriter(IAuditStore store, AuditSettings settings, IEnumerable<AuditRecord> recovered, ILogger log)
+    public AuditWriter(IAuditStore store, AuditSettings settings, IEnumerable<AuditRecord> recovered, Func<int> takeRefused, ILogger log)
     {
-        (this.store, this.log) = (store, log);
+        (this.store, this.takeRefused, this.log) = (store, takeRefused, log);
         (isStrict, capacity, retryPause) = (settings.Mode == AuditMode.Strict, settings.Queue, settings.RetryPause);
         foreach (var record in recovered)
             queue.Enqueue(new(record, null));
@@ -183,7 +185,11 @@ internal sealed class AuditWriter : IDisposable
         foreach (var entry in batch)
             entry.Begun?.SetResult(true);
         batch.Clear();
-        if (isBack)
+        if (!isBack)
+            return;
+        if (isStrict)
+            log.LogWarning("The audit's {Store} can be written again. Tubes and connections refused meanwhile: {Refused}", store.Name, takeRefused());
+        else
             log.LogWarning("The audit's {Store} can be written again", store.Name);
     }
 
@@ -209,7 +215,7 @@ internal sealed class AuditWriter : IDisposable
         foreach (var entry in begun)
             entry.Begun!.SetResult(false);
         if (isNew)
-            log.LogError("The audit's {Store} cannot be written: {Error} {Consequence}", store.Name, failure.Message, isStrict ? "No tube or connection begins until it can." : "Records wait; when there are too many, they are lost and counted.");
+            log.LogError("The audit's {Store} cannot be written: {Error}. {Consequence}", store.Name, failure.Message.TrimEnd('.'), isStrict ? "No tube or connection begins until it can." : "Records wait; when there are too many, they are lost and counted.");
     }
 
     // What may not begin because it could not be recorded is recorded when that is possible again, as something that ended at once.

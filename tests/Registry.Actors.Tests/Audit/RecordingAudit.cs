@@ -24,6 +24,11 @@ public sealed class RecordingAudit : IAuditSink
         return true;
     }
 
+    /// <summary>How many were refused without being asked about.</summary>
+    public int Refused { get; private set; }
+
+    public void CountRefused() => Refused++;
+
     public void Write(AuditRecord record) => records.Enqueue(record);
 
     /// <summary>The records of one kind.</summary>

@@ -77,7 +77,7 @@ public sealed class TubeAuditSpecs(ITestOutputHelper output, RecordingAudit audi
         (refused.Code, refused.Retryable).ShouldBe((RefusalCode.AuditUnavailable, true));
         refused.RetryAfter.ShouldNotBeNull();
         (await RefusedAsync(Create("further") with { TubeId = tube.TubeId })).Code.ShouldBe(RefusalCode.AuditUnavailable);
-        audit.Records.Count.ShouldBe(count);
+        (audit.Records.Count, audit.Refused).ShouldBe((count, 2));
 
         audit.IsAvailable = true;
         await Registry.CloseTubeAsync(new((await CreatedAsync(Create("meanwhile"))).TubeId));

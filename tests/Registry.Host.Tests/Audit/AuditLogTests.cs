@@ -1,11 +1,17 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Akka.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Registry.Actors.Audit;
 using Registry.Host.Audit;
 using Registry.Host.Cli;
+using Registry.Host.Serving;
 using Registry.Host.Tests.EndToEnd;
 using Registry.Host.Tests.RealPrograms;
+using Registry.Host.Tests.Telemetry;
 using Registry.Messages;
 
 namespace Registry.Host.Tests.Audit;
@@ -73,7 +79,9 @@ public sealed class AuditLogTests : IDisposable
     {
         await using var disk = await SmallDisk.MountAsync();
         var refused = 0;
-        await using (var audit = Open("strict", file is null ? null : disk.File(file), database is null ? null : disk.File(database)))
+        using var log = new RecordedLog();
+        await using var services = Logging(log);
+        await using (var audit = Open("strict", file is null ? null : disk.File(file), database is null ? null : disk.File(database), services.GetRequiredService<ILogger<AuditLog>>()))
         {
             (await audit.BeginAsync(Records.Start("before"))).ShouldBeTrue();
             disk.Fill();
@@ -85,6 +93,7 @@ public sealed class AuditLogTests : IDisposable
                     audit.Write(Records.End(Records.Start($"full {i}")));
             refused.ShouldBeLessThanOrEqualTo(1);
             (await audit.BeginAsync(Records.Start("refused"))).ShouldBeFalse();
+            audit.CountRefused(); // A create, which is refused without being asked about.
             audit.Write(Records.End(Records.Start("before"))); // What had begun may end.
             audit.Stores.ShouldContain(state => !state.IsWritable && state.Error != null && state.Failures > 0);
 
@@ -95,6 +104,9 @@ public sealed class AuditLogTests : IDisposable
             await Eventually.BecomesAsync(0, () => audit.Stores.Sum(state => state.Queued), "queued");
             audit.Stores.ShouldAllBe(state => state.IsWritable && state.Lost == 0 && state.Error == null);
         }
+
+        // A line of each store that failed; the first of them has all that were refused until then.
+        Regex.Matches(log.ToString(), "can be written again. Tubes and connections refused meanwhile: ([0-9]+)").Sum(line => int.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture)).ShouldBe(refused + 2, log.ToString());
 
         foreach (var records in Read(file is null ? null : disk.File(file), database is null ? null : disk.File(database)))
         {
@@ -192,10 +204,18 @@ public sealed class AuditLogTests : IDisposable
             yield return [.. new AuditReader(database).Read(new() { Limit = 100_000 }).Records.Reverse()];
     }
 
-    private static AuditLog Open(string mode, string? file, string? database, int queue = 65536) => AuditLog.Open(
+    private static AuditLog Open(string mode, string? file, string? database, ILogger<AuditLog>? log = null, int queue = 65536) => AuditLog.Open(
         AuditSettings.From(ConfigurationFactory.ParseString($"registry.audit {{ mode = {mode}, queue = {queue}, file.path = {Quoted(file)}, database.path = {Quoted(database)} }}")) with { RetryPause = TimeSpan.FromMilliseconds(20) },
         TimeProvider.System,
-        NullLogger<AuditLog>.Instance);
+        log ?? NullLogger<AuditLog>.Instance);
+
+    private static ServiceProvider Logging(RecordedLog log)
+    {
+        var services = new ServiceCollection();
+        services.AddLogging();
+        LineLog.AddTo(services, new(new() { Output = log }));
+        return services.BuildServiceProvider();
+    }
 
     private static string Quoted(string? path) => path is null ? "off" : $"\"{path}\"";
 }
