@@ -57,14 +57,17 @@ internal sealed record GatewayOptions
     /// <summary>Reads the files again, with the same command line; null where there are none. Throws <see cref="CommandException"/> when something is wrong.</summary>
     public Func<GatewayOptions>? ReadAgain { get; init; }
 
-    /// <summary>Where clients reach it: at <paramref name="bound"/>, and where that is all addresses, by its certificate's name or else this machine's.</summary>
+    /// <summary>Where clients reach it: at <paramref name="bound"/>; by its certificate's name where that is all addresses, or one that the certificate is not for; by this machine's where there is none.</summary>
     public string ClientUrl(Uri bound)
     {
-        if (!Http.Address.Equals(IPAddress.Any) && !Http.Address.Equals(IPAddress.IPv6Any))
-            return bound.GetLeftPart(UriPartial.Authority);
+        var isAny = Http.Address.Equals(IPAddress.Any) || Http.Address.Equals(IPAddress.IPv6Any);
         using var certificate = IsHttps && Security.Certificate is { } file ? X509CertificateLoader.LoadCertificateFromFile(file) : null;
+        if (!isAny && (certificate is null || certificate.MatchesHostname(bound.DnsSafeHost)))
+            return bound.GetLeftPart(UriPartial.Authority);
         var name = certificate?.GetNameInfo(X509NameType.DnsName, forIssuer: false);
-        return $"{bound.Scheme}://{(Uri.CheckHostName(name) == UriHostNameType.Dns ? name : Dns.GetHostName())}:{bound.Port}";
+        return Uri.CheckHostName(name) == UriHostNameType.Dns ? $"{bound.Scheme}://{name}:{bound.Port}"
+            : isAny ? $"{bound.Scheme}://{Dns.GetHostName()}:{bound.Port}"
+            : bound.GetLeftPart(UriPartial.Authority);
     }
 
     /// <summary>Reads <c>--http</c>.</summary>

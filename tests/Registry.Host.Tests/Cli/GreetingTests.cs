@@ -33,7 +33,7 @@ public sealed class GreetingTests
     }
 
     [Fact]
-    public async Task A_gateway_on_all_addresses_is_reached_by_its_certificate_s_name_or_the_machine_s()
+    public async Task A_gateway_on_all_addresses_or_at_one_that_its_certificate_is_not_for_is_reached_by_its_certificate_s_name_or_the_machine_s()
     {
         using var folder = new TemporaryFolder();
         await TlsTests.WriteAsync(folder, "gateway.example");
@@ -46,6 +46,8 @@ public sealed class GreetingTests
 
         options.ClientUrl(new("http://0.0.0.0:8443")).ShouldBe($"http://{Dns.GetHostName()}:8443");
         withCertificate.ClientUrl(new("https://0.0.0.0:8443")).ShouldBe("https://gateway.example:8443");
+        (withCertificate with { Http = new(IPAddress.Loopback, 8443) }).ClientUrl(new("https://127.0.0.1:8443/")).ShouldBe("https://gateway.example:8443");
+        await TlsTests.WriteAsync(folder, "127.0.0.1");
         (withCertificate with { Http = new(IPAddress.Loopback, 8443) }).ClientUrl(new("https://127.0.0.1:8443/")).ShouldBe("https://127.0.0.1:8443");
     }
 
