@@ -29,7 +29,8 @@ internal sealed class LineLog : ITextFormatter
             // The members of the cluster say of which node it comes and that it leaves, and the start why it failed, in words of their own.
             configuration.Filter.ByExcluding(record => Elsewhere.Any(text => record.MessageTemplate.Text.Contains(text, StringComparison.Ordinal)));
             configuration.Filter.ByExcluding(record => record.MessageTemplate.Text.StartsWith("Coordinated shutdown phase", StringComparison.Ordinal) && LogRecord.MessageOf(record).Contains("[cluster-exiting] timed out", StringComparison.Ordinal));
-            ITextFormatter format = settings.Format == LogFormat.Json ? new JsonLog() : new LineLog();
+            configuration.Filter.ByExcluding(ClusterPortLog.IsSaidElsewhere);
+            var format = new ClusterPortLog(settings.Format == LogFormat.Json ? new JsonLog() : new LineLog());
             if (settings.Output is { } output)
                 configuration.WriteTo.Sink(new LineSink(format, output));
             else

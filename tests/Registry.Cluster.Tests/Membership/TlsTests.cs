@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using Akka.Actor;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -18,7 +20,8 @@ public sealed class TlsTests
         await using var cluster = await GatewayCluster.StartAsync(2, ours.Issue("node"));
         var seed = cluster.Nodes[0];
 
-        string[] joining = ["--seed", seed.Name, "--set", "akka.cluster.shutdown-after-unsuccessful-join-seed-nodes=3s"];
+        // Long enough for a node to say that it has not joined yet.
+        string[] joining = ["--seed", seed.Name, "--set", "akka.cluster.shutdown-after-unsuccessful-join-seed-nodes=8s"];
         await using var stranger = ClusterProcess.Launch([.. joining, .. theirs.Issue("stranger")]);
         await using var plain = ClusterProcess.Launch(joining);
 
@@ -29,6 +32,12 @@ public sealed class TlsTests
         }
 
         stranger.Errors.Contains("its certificate is not of an authority in registry.cluster.tls.ca-file", StringComparison.Ordinal).ShouldBeTrue(stranger.Errors);
+        plain.Errors.ShouldContain($"has not joined a cluster yet: it asks at {seed.Name}. Last error: {seed.Name}: it ended the connection without a word, as a node with registry.cluster.tls does to one that has none\n");
+        await ShowNoCertificateAsync(seed.Name);
+        foreach (var why in new[] { "its certificate is not of an authority", "it speaks no TLS. If it is a node, set registry.cluster.tls there", "it shows no certificate. If it is a node, set registry.cluster.tls there" })
+            await Eventually.HoldsAsync(() => Task.FromResult(Regex.IsMatch(seed.Errors, $@"WARN \[Tcp\w+\] Refused \S*127\.0\.0\.1\S*:\d+ at the cluster's port: {Regex.Escape(why)}")), why);
+        foreach (var node in (ClusterProcess[])[seed, stranger])
+            node.Errors.ShouldNotMatch("⏎|   at |suppress-validation");
         foreach (var node in cluster.Nodes)
             await node.ReadyAsync();
     }
@@ -78,6 +87,18 @@ public sealed class TlsTests
             ["serve", "--cluster", "127.0.0.1:0", .. ours.Issue("node"), "--set", $"registry.cluster.tls.ca-file={theirs.File}"], new StringWriter(), error);
         code.ShouldBe((int)ExitCode.Usage);
         error.ToString().ShouldStartWith("registry: --set: registry.cluster.tls.certificate-file: ");
+    }
+
+    private static async Task ShowNoCertificateAsync(string node)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPEndPoint.Parse(node));
+        await using var stream = new SslStream(client.GetStream(), false, (_, _, _, _) => true);
+        await Should.ThrowAsync<IOException>(async () =>
+        {
+            await stream.AuthenticateAsClientAsync("node");
+            await stream.ReadExactlyAsync(new byte[1]);
+        });
     }
 
     private static async Task HangUpAsync(TcpListener listener)

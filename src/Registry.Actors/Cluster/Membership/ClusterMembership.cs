@@ -85,6 +85,9 @@ public sealed class ClusterMembership : IExtension
         : options.SeedNodes.Count > 0 ? $"at {string.Join(", ", options.SeedNodes)}"
         : null;
 
+    /// <summary>What is known of why it has not joined yet, in words.</summary>
+    internal string WhyNotJoined => LastAssociationError is { } error ? $"it asks {Tried}. Last error: {error}" : $"none answers {Tried}";
+
     private string LastError => LastAssociationError is { } error ? $"Last error: {error.TrimEnd('.')}. " : "";
 
     /// <summary>The membership of an actor system that was made with <c>WithTubeRegistryCluster</c>; null for any other.</summary>
@@ -117,9 +120,10 @@ internal sealed class QuarantineWatch : ReceiveActor
         Context.System.EventStream.Subscribe(Self, typeof(AssociationErrorEvent));
     }
 
-    // The transport says the address too, in its own form.
-    private static string WhatOf(AssociationErrorEvent error) =>
-        Innermost(error.Cause).Message.ReplaceLineEndings(" ").Replace($" tcp://{error.RemoteAddress.System}@{NodeName.Of(error.RemoteAddress)}", "", StringComparison.Ordinal);
+    // The transport says the address too, in its own form; and of whoever hangs up only that.
+    private static string WhatOf(AssociationErrorEvent error) => Innermost(error.Cause).Message.ReplaceLineEndings(" ") is var text && text.Contains("explicitly disassociated", StringComparison.Ordinal)
+        ? "it ended the connection without a word, as a node with registry.cluster.tls does to one that has none"
+        : text.Replace($" tcp://{error.RemoteAddress.System}@{NodeName.Of(error.RemoteAddress)}", "", StringComparison.Ordinal);
 
     private static Exception Innermost(Exception cause) => cause.InnerException is { } inner ? Innermost(inner) : cause;
 }

@@ -104,7 +104,7 @@ internal sealed class MembershipActor(ClusterRoomContext room, TubeRegistryNode 
     private void SayWhyNotJoined()
     {
         if (cluster.SelfMember.Status == MemberStatus.Removed && !cluster.IsTerminated)
-            log.Warning("Node {Node} has not joined a cluster yet: none answers {Tried}", node.Name, ClusterMembership.Of(Context.System)?.Tried ?? "");
+            log.Warning("Node {Node} has not joined a cluster yet: {Why}", node.Name, ClusterMembership.Of(Context.System)?.WhyNotJoined ?? "");
         else if (cluster.SelfMember.Status is MemberStatus.Joining or MemberStatus.WeaklyUp)
             log.Warning("Node {Node} is not up yet: the nodes of the cluster must all hear each other for that", node.Name);
         else
