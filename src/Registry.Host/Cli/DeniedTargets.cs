@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Registry.Host.Cli;
 
-/// <summary>Says once what the gateway says of a target that no rule allows: when a tube is ready, and not again for each connection over it. Safe for any thread.</summary>
+/// <summary>Says once what the gateway says of a target that no rule allows: when a tube is ready, and not again for each connection over it, nor for the next tube. Safe for any thread.</summary>
 /// <param name="say">Takes a line.</param>
 internal sealed class DeniedTargets(Action<string> say)
 {
@@ -19,8 +19,10 @@ internal sealed class DeniedTargets(Action<string> say)
             return;
         }
 
+        var isSaid = warnings.TryGetValue(port, out var said) && said == warning;
         warnings[port] = warning;
-        say($"{port}: {warning}");
+        if (!isSaid)
+            say($"{port}: {warning}");
     }
 
     /// <summary>Whether this is such a warning.</summary>

@@ -84,7 +84,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
                 Say(left.EndedOn(tube.Remote.Node));
             var isFirst = !established;
             (established, staying) = (true, null);
-            pause.BeginAnew();
+            pause.Ready();
             lock (failures)
                 failures.Clear();
             ended.Expect(EndedName);
@@ -98,7 +98,9 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             });
             if (specification is not ForwardSpecification { IsStdio: true }) // whose connection says it
                 denied.Warn(Name, tube.Remote.Warning);
-            if (await StayAsync(tube, cancellationToken) is { } leave)
+            var stayed = await StayAsync(tube, cancellationToken);
+            pause.Over();
+            if (stayed is { } leave)
             {
                 departure = leave;
                 leaving.RemoveAll(task => task.IsCompleted);
@@ -119,7 +121,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             if (departure is { } left)
                 SayWhyStaying(left, e);
             else
-                SayOnce(isLoss ? $"tube lost: {e.Message} Reconnecting." : $"no tube yet: {e.Message} {pause.Announce(listener is not null)}");
+                SayOnce(isLoss ? $"tube lost: {e.Message} {pause.Announce(listener is not null, isLoss)}" : $"no tube yet: {e.Message} {pause.Announce(listener is not null)}");
             ended.Tell(EndedName);
         }
     }
@@ -129,7 +131,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     {
         try
         {
-            Say($"tube lost: {(await tube.Ended.WaitAsync(cancellationToken)).Text} Reconnecting.");
+            Say($"tube lost: {(await tube.Ended.WaitAsync(cancellationToken)).Text} {pause.Announce(listener is not null, isLoss: true)}");
             ended.Explain(EndedName);
         }
         catch

@@ -1,6 +1,6 @@
 namespace Registry.Host.Cli;
 
-/// <summary>The pauses between a forward's tries to get a tube: from half a second on, each twice as long, up to 15 s.</summary>
+/// <summary>The pauses between a forward's tries to get a tube: from half a second on, each twice as long, up to 15 s. A tube that lived for as long makes them begin anew.</summary>
 /// <param name="time">The clock.</param>
 internal sealed class RetryPause(TimeProvider time)
 {
@@ -12,14 +12,27 @@ internal sealed class RetryPause(TimeProvider time)
 
     private TimeSpan next = First;
     private double spread = Spread();
+    private long ready;
 
     /// <summary>The next one is the first again.</summary>
     public void BeginAnew() => next = First;
 
+    /// <summary>There is a tube.</summary>
+    public void Ready() => ready = time.GetTimestamp();
+
+    /// <summary>It is there no more: one that lived for milliseconds is no reason to begin anew, or a gateway that ends each tube would be asked for ever without rest.</summary>
+    public void Over()
+    {
+        if (time.GetElapsedTime(ready) >= Last)
+            BeginAnew();
+    }
+
     /// <summary>When the next try is, for people.</summary>
     /// <param name="isCutByClients">Whether a client that connects cuts it short.</param>
-    public string Announce(bool isCutByClients) => next < Last
-        ? $"Trying again in {Math.Max(1, Math.Round((next * spread).TotalSeconds))} s."
+    /// <param name="isLoss">Whether a tube was lost just now: half a second after that is at once, for people.</param>
+    public string Announce(bool isCutByClients, bool isLoss = false) =>
+        isLoss && next == First ? "Reconnecting."
+        : next < Last ? $"Trying again in {Math.Max(1, Math.Round((next * spread).TotalSeconds))} s."
         : $"Trying again about every {Last.TotalSeconds} s{(isCutByClients ? ", and when a client connects" : "")}.";
 
     /// <summary>Waits.</summary>

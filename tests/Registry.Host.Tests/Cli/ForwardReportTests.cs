@@ -87,6 +87,35 @@ public sealed class ForwardReportTests
         pause.Announce(isCutByClients: true).ShouldBe("Trying again in 1 s.");
     }
 
+    [Fact]
+    public async Task Tries_begin_anew_after_a_tube_that_lived_as_long_as_the_longest_pause_and_not_after_one_that_ended_at_once()
+    {
+        var pause = new RetryPause(time);
+        pause.Announce(isCutByClients: true, isLoss: true).ShouldBe("Reconnecting.");
+        for (var number = 0; number < 6; number++)
+        {
+            pause.Ready();
+            time.Advance(TimeSpan.FromMilliseconds(5));
+            pause.Over();
+            await PassAsync(pause.WaitAsync(() => null, loss: null, CancellationToken.None));
+        }
+
+        pause.Announce(isCutByClients: true, isLoss: true).ShouldBe("Trying again about every 15 s, and when a client connects.");
+        pause.Ready();
+        time.Advance(TimeSpan.FromSeconds(15));
+        pause.Over();
+        pause.Announce(isCutByClients: true, isLoss: true).ShouldBe("Reconnecting.");
+    }
+
+    [Fact]
+    public void A_target_that_no_rule_allows_is_said_once_for_all_tubes_and_again_when_one_allowed_it_meanwhile()
+    {
+        var denied = new DeniedTargets(lines.Enqueue);
+        foreach (var warning in new[] { "No rule.", "No rule.", null, "No rule.", "Never." })
+            denied.Warn("127.0.0.1:80", warning);
+        lines.ShouldBe(["127.0.0.1:80: No rule.", "127.0.0.1:80: No rule.", "127.0.0.1:80: Never."]);
+    }
+
     // Time goes on as long as it is waited for.
     private async Task<bool> PassAsync(Task<bool> waiting)
     {
