@@ -171,10 +171,12 @@ internal sealed class ForwardTube : IAsyncDisposable
 
     private ForwardEnd EndWithout() => EndThere($"The gateway {Gateway} no longer has the tube.");
 
-    private ForwardEnd EndThere(string text)
+    private ForwardEnd EndThere(CloseReason reason, string? text) => EndThere(WhyClosed(reason, text), reason == CloseReason.IdleTimeout);
+
+    private ForwardEnd EndThere(string text, bool isIdle = false)
     {
         hasEndedThere = true;
-        return new(text, InOrder: false);
+        return new(text, InOrder: false) { IsIdle = isIdle };
     }
 
     private async Task<ForwardEnd> FollowLocalAsync(CancellationToken cancellationToken)
@@ -202,7 +204,7 @@ internal sealed class ForwardTube : IAsyncDisposable
                 case ChannelClosed { Reason: CloseReason.Normal } closed:
                     return new("Its channel was closed at the gateway.", InOrder: true);
                 case TubeClosed closed:
-                    return new(WhyClosed(closed.Reason, closed.Text), InOrder: false);
+                    return new(WhyClosed(closed.Reason, closed.Text), InOrder: false) { IsIdle = closed.Reason == CloseReason.IdleTimeout };
             }
         }
         throw new CommandException(ExitCode.Failed, $"The tube {remote.TubeId} is gone.");
@@ -259,7 +261,7 @@ internal sealed class ForwardTube : IAsyncDisposable
                 else if (signal.Kind == "node_draining")
                     draining.TrySetResult();
                 else if (signal.Kind == "tube_closed")
-                    return EndThere(WhyClosed(CloseReason.FromCode(signal.CloseReason?.Code ?? CloseReason.Unknown.Code), signal.Text));
+                    return EndThere(CloseReason.FromCode(signal.CloseReason?.Code ?? CloseReason.Unknown.Code), signal.Text);
             }
         }
         catch (GatewayRefusedException e) when (e.Code == TubeNotFound)
@@ -327,4 +329,8 @@ internal sealed class ForwardTube : IAsyncDisposable
 /// <summary>How a tube of a forward ended.</summary>
 /// <param name="Text">What happened, for people.</param>
 /// <param name="InOrder">Whether every connection on it had ended before.</param>
-internal readonly record struct ForwardEnd(string Text, bool InOrder);
+internal readonly record struct ForwardEnd(string Text, bool InOrder)
+{
+    /// <summary>Whether the gateway ended it because no user bytes went over it.</summary>
+    public bool IsIdle { get; init; }
+}

@@ -9,7 +9,7 @@ namespace Registry.Host.Cli;
 /// <summary>
 /// Keeps one port forward or SOCKS5 proxy alive. A listener here is not a tube's: tubes serve it one after the other, so that the port stays bound while one is
 /// replaced. One at the gateway is its tube's, and the next tube binds the same port.
-/// A tube that is lost is replaced; one whose node goes out of service is replaced first and then left to the connections it has.
+/// A tube that is lost is replaced, one that its gateway ended because nobody used it when a client connects here; one whose node goes out of service is replaced first and then left to the connections it has.
 /// </summary>
 /// <param name="registry">The registry in this process, with the listener among its own.</param>
 /// <param name="gateways">The gateways that can dial the target, asked in turn from the one that worked last.</param>
@@ -43,9 +43,11 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         {
             while (!cancellationToken.IsCancellationRequested)
             {
-                await CarryAsync(stop.Token);
+                var wasIdle = await CarryAsync(stop.Token);
                 if (await pause.WaitAsync(() => listener?.ClientWaits, staying, stop.Token))
                     staying = null;
+                if (wasIdle && listener is not null)
+                    await listener.ClientWaits.WaitAsync(stop.Token);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -73,7 +75,8 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     }
 
     /// <summary>Makes a tube and carries traffic over it until it ends or should be left.</summary>
-    private async Task CarryAsync(CancellationToken cancellationToken)
+    /// <returns>Whether its gateway ended it because nobody used it.</returns>
+    private async Task<bool> CarryAsync(CancellationToken cancellationToken)
     {
         var isLoss = false;
         try
@@ -106,10 +109,10 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
                 leaving.RemoveAll(task => task.IsCompleted);
                 staying = LeaveAsync(tube, cancellationToken);
                 leaving.Add(CloseAsync(tube, staying));
-                return;
+                return false;
             }
 
-            await LoseAsync(tube, cancellationToken);
+            return await LoseAsync(tube, cancellationToken);
         }
         catch (Exception e) when (IsOfTheTube(e) && established && !IsForGood(e))
         {
@@ -123,15 +126,21 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             else
                 SayOnce(isLoss ? $"tube lost: {e.Message} {pause.Announce(listener is not null, isLoss)}" : $"no tube yet: {e.Message} {pause.Announce(listener is not null)}");
             ended.Tell(EndedName);
+            return false;
         }
     }
 
     /// <summary>Says why a tube ended, and tidies up.</summary>
-    private async Task LoseAsync(ForwardTube tube, CancellationToken cancellationToken)
+    /// <returns>Whether its gateway ended it because nobody used it.</returns>
+    private async Task<bool> LoseAsync(ForwardTube tube, CancellationToken cancellationToken)
     {
+        ForwardEnd end;
         try
         {
-            Say($"tube lost: {(await tube.Ended.WaitAsync(cancellationToken)).Text} {pause.Announce(listener is not null, isLoss: true)}");
+            end = await tube.Ended.WaitAsync(cancellationToken);
+            Say(end.IsIdle && listener is not null
+                ? $"the gateway ended the tube, which nobody used: {end.Text} The next one is made when a client connects."
+                : $"tube lost: {end.Text} {pause.Announce(listener is not null, isLoss: true)}");
             ended.Explain(EndedName);
         }
         catch
@@ -146,6 +155,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         leaving.Add(closing);
         if (!tube.HasEndedThere)
             await closing;
+        return end.IsIdle;
     }
 
     private async Task CloseAsync(ForwardTube tube, Task first)

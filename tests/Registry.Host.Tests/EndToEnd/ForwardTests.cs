@@ -90,6 +90,22 @@ public sealed class ForwardTests
     }
 
     [Fact]
+    public async Task A_tube_that_nobody_used_is_followed_by_another_once_a_client_connects()
+    {
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.WithAsync($"registry {{ tube.idle-timeout = 1s, targets.allow = [\"{server.EndPoint}\"] }}");
+        await using var forward = await gateway.ForwardAsync(server.EndPoint);
+
+        (await forward.NextLineAsync()).ShouldBe($"{forward.Listen}: the gateway ended the tube, which nobody used: No user bytes went either way for 1 s. The next one is made when a client connects.");
+        var next = forward.NextReadyAsync();
+        await Task.Delay(TimeSpan.FromSeconds(2)); // longer than the pause after a loss
+        (next.IsCompleted, gateway.Registry.Directory.Count).ShouldBe((false, 0));
+        using var http = ShortConnections();
+        (await http.GetByteArrayAsync(new Uri($"http://{forward.Listen}/1000")).WaitAsync(Eventually.Patience)).Length.ShouldBe(1000);
+        (await next).IsFirst.ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task A_download_goes_on_over_an_ICE_restart_that_the_gateway_is_told_to_make()
     {
         await using var server = await ByteServer.StartAsync();
