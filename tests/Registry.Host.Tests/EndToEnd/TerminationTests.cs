@@ -65,6 +65,7 @@ public sealed class TerminationTests
             await Programs.RunAsync(Programs.Start("kill", "-TERM", gateway.Id.ToString(CultureInfo.InvariantCulture)));
             await Eventually.BecomesAsync(HttpStatusCode.ServiceUnavailable, () => ReadyAsync(http).GetAwaiter().GetResult(), "readiness");
             gateway.HasExited.ShouldBeFalse();
+            await Task.Delay(TimeSpan.FromSeconds(1.1)); // Within a second it would be the first one still.
             await Programs.RunAsync(Programs.Start("kill", "-TERM", gateway.Id.ToString(CultureInfo.InvariantCulture)));
 
             await gateway.WaitForExitAsync().WaitAsync(Eventually.Patience);
@@ -74,6 +75,33 @@ public sealed class TerminationTests
         {
             if (!gateway.HasExited)
                 gateway.Kill();
+        }
+    }
+
+    [Fact]
+    public async Task A_forward_that_gets_two_signals_in_quick_succession_closes_its_tube_as_after_one()
+    {
+        await using var gateway = await RealGateway.StartAsync("127.0.0.1:9");
+        using var forward = Programs.Start("dotnet", typeof(Gateway).Assembly.Location, "forward", "-L", "0:127.0.0.1:9", "--gateway", gateway.Url.ToString());
+        var errors = forward.StandardError.ReadToEndAsync();
+        try
+        {
+            (await forward.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience)).ShouldNotBeNull();
+            gateway.TubeActors.ShouldBe(1);
+
+            // As "timeout" does: the process, then its group.
+            var pid = forward.Id.ToString(CultureInfo.InvariantCulture);
+            await Programs.RunAsync(Programs.Start("sh", "-c", $"kill -TERM {pid}; kill -INT {pid}; kill -TERM {pid}"));
+
+            await forward.WaitForExitAsync().WaitAsync(Eventually.Patience);
+            forward.ExitCode.ShouldBe(0, await errors);
+            await Eventually.BecomesAsync(0, () => gateway.TubeActors, "tubes");
+            gateway.Registry.Directory.Count.ShouldBe(0);
+        }
+        finally
+        {
+            if (!forward.HasExited)
+                forward.Kill();
         }
     }
 
