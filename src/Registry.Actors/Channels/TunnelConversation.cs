@@ -147,8 +147,7 @@ internal sealed class TunnelConversation : IConversation
         await beating;
         await frames.Completion;
         fragments?.Dispose();
-        if (Volatile.Read(ref cut) is > 0 and var count)
-            services.ConnectionsCut?.Invoke(ListenEndPoint, count, null);
+        TellCut();
         lock (endLock)
             return end ?? ChannelEnd.Unexplained;
     }
@@ -441,12 +440,21 @@ internal sealed class TunnelConversation : IConversation
     {
         if (connections.TryRemove(new(connection.Number, connection)))
         {
-            Interlocked.Decrement(ref connectionCount);
             if (connection.WasCut)
                 Interlocked.Increment(ref cut);
+            var left = Interlocked.Decrement(ref connectionCount);
             fragments?.Forget(connection.Number);
             CloseWhenSuperseded();
+            // The channel's own end may take a peer's time that is gone.
+            if (left == 0 && end is not null)
+                TellCut();
         }
+    }
+
+    private void TellCut()
+    {
+        if (Interlocked.Exchange(ref cut, 0) is > 0 and var count)
+            services.ConnectionsCut?.Invoke(ListenEndPoint, count, null);
     }
 
     private static string? Reply(FrameLink frames, ReadOnlySpan<byte> payload) =>

@@ -249,6 +249,21 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
         cut.ShouldContain((listener.EndPoint, 2, null));
     }
 
+    [Fact]
+    public async Task Connections_that_end_with_their_tunnel_are_told_also_while_the_other_end_does_not_confirm_its_close()
+    {
+        await using var server = LoopbackServer.Echo();
+        var tunnel = Serve(server.EndPoint, isConfirmed: false);
+        using var client = await ConnectAsync();
+        await client.SendAsync("x"u8.ToArray());
+        await TunnelFixture.ReadAsync(client, 1);
+
+        conversations[0].Close(CloseReason.ConnectionLost, "lost");
+
+        await TunnelFixture.UntilAsync(() => cut.Contains((listener.EndPoint, 1, null)));
+        tunnel.IsCompleted.ShouldBeFalse();
+    }
+
     // The open has arrived at the end that does not answer.
     private async Task AskedAsync() => (await silentEnd!.ReceiveAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30)))!.Dispose();
 
@@ -266,9 +281,9 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
         return socket;
     }
 
-    /// <summary>A tunnel that serves the listener's clients from a target; a silent one's other end reads nothing.</summary>
+    /// <summary>A tunnel that serves the listener's clients from a target; a silent one's other end reads nothing, and one that is not confirmed has a channel that does not close.</summary>
     /// <returns>How its listening end ended.</returns>
-    private Task<ChannelEnd> Serve(IPEndPoint target, bool speaksSocks = false, bool isSilent = false)
+    private Task<ChannelEnd> Serve(IPEndPoint target, bool speaksSocks = false, bool isSilent = false, bool isConfirmed = true)
     {
         var services = new ChannelServices(RegistrySettings.From(Akka.Configuration.Config.Empty), TargetPolicy.Parse(["127.0.0.0/8:*"]), time, gauges)
         {
@@ -280,6 +295,7 @@ public sealed class TunnelListenerSpecs : IAsyncDisposable
         factory.TryOpen(speaksSocks ? SocksSettings.Dial() : TunnelSettings.Dial(target.Address.ToString(), target.Port), TunnelFixture.Origin, new(time), new(FlowLimits.From(services.Settings)), out var far, out _).ShouldBeTrue();
         near.ListenEndPoint.ShouldBe(listener.EndPoint);
         var (nearChannel, farChannel) = ScriptedDataChannel.Pair(256 * 1024);
+        nearChannel.KeepOpen = farChannel.KeepOpen = !isConfirmed;
         var run = near.RunAsync(nearChannel, openedByPeer: false);
         conversations.AddRange([near, far]);
         runs.Add(run);
