@@ -17,9 +17,10 @@ internal static class GatewayClients
         }
 
         /// <summary>Reads <c>--gateway</c>.</summary>
-        /// <exception cref="CommandException">The text is not an http or https URL.</exception>
+        /// <exception cref="CommandException">The text is not an http or https URL, or has a name or password in it.</exception>
         public static Uri ParseGateway(string text) =>
-            Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+            text.Contains('@', StringComparison.Ordinal) ? throw CommandException.Usage("--gateway takes no name or password: others can read arguments. Leave out what stands before the '@', and give --key-file FILE.")
+            : Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
                 ? new Uri(url.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/")
                 : throw CommandException.Usage($"--gateway '{text}' must be a URL such as http://127.0.0.1:8080.");
     }

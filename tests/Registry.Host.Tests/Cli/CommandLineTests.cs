@@ -280,6 +280,23 @@ public sealed class CommandLineTests
         ShouldBePlain(error);
     }
 
+    [Theory]
+    [InlineData("nodes")]
+    [InlineData("diag")]
+    [InlineData("forward", "-L", "0:127.0.0.1:80")]
+    [InlineData("socks", "-D", "0")]
+    public async Task A_password_in_the_gateways_address_is_refused_and_not_repeated(params string[] verb)
+    {
+        var address = $"user:hunter2@127.0.0.1:{FreePort()}";
+        foreach (var scheme in new[] { "http://", "https://", "ftp://", "" })
+        {
+            var (code, output, error) = await RunAsync([.. verb, "--gateway", scheme + address]);
+            code.ShouldBe((int)ExitCode.Usage, error);
+            error.ShouldContain("--key-file FILE");
+            (output + error).ShouldNotContain("hunter2");
+        }
+    }
+
     [Fact]
     public async Task Tubes_and_capacity_print_bare_json()
     {
