@@ -132,17 +132,17 @@ internal static class ForwardCommand
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var listener = Listen(target, report);
-        var refusal = new TaskCompletionSource<string>();
+        var refusal = new TaskCompletionSource<CommandException>();
         using var client = new Socket(listener.EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await client.ConnectAsync(listener.EndPoint, cancellationToken); // It waits there until the tube is ready.
-        var serving = ServeAsync([target], [listener], gateways, report, why => refusal.TrySetResult(why), stop.Token);
+        var serving = ServeAsync([target], [listener], gateways, report, (reason, why) => refusal.TrySetResult(new(reason == CloseReason.ServerRefuse ? ExitCode.Refused : ExitCode.Failed, why)), stop.Token);
         var carrying = CarryAsync(client, target, input, output, stop.Token);
         var first = await Task.WhenAny(serving, carrying);
         await stop.CancelAsync();
         await serving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         // The cut that came with it says less.
         if (refusal.Task.IsCompleted)
-            throw new CommandException(ExitCode.Failed, await refusal.Task);
+            throw await refusal.Task;
         await first;
     }
 
@@ -183,7 +183,7 @@ internal static class ForwardCommand
         {
             foreach (var port in ports.Where(port => !port.IsAtGateway))
                 listeners.Add(Listen(port, report));
-            await ServeAsync(ports, listeners, gateways, report, report.Warn, cancellationToken);
+            await ServeAsync(ports, listeners, gateways, report, (_, why) => report.Warn(why), cancellationToken);
         }
         finally
         {
@@ -192,7 +192,7 @@ internal static class ForwardCommand
         }
     }
 
-    private static async Task ServeAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, Action<string> refused, CancellationToken cancellationToken)
+    private static async Task ServeAsync(IReadOnlyList<ForwardedPort> ports, IReadOnlyList<TunnelListener> listeners, IReadOnlyList<GatewayAddress> gateways, IForwardReport report, Action<CloseReason, string> refused, CancellationToken cancellationToken)
     {
         var cut = new GivenUpConnections(report.Warn, TimeProvider.System, "cut");
         var ended = new EndedConnections(report.Warn, TimeProvider.System);
@@ -206,10 +206,10 @@ internal static class ForwardCommand
             PeerConnections = new() { SocketPerConnection = true, ConnectsOverTcp = true },
             Listeners = listeners,
             AllowTargets = [.. ports.Where(port => port.IsAtGateway).Select(port => port.Target)],
-            ConnectionRefused = (_, text) =>
+            ConnectionRefused = (reason, text) =>
             {
                 if (!denied.IsSaid(text))
-                    refused($"{PortsOf(named, text)}{text}");
+                    refused(reason, $"{PortsOf(named, text)}{text}");
             },
             ConnectionsCut = (listen, count, why) =>
             {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Registry.Host.Cli;
+using Registry.Host.Tests.RealPrograms;
 
 namespace Registry.Host.Tests.EndToEnd;
 
@@ -38,7 +39,20 @@ public sealed class StdioTests
 
         // The one line that there is.
         failure.Message.ShouldStartWith("No rule allows 127.0.0.1:9");
+        failure.ExitCode.ShouldBe(ExitCode.Refused);
         report.Said.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_target_that_does_not_answer_is_no_refusal_of_the_gateway()
+    {
+        var nobody = Programs.FreeEndPoint();
+        await using var gateway = await RealGateway.StartAsync(nobody.ToString());
+
+        var failure = await Should.ThrowAsync<CommandException>(() =>
+            ForwardCommand.RunStdioAsync(Specify(nobody), [new(gateway.Url)], Stream.Null, Stream.Null, new Silent(), CancellationToken.None).WaitAsync(Eventually.Patience));
+
+        (failure.ExitCode, failure.Message).ShouldBe((ExitCode.Failed, $"{nobody} cannot be reached: Connection refused."));
     }
 
     // As an HTTP/1.0 server or a filter does: reads to the end of file, and answers then.
