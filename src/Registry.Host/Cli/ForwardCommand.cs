@@ -280,7 +280,14 @@ internal static class ForwardCommand
         }
         catch (SocketException e)
         {
-            throw new CommandException(ExitCode.AddressUnavailable, $"{port.Option}: cannot listen on {port.Listen}: {e.Message}.{(e.SocketErrorCode == SocketError.AddressAlreadyInUse ? " Another program, or a forward that has not ended yet, listens there." : "")} Choose another port, or 0 for any free one.");
+            throw new CommandException(ExitCode.AddressUnavailable, $"{port.Option}: cannot listen on {port.Listen}: {e.Message}. {Cure(e.SocketErrorCode, port.Listen)}");
         }
     }
+
+    private static string Cure(SocketError error, IPEndPoint listen) => error switch
+    {
+        SocketError.AddressNotAvailable => $"{listen.Address} is no address of this machine: leave it out for loopback, or name one that is.",
+        SocketError.AddressAlreadyInUse => "Another program, or a forward that has not ended yet, listens there. Choose another port, or 0 for any free one.",
+        _ => "Choose another port, or 0 for any free one.",
+    };
 }

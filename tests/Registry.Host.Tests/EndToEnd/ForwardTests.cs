@@ -208,6 +208,18 @@ public sealed class ForwardTests
     }
 
     [Fact]
+    public async Task An_address_that_this_machine_has_not_is_what_is_wrong_and_not_the_port()
+    {
+        var error = new StringWriter();
+
+        var code = await CommandLine.InvokeAsync(["forward", "-L", "192.0.2.1:15432:127.0.0.1:1"], new StringWriter(), error);
+
+        code.ShouldBe((int)ExitCode.AddressUnavailable, error.ToString());
+        error.ToString().ShouldContain("192.0.2.1 is no address of this machine");
+        error.ToString().ShouldNotContain("another port");
+    }
+
+    [Fact]
     public async Task Lines_on_standard_error_begin_with_the_time()
     {
         var error = new StringWriter();
