@@ -18,7 +18,7 @@ internal static class WrongArguments
     public static IReadOnlyList<string> Of(ParseResult result, IReadOnlyList<string> arguments)
     {
         var stray = StrayOption(result) ?? Whole(result.UnmatchedTokens, arguments);
-        if (stray is null && result.Errors.Count == 0)
+        if (stray is null && result.Errors.Count == 0 && !WithoutValue(result).Any())
             return [];
         var at = stray is null ? result.CommandResult : Before(stray, result, arguments);
         var path = PathOf(at);
@@ -85,9 +85,13 @@ internal static class WrongArguments
         if (command.Action is null && command.Subcommands.Count > 0)
             return [$"{path} takes {(command.Subcommands.Count == 1 ? "the verb" : "one of")} {string.Join(", ", command.Subcommands.Select(verb => verb.Name))}."];
         string[] missing = [.. result.Errors.Where(IsMissing).Select(error => Named(SymbolOf(error.SymbolResult!)))];
-        var wrong = result.Errors.Where(error => !IsMissing(error)).Select(TextOf).Distinct();
+        var wrong = result.Errors.Where(error => !IsMissing(error)).Select(TextOf).Concat(WithoutValue(result).Select(option => $"{option.Name} needs a value each time: {Named(option)}.")).Distinct();
         return missing is [] ? wrong : wrong.Append($"{path} needs {string.Join(" and ", new[] { string.Join(", ", missing[..^1]), missing[^1] }.Where(part => part.Length > 0))}.");
     }
+
+    // To the parser one value is enough for an option that is there several times.
+    private static IEnumerable<Option> WithoutValue(ParseResult result) => result.CommandResult.Children.OfType<OptionResult>()
+        .Where(each => each is { Option.Arity.MinimumNumberOfValues: > 0, Tokens.Count: > 0 } && each.Tokens.Count < each.IdentifierTokenCount).Select(each => each.Option);
 
     private static bool IsMissing(ParseError error) => error.SymbolResult is OptionResult { Implicit: true } or ArgumentResult { Tokens.Count: 0, Parent: CommandResult };
 

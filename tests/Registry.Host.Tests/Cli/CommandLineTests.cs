@@ -73,6 +73,7 @@ public sealed class CommandLineTests
     [InlineData(new[] { "forward", "-L", "80:h:80", "--gateway", "ftp://x" }, "--gateway")]
     [InlineData(new[] { "forward", "-L", "80:h:80", "--gateway", "http://127.0.0.1", "--gateway", "ftp://x" }, "ftp://x")]
     [InlineData(new[] { "forward", "-L", "nonsense" }, "-L")]
+    [InlineData(new[] { "forward", "-L", "80:h:80", "-L" }, "registry: -L needs a value each time: -L [bind:]port:host:hostport. See 'registry forward --help'.\n")]
     [InlineData(new[] { "forward", "-L", "80:h:80", "--stdio", "h:80" }, "--stdio")]
     [InlineData(new[] { "forward", "-R", "nonsense" }, "-R 'nonsense'")]
     [InlineData(new[] { "forward", "-R", "80:h:80", "--stdio", "h:80" }, "--stdio")]
