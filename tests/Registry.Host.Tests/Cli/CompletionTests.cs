@@ -56,6 +56,8 @@ public sealed class CompletionTests
         var (code, script, _) = await RunAsync("completion", shell);
 
         code.ShouldBe(0);
+        foreach (var alias in new[] { "/h", "/?" })
+            script.ShouldNotContain($"{alias} ", customMessage: "which nobody types");
         foreach (var command in CommandLine.Create().Subcommands.SelectMany(verb => verb.Subcommands.Prepend(verb)))
         {
             script.ShouldContain(command.Name);

@@ -37,7 +37,7 @@ internal sealed record CompletionNode(string Path, string Description, IReadOnly
     }
 
     private static CompletionOption Of(Option option) => new(
-        [option.Name, .. option.Aliases], option.Description ?? "",
+        [option.Name, .. option.Aliases.Where(alias => alias.StartsWith('-'))], option.Description ?? "",
         option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool) ? null : option.HelpName ?? "VALUE", option.ValueType == typeof(bool) ? [] : [.. Choices(option)]);
 
     private static IEnumerable<string> Choices(Symbol symbol) => symbol.GetCompletions(CompletionContext.Empty).Select(choice => choice.Label);
