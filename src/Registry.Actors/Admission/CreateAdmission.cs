@@ -53,7 +53,7 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeSpan drainDeadl
         if (needsTube && owner is not null && limits.MaxTubesPerOwner > 0 && tubesOfOwners.GetValueOrDefault(owner) >= limits.MaxTubesPerOwner)
             return OwnerLimit(owner, tubesOfOwners[owner], limits.MaxTubesPerOwner) with { ActiveCreates = active };
         if (needsTube && tubes >= limits.MaxTubes)
-            return Overloaded($"This node holds {tubes} tubes of at most {limits.MaxTubes}; close some, or", limits.MaxTubes, LongestRetry);
+            return Overloaded($"This node holds {tubes} {(tubes == 1 ? "tube" : "tubes")} of at most {limits.MaxTubes}; close some, or", limits.MaxTubes, LongestRetry);
         if (active >= limits.MaxConcurrentCreates)
             return Overloaded($"{active} creates are in flight; the limit is {limits.MaxConcurrentCreates}:", limits.MaxConcurrentCreates, RetryAfter());
 
@@ -175,7 +175,7 @@ internal sealed class CreateAdmission(RegistryLimits limits, TimeSpan drainDeadl
 
     /// <summary>An owner has as many tubes as it may.</summary>
     public static Refused OwnerLimit(string owner, int tubes, int limit) =>
-        Refusal(RefusalCode.OwnerLimit, $"Owner {owner} has {tubes} tubes of at most {limit}. Close one, or", limit, LongestRetry);
+        Refusal(RefusalCode.OwnerLimit, $"Owner {owner} has {tubes} {(tubes == 1 ? "tube" : "tubes")} of at most {limit}. Close one, or", limit, LongestRetry);
 
     private Refused Overloaded(string message, int limit, TimeSpan retryAfter) => Refusal(RefusalCode.Overloaded, message, limit, retryAfter) with { ActiveCreates = active };
 

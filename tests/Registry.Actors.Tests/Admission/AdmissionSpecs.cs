@@ -78,6 +78,15 @@ public sealed class AdmissionSpecs(ITestOutputHelper output) : RegistrySpec(outp
     }
 
     [Fact]
+    public async Task One_tube_is_told_as_one()
+    {
+        await Registry.ChangeLimitsAsync(new() { MaxTubesPerOwner = 1 });
+        await CreatedAsync(Create("a1") with { Owner = "a" });
+
+        (await RefusedAsync(Create("a2") with { Owner = "a" })).Message.ShouldStartWith("Owner a has 1 tube of at most 1. Close one, or try again in ");
+    }
+
+    [Fact]
     public async Task Limits_change_at_run_time_and_a_lower_one_ends_nothing()
     {
         var held = Peers.Hold("CreateOffer");
