@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -17,11 +18,15 @@ internal sealed class GatewayConnection : IDisposable
 
     private readonly HttpClient http;
 
+    private readonly Func<string?>? readKeyAgain;
+
+    private volatile string? key;
     private volatile string? distrust; // of the certificate that was shown last
 
     public GatewayConnection(GatewayAddress address, HttpMessageHandler? handler)
     {
-        var (url, key) = address;
+        (var url, key) = address;
+        readKeyAgain = address.ReadKeyAgain;
         Gateway = url.AbsolutePath.EndsWith('/') ? url : new(url.GetLeftPart(UriPartial.Path) + "/");
         // A proxy of the environment is for other machines.
         http = new(handler ?? new SocketsHttpHandler { UseProxy = !url.IsLoopback, ConnectTimeout = TimeSpan.FromSeconds(5), SslOptions = { RemoteCertificateValidationCallback = IsTrusted } })
@@ -29,8 +34,6 @@ internal sealed class GatewayConnection : IDisposable
             BaseAddress = Gateway,
             Timeout = Timeout.InfiniteTimeSpan,
         };
-        if (key is not null)
-            http.DefaultRequestHeaders.Authorization = new("Bearer", key);
     }
 
     public Uri Gateway { get; }
@@ -67,10 +70,15 @@ internal sealed class GatewayConnection : IDisposable
     /// <summary>Opens a stream of events behind a position.</summary>
     public Task<HttpResponseMessage> OpenAsync(string path, string? position, CancellationToken cancellationToken)
     {
-        var request = new HttpRequestMessage(HttpMethod.Get, path);
-        if (position is not null)
-            request.Headers.Add("Last-Event-ID", position);
-        return SendAsync(request, HttpCompletionOption.ResponseHeadersRead, RequestTimeout, cancellationToken);
+        HttpRequestMessage Make()
+        {
+            var request = new HttpRequestMessage(HttpMethod.Get, path);
+            if (position is not null)
+                request.Headers.Add("Last-Event-ID", position);
+            return request;
+        }
+
+        return SendAsync(Make, HttpCompletionOption.ResponseHeadersRead, RequestTimeout, cancellationToken);
     }
 
     /// <summary>Reads what an event carries.</summary>
@@ -86,22 +94,24 @@ internal sealed class GatewayConnection : IDisposable
         }
     }
 
-    private Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body, TimeSpan patience, CancellationToken cancellationToken)
-    {
-        var request = new HttpRequestMessage(method, path);
-        if (body is not null)
-            request.Content = JsonContent.Create(body, body.GetType(), options: GatewayJson.Options);
-        return SendAsync(request, HttpCompletionOption.ResponseContentRead, RequestTimeout + patience, cancellationToken);
-    }
+    private Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body, TimeSpan patience, CancellationToken cancellationToken) => SendAsync(
+        () => new(method, path) { Content = body is null ? null : JsonContent.Create(body, body.GetType(), options: GatewayJson.Options) },
+        HttpCompletionOption.ResponseContentRead, RequestTimeout + patience, cancellationToken);
 
-    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, HttpCompletionOption completion, TimeSpan patience, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> make, HttpCompletionOption completion, TimeSpan patience, CancellationToken cancellationToken)
     {
-        using var sent = request;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(patience);
         try
         {
-            var response = await http.SendAsync(request, completion, limit.Token).ConfigureAwait(false);
+            var shown = key;
+            var response = await SendAsync(make, shown, completion, limit.Token).ConfigureAwait(false);
+            if (response.StatusCode == HttpStatusCode.Unauthorized && HasOtherKey(shown))
+            {
+                response.Dispose();
+                response = await SendAsync(make, key, completion, limit.Token).ConfigureAwait(false);
+            }
+
             if (response.IsSuccessStatusCode)
                 return response;
             using (response)
@@ -115,6 +125,20 @@ internal sealed class GatewayConnection : IDisposable
         {
             throw Unreachable($"no answer within {patience.TotalSeconds} s", e);
         }
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> make, string? show, HttpCompletionOption completion, CancellationToken cancellationToken)
+    {
+        using var request = make();
+        request.Headers.Authorization = show is null ? null : new("Bearer", show);
+        return await http.SendAsync(request, completion, cancellationToken).ConfigureAwait(false);
+    }
+
+    private bool HasOtherKey(string? shown)
+    {
+        if (readKeyAgain?.Invoke() is { } read)
+            key = read;
+        return key != shown;
     }
 
     private async Task<GatewayException> ReadRefusalAsync(HttpResponseMessage response, CancellationToken cancellationToken)

@@ -91,7 +91,7 @@ internal static class ForwardCommand
     {
         Uri[] urls = [.. result.GetRequiredValue(Gateways).Select(GatewayClient.ParseGateway)];
         var key = GatewayKey.Read(result, urls);
-        return [.. urls.Select(url => new GatewayAddress(url, key))];
+        return [.. urls.Select(url => new GatewayAddress(url, key) { ReadKeyAgain = () => GatewayKey.ReadAgain(result) })];
     }
 
     private static Task<int> RunStdioAsync(ParseResult result, string target) => CommandLine.RunAsync(result, async cancellationToken =>

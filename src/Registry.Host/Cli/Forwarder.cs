@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Serialization;
 using Registry.Actors;
 using Registry.Actors.Channels;
+using Registry.Host.Api;
 using Registry.Messages;
 
 namespace Registry.Host.Cli;
@@ -300,7 +301,11 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
 /// <summary>A gateway ended a forward that had had a tube: said as all is that happens to it, with time and port.</summary>
 /// <param name="port">The port's name.</param>
 /// <param name="refusal">What the gateway said.</param>
-internal sealed class ForwardEndedException(string port, GatewayException refusal) : CommandException(refusal.ExitCode, $"{port}: ended for good: {refusal.Line}");
+internal sealed class ForwardEndedException(string port, GatewayException refusal) : CommandException(refusal.ExitCode, $"{port}: ended for good: {refusal.Line}{Cure(refusal)}")
+{
+    private static string Cure(GatewayException refusal) =>
+        refusal is GatewayRefusedException refused && refused.Code == ProblemCodes.Unauthenticated ? " Put one that is valid into the file of --key-file, and start it again." : "";
+}
 
 /// <summary>A forward that can carry traffic; the tube's id is the gateway's.</summary>
 internal sealed record ForwardReady(string Listen, string Target, string TubeId, string Path, string Gateway, string Node)

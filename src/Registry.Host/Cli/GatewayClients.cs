@@ -13,7 +13,7 @@ internal static class GatewayClients
         public static GatewayClient Of(ParseResult result)
         {
             var gateway = GatewayClient.ParseGateway(result.GetRequiredValue(SharedOptions.Gateway));
-            return new(new GatewayAddress(gateway, GatewayKey.Read(result, gateway)));
+            return new(new GatewayAddress(gateway, GatewayKey.Read(result, gateway)) { ReadKeyAgain = () => GatewayKey.ReadAgain(result) });
         }
 
         /// <summary>Reads <c>--gateway</c>.</summary>

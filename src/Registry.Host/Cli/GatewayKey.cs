@@ -18,6 +18,19 @@ internal static class GatewayKey
         return key;
     }
 
+    /// <summary>The key as the file has it now, for a gateway that does not take the one of before: one that expires is replaced there. Null when there is none of use.</summary>
+    public static string? ReadAgain(ParseResult result)
+    {
+        try
+        {
+            return Read(result);
+        }
+        catch (CommandException)
+        {
+            return null; // It may be written just now; the gateway's refusal is told.
+        }
+    }
+
     private static string? Read(ParseResult result)
     {
         if ((result.GetValue(SharedOptions.KeyFile) ?? Environment.GetEnvironmentVariable(Variable)) is not { Length: > 0 } file)

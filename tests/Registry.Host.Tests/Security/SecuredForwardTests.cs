@@ -59,6 +59,34 @@ public sealed class SecuredForwardTests
         var lines = error.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         lines.ShouldAllBe(said => Regex.IsMatch(said, @"^\d{4}-.*Z forward: 127\.0\.0\.1:\d+: "));
         lines.ShouldAllBe(said => !said.Contains("could not be told to close", StringComparison.Ordinal), "it would say the same");
-        lines[^1].ShouldMatch(@": ended for good: The gateway http.* refused: The key or token is wrong.* \(unauthenticated\)$");
+        lines[^1].ShouldMatch(@": ended for good: The gateway http.* refused: The key or token is wrong.* \(unauthenticated\) Put one that is valid into the file of --key-file, and start it again\.$");
+    }
+
+    [Fact]
+    public async Task A_forward_whose_key_is_replaced_in_its_file_goes_on_with_the_new_one()
+    {
+        using var folder = new TemporaryFolder();
+        var (before, line) = ApiKeys.Create("laptop", [Roles.Creator], "alice");
+        var (after, next) = ApiKeys.Create("laptop2", [Roles.Creator], "alice");
+        await File.WriteAllTextAsync(folder.File("keys"), line);
+        await File.WriteAllTextAsync(folder.File("laptop.key"), before);
+        await using var gateway = await RealGateway.WithKeysAsync(folder.File("keys"), "127.0.0.1:9");
+        await using var output = new RecordedLog();
+        await using var error = new RecordedLog();
+        var running = CommandLine.InvokeAsync(["forward", "-L", "0:127.0.0.1:9", "--json", "--gateway", gateway.Url.ToString(), "--key-file", folder.File("laptop.key")], output, error);
+        await output.UntilAsync(said => running.IsCompleted || said.Contains("tubeId", StringComparison.Ordinal));
+
+        await File.WriteAllTextAsync(folder.File("laptop.key"), after);
+        await File.WriteAllTextAsync(folder.File("keys"), next);
+        await gateway.Services.GetRequiredService<GatewayReload>().ReloadAsync();
+        await gateway.Registry.CloseTubeAsync(new(gateway.Registry.Directory.List().Single().TubeId, CloseReason.AdminClosed));
+        await error.UntilAsync(said => running.IsCompleted || said.Contains("now over tube", StringComparison.Ordinal));
+        running.IsCompleted.ShouldBeFalse(error.ToString());
+
+        // It ends by itself, for good, once this one is taken away too.
+        await File.WriteAllTextAsync(folder.File("keys"), ApiKeys.Create("other", [Roles.Viewer], null).Line);
+        await gateway.Services.GetRequiredService<GatewayReload>().ReloadAsync();
+        await gateway.Registry.CloseTubeAsync(new(gateway.Registry.Directory.List().Single().TubeId, CloseReason.AdminClosed));
+        (await running.WaitAsync(Eventually.Patience)).ShouldBe((int)ExitCode.Refused, error.ToString());
     }
 }
