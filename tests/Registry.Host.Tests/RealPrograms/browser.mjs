@@ -30,9 +30,9 @@ export async function drive(packages, url, run) {
   process.exitCode = wrong.length ? 1 : 0;
 }
 
-/** Gives the page a key that it asks for. */
+/** Gives the page a key that it asks for; it may begin anew with it. */
 export async function signIn(page, key, isRight = true) {
   await page.fill('#key', key);
   await page.click('#sign-in button');
-  await page.waitForFunction(wanted => document.querySelector('#sign-in').open === wanted, !isRight);
+  await page.waitForFunction(wanted => document.querySelector('#sign-in')?.open === wanted, !isRight);
 }
