@@ -134,7 +134,8 @@ internal sealed class InProcessNode : IAsyncDisposable
     public async Task<TubeCreated> CreateAsync(string conversation, Func<CreateTube, CreateTube>? with = null)
     {
         var command = new CreateTube(new(conversation), new EchoSettings());
-        return (await Registry.CreateAsync(with?.Invoke(command) ?? command)).ShouldBeOfType<TubeCreated>();
+        var reply = await Registry.CreateAsync(with?.Invoke(command) ?? command);
+        return reply.ShouldBeOfType<TubeCreated>($"{reply}");
     }
 
     /// <summary>Ends it as a crash does: nobody is told.</summary>
