@@ -136,6 +136,7 @@ internal sealed class TunnelFixture : IAsyncDisposable
 internal sealed class LoopbackServer : IAsyncDisposable
 {
     private readonly Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+    private readonly List<Socket> accepted = []; // The garbage collector closes a socket that nobody holds.
     private readonly Task accepting;
 
     public LoopbackServer(Func<Socket, Task> handle)
@@ -176,6 +177,7 @@ internal sealed class LoopbackServer : IAsyncDisposable
             while (true)
             {
                 var client = await listener.AcceptAsync();
+                accepted.Add(client);
                 _ = handle(client);
             }
         }
