@@ -107,4 +107,4 @@ public sealed record RecoverOwner(string Owner) : IRegistryProtocol;
 /// <param name="Owner">The owner.</param>
 /// <param name="Node">The node.</param>
 /// <param name="Tubes">The tubes.</param>
-public sealed record OwnerHeld(string Owner, NodeAddress Node, ImmutableArray<TubeId> Tubes) : IRegistryProtocol;
+public sealed record OwnerHeld(string Owner, NodeAddress Node, ImmutableArray<TubeId> Tubes) : IRegistryProtocol, IWithOwner;

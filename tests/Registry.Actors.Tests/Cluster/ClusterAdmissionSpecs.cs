@@ -1,4 +1,6 @@
+using Akka.Actor;
 using Registry.Messages;
+using Registry.Messages.Cluster;
 
 namespace Registry.Actors.Tests.Cluster;
 
@@ -56,6 +58,22 @@ public sealed class ClusterAdmissionSpecs
     }
 
     [Fact]
+    public async Task A_closed_tube_makes_room_also_where_word_of_its_end_is_slower_than_the_question()
+    {
+        await using var cluster = await InProcessCluster.StartAsync(2, configure: o => o.MaxTubesPerOwner = 1);
+        var first = await cluster[0].CreateAsync("first", c => c with { Owner = "alice" });
+        foreach (var node in cluster.Nodes)
+        {
+            var owners = node.Room.Owners;
+            node.Room.Owners = node.System.ActorOf(Props.Create(() => new SlowWay(owners)));
+        }
+
+        await cluster[0].Registry.CloseTubeAsync(new(first.TubeId));
+
+        (await cluster[1].CreateAsync("next", c => c with { Owner = "alice" })).ShouldNotBeNull();
+    }
+
+    [Fact]
     public async Task A_callers_deadline_holds_through_every_hop()
     {
         await using var cluster = await InProcessCluster.StartAsync(2);
@@ -68,5 +86,31 @@ public sealed class ClusterAdmissionSpecs
         (DateTime.UtcNow - before).ShouldBeLessThan(TimeSpan.FromSeconds(5));
         hold.SetResult();
         await ClusterSpecs.EventuallyAsync(() => cluster.Nodes.Sum(n => n.Registry.Directory.Count).ShouldBe(0));
+    }
+
+    /// <summary>A way to the owners' entries on which all but the questions takes half a second, in its order.</summary>
+    private sealed class SlowWay(IActorRef owners) : UntypedActor
+    {
+        private readonly Queue<(object Message, IActorRef Sender)> underWay = [];
+
+        protected override void OnReceive(object message)
+        {
+            switch (message)
+            {
+                case ReserveTube:
+                    owners.Forward(message);
+                    break;
+                case Arrived:
+                    var (first, sender) = underWay.Dequeue();
+                    owners.Tell(first, sender);
+                    break;
+                default:
+                    underWay.Enqueue((message, Sender));
+                    Context.System.Scheduler.ScheduleTellOnce(TimeSpan.FromSeconds(0.5), Self, new Arrived(), Self);
+                    break;
+            }
+        }
+
+        private sealed record Arrived : INoSerializationVerificationNeeded;
     }
 }

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Registry.Actors.Cluster.Conversations;
+using Registry.Actors.Cluster.Owners;
 using Registry.Actors.Hosting;
 using Registry.Actors.ReadModel;
 using Registry.Actors.Tubes;
@@ -25,6 +26,7 @@ internal sealed class ClusterNodeActor : SteadyActor
     private readonly Dictionary<Guid, Placement> placements = [];
     private readonly Dictionary<ConversationId, List<Placement>> placementsOf = [];
     private readonly Dictionary<ConversationId, (TubeId TubeId, long Epoch)> epochs = [];
+    private readonly Dictionary<string, long> releases = []; // when the last of an owner was told
     private readonly IActorRef self;
 
     public ClusterNodeActor(ClusterRoomContext room, TubeRegistryNode node, IActorRef registry)
@@ -45,7 +47,7 @@ internal sealed class ClusterNodeActor : SteadyActor
         node.Directory.TubeRemoved = tube =>
         {
             if (tube.Owner is { } owner && room.Limits.MaxTubesPerOwner > 0)
-                self.Tell(new OwnersTubeEnded(owner, tube.TubeId));
+                self.Tell(new ReleaseTube(owner, tube.TubeId));
         };
     }
 
@@ -87,10 +89,10 @@ internal sealed class ClusterNodeActor : SteadyActor
                     room.Conversations.Tell(held);
                 break;
             case RecoverOwner recover:
-                Sender.Tell(new OwnerHeld(recover.Owner, room.Nodes.Self, [.. TubesOf(recover.Owner)]));
+                Answer(recover);
                 break;
-            case OwnersTubeEnded ended:
-                room.Owners.Tell(new ReleaseTube(ended.Owner, ended.TubeId));
+            case ReleaseTube release:
+                Release(release);
                 break;
             default:
                 Unhandled(message);
@@ -148,13 +150,13 @@ internal sealed class ClusterNodeActor : SteadyActor
 
             var reply = await local.CreateAsync(create, placement.Stop.Token);
             if (reserved && (reply as TubeCreated)?.TubeId != placement.TubeId)
-                room.Owners.Tell(new ReleaseTube(create.Owner!, placement.TubeId));
+                self.Tell(new ReleaseTube(create.Owner!, placement.TubeId));
             return reply;
         }
         catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
             if (reserved)
-                room.Owners.Tell(new ReleaseTube(create.Owner!, placement.TubeId));
+                self.Tell(new ReleaseTube(create.Owner!, placement.TubeId));
             return e is TimeoutException
                 ? new Refused(RefusalCode.CreateTimeout, "The create did not finish in time. Try again.")
                 : new Refused(RefusalCode.CreateCancelled, "The create was cancelled because its asker gave up.");
@@ -254,6 +256,24 @@ internal sealed class ClusterNodeActor : SteadyActor
             .Concat(placements.Values.Where(p => p.Reply is null).Select(p => new ConversationHeld(p.ConversationId, p.TubeId, p.Epoch, room.Nodes.Self)))
             .DistinctBy(h => h.ConversationId);
 
+    // The entry lets go of what it granted a moment ago by a release only: the answer must not overtake one that is on its way.
+    private void Answer(RecoverOwner recover)
+    {
+        var held = new OwnerHeld(recover.Owner, room.Nodes.Self, [.. TubesOf(recover.Owner)]);
+        var way = releases.TryGetValue(recover.Owner, out var last) && IsFresh(last) ? room.Owners : Sender;
+        way.Tell(held);
+    }
+
+    private void Release(ReleaseTube release)
+    {
+        foreach (var (owner, _) in releases.Where(r => !IsFresh(r.Value)).ToArray())
+            releases.Remove(owner);
+        releases[release.Owner] = room.Time.GetTimestamp();
+        room.Owners.Tell(release);
+    }
+
+    private bool IsFresh(long at) => room.Time.GetElapsedTime(at) <= OwnerActor.Fresh;
+
     private IEnumerable<TubeId> TubesOf(string owner) =>
         node.Directory.List().Where(t => t.Owner == owner).Select(t => t.TubeId)
             .Concat(placements.Values.Where(p => p.Reply is null && p.IsReserved && p.Command is CreateTube create && create.Owner == owner).Select(p => p.TubeId))
@@ -287,6 +307,4 @@ internal sealed class ClusterNodeActor : SteadyActor
     private sealed record Settled(Placement Placement, RegistryReply Reply) : INoSerializationVerificationNeeded;
 
     private sealed record Released(ConversationId ConversationId, TubeId TubeId) : INoSerializationVerificationNeeded;
-
-    private sealed record OwnersTubeEnded(string Owner, TubeId TubeId) : INoSerializationVerificationNeeded;
 }

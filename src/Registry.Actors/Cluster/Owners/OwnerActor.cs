@@ -21,8 +21,8 @@ internal sealed class OwnerExtractor() : HashCodeMessageExtractor(ConversationEx
 /// </summary>
 internal sealed class OwnerActor : SteadyActor, IWithTimers
 {
-    // What was granted a moment ago may not be known to the node's actor yet.
-    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
+    /// <summary>What was granted no longer ago may not be known to the node's actor yet, and is let go of only when it is released.</summary>
+    public static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
 
     private readonly ClusterRoomContext room;
     private readonly string owner;
