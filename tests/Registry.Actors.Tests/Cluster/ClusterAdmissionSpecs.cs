@@ -89,9 +89,11 @@ public sealed class ClusterAdmissionSpecs
     }
 
     /// <summary>A way to the owners' entries on which all but the questions takes half a second, in its order.</summary>
-    private sealed class SlowWay(IActorRef owners) : UntypedActor
+    private sealed class SlowWay(IActorRef owners) : UntypedActor, IWithTimers
     {
         private readonly Queue<(object Message, IActorRef Sender)> underWay = [];
+
+        public ITimerScheduler Timers { get; set; } = null!;
 
         protected override void OnReceive(object message)
         {
@@ -106,7 +108,7 @@ public sealed class ClusterAdmissionSpecs
                     break;
                 default:
                     underWay.Enqueue((message, Sender));
-                    Context.System.Scheduler.ScheduleTellOnce(TimeSpan.FromSeconds(0.5), Self, new Arrived(), Self);
+                    Timers.StartSingleTimer(message, new Arrived(), TimeSpan.FromSeconds(0.5));
                     break;
             }
         }
