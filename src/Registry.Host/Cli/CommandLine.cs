@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Akka.Configuration;
 using Registry.Host.Cli.Completion;
@@ -22,9 +21,6 @@ internal static class CommandLine
 
         'registry VERB --help' tells the options of a verb.
         """;
-
-    // "timeout" and shells tell a process and then its group: that is one signal.
-    private static readonly TimeSpan OneSignal = TimeSpan.FromSeconds(1);
 
     public static RootCommand Create()
     {
@@ -70,20 +66,13 @@ internal static class CommandLine
         return (int)ExitCode.Usage;
     }
 
-    /// <summary>Runs a verb's work until it ends or the process is told to; the second time it is told, a second later or more, ends it at once.</summary>
+    /// <summary>Runs a verb's work until it ends or <see cref="StopSignals"/> stop it.</summary>
     public static async Task<int> RunAsync(ParseResult result, Func<CancellationToken, Task<ExitCode>> work)
     {
         using var stop = new CancellationTokenSource();
-        long told = 0;
-        void OnSignal(PosixSignalContext context)
-        {
-            var isFirst = Interlocked.CompareExchange(ref told, Stopwatch.GetTimestamp(), 0) == 0;
-            context.Cancel = isFirst || Stopwatch.GetElapsedTime(Interlocked.Read(ref told)) < OneSignal;
-            if (isFirst)
-                stop.Cancel();
-        }
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        var signals = new StopSignals(stop.Cancel, TimeProvider.System);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signals.Take);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signals.Take);
         var error = result.InvocationConfiguration.Error;
         try
         {
