@@ -45,10 +45,8 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             while (!cancellationToken.IsCancellationRequested)
             {
                 var wasIdle = await CarryAsync(stop.Token);
-                if (await pause.WaitAsync(() => listener?.ClientWaits, staying, stop.Token))
+                if (await pause.WaitAsync(() => listener?.ClientWaits, staying, forClient: wasIdle, stop.Token))
                     staying = null;
-                if (wasIdle && listener is not null)
-                    await listener.ClientWaits.WaitAsync(stop.Token);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

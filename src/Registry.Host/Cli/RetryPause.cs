@@ -38,9 +38,18 @@ internal sealed class RetryPause(TimeProvider time)
     /// <summary>Waits.</summary>
     /// <param name="clientWaits">Asked after the least pause for what ends when a client waits, which cuts this one short and does not make the next one longer; null where none can.</param>
     /// <param name="loss">Ends when a tube that stayed is lost, from when on pauses begin anew; null without one.</param>
+    /// <param name="forClient">Whether nothing is to be tried before a client waits, where one can.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Whether they began anew.</returns>
-    public async Task<bool> WaitAsync(Func<Task?> clientWaits, Task? loss, CancellationToken cancellationToken)
+    public async Task<bool> WaitAsync(Func<Task?> clientWaits, Task? loss, bool forClient, CancellationToken cancellationToken)
+    {
+        var beganAnew = await WaitAsync(clientWaits, loss, cancellationToken);
+        if (forClient && clientWaits() is { } client)
+            await client.WaitAsync(cancellationToken);
+        return beganAnew;
+    }
+
+    private async Task<bool> WaitAsync(Func<Task?> clientWaits, Task? loss, CancellationToken cancellationToken)
     {
         var pause = next * spread;
         var least = Least * spread;

@@ -78,12 +78,12 @@ public sealed class ForwardReportTests
         for (var number = 0; number < 6; number++)
         {
             announced.Add(pause.Announce(isCutByClients: true));
-            (await PassAsync(pause.WaitAsync(() => null, loss: null, CancellationToken.None))).ShouldBeFalse();
+            (await PassAsync(pause.WaitAsync(() => null, loss: null, forClient: false, CancellationToken.None))).ShouldBeFalse();
         }
 
         // Each a fifth shorter or longer.
         string.Join(' ', announced).ShouldMatch(@"^Trying again in 1 s\. Trying again in 1 s\. Trying again in 2 s\. Trying again in [345] s\. Trying again in ([6-9]|10) s\. Trying again about every 15 s, and when a client connects\.$");
-        (await PassAsync(pause.WaitAsync(() => null, loss: Task.CompletedTask, CancellationToken.None))).ShouldBeTrue();
+        (await PassAsync(pause.WaitAsync(() => null, loss: Task.CompletedTask, forClient: false, CancellationToken.None))).ShouldBeTrue();
         pause.Announce(isCutByClients: true).ShouldBe("Trying again in 1 s.");
     }
 
@@ -97,7 +97,7 @@ public sealed class ForwardReportTests
             pause.Ready();
             time.Advance(TimeSpan.FromMilliseconds(5));
             pause.Over();
-            await PassAsync(pause.WaitAsync(() => null, loss: null, CancellationToken.None));
+            await PassAsync(pause.WaitAsync(() => null, loss: null, forClient: false, CancellationToken.None));
         }
 
         pause.Announce(isCutByClients: true, isLoss: true).ShouldBe("Trying again about every 15 s, and when a client connects.");
@@ -105,6 +105,24 @@ public sealed class ForwardReportTests
         time.Advance(TimeSpan.FromSeconds(15));
         pause.Over();
         pause.Announce(isCutByClients: true, isLoss: true).ShouldBe("Reconnecting.");
+    }
+
+    [Fact]
+    public async Task After_a_tube_that_nobody_used_nothing_is_tried_before_a_client_waits_where_one_can()
+    {
+        var pause = new RetryPause(time);
+        var client = new TaskCompletionSource();
+        var waiting = pause.WaitAsync(() => client.Task, loss: null, forClient: true, CancellationToken.None);
+        for (var number = 0; number < 100; number++)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(200));
+            await Task.Yield();
+        }
+
+        waiting.IsCompleted.ShouldBeFalse();
+        client.SetResult();
+        await waiting.WaitAsync(Eventually.Patience);
+        await PassAsync(pause.WaitAsync(() => null, loss: null, forClient: true, CancellationToken.None));
     }
 
     [Fact]

@@ -98,8 +98,7 @@ public sealed class ForwardTests
 
         (await forward.NextLineAsync()).ShouldBe($"{forward.Listen}: the gateway ended the tube, which nobody used: No user bytes went either way for 1 s. The next one is made when a client connects.");
         var next = forward.NextReadyAsync();
-        await Task.Delay(TimeSpan.FromSeconds(2)); // longer than the pause after a loss
-        (next.IsCompleted, gateway.Registry.Directory.Count).ShouldBe((false, 0));
+        await Eventually.BecomesAsync(0, () => gateway.Registry.Directory.Count, "tubes");
         using var http = ShortConnections();
         (await http.GetByteArrayAsync(new Uri($"http://{forward.Listen}/1000")).WaitAsync(Eventually.Patience)).Length.ShouldBe(1000);
         (await next).IsFirst.ShouldBeFalse();
