@@ -25,7 +25,7 @@ internal sealed class ForwardReport(string command, TextWriter output, TextWrite
             output.WriteLine(PlainText.Of($"{ready.Text} (tube {ready.TubeId}, {ready.Path})"));
         output.Flush();
         // Whoever reads there of a loss reads there of what followed.
-        if (!ready.IsFirst)
+        if (!ready.IsFirst && !ready.IsRenewal)
             Warn($"{ready.Listen}: now over tube {ready.TubeId} on {ready.Node} ({ready.Path}).");
     }
 

@@ -10,7 +10,7 @@ namespace Registry.Host.Cli;
 /// <summary>
 /// Keeps one port forward or SOCKS5 proxy alive. A listener here is not a tube's: tubes serve it one after the other, so that the port stays bound while one is
 /// replaced. One at the gateway is its tube's, and the next tube binds the same port.
-/// A tube that is lost is replaced, one that its gateway ended because nobody used it when a client connects here; one whose node goes out of service is replaced first and then left to the connections it has.
+/// A tube that is lost is replaced, one that its gateway ended because nobody used it when a client connects here, or at once where none can; one whose node goes out of service is replaced first and then left to the connections it has.
 /// </summary>
 /// <param name="registry">The registry in this process, with the listener among its own.</param>
 /// <param name="gateways">The gateways that can dial the target, asked in turn from the one that worked last.</param>
@@ -30,6 +30,8 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
     private Departure? departure; // from that one, said with what came of it; whoever says it takes it
     private readonly RetryPause pause = new(TimeProvider.System);
     private bool established;
+    private string? idled; // what was said of tubes at a gateway that nobody used
+    private bool isRenewing; // one of those, and nothing else was said since
     private int preferred;
     private IPEndPoint listen = listener?.EndPoint ?? specification.Listen;
 
@@ -96,10 +98,12 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
             {
                 IsAtGateway = specification.IsAtGateway,
                 IsFirst = isFirst,
+                IsRenewal = isRenewing,
                 Text = specification.Announce(listen, tube.Remote.Node),
             });
             if (specification is not ForwardSpecification { IsStdio: true }) // whose connection says it
                 denied.Warn(Name, tube.Remote.Warning);
+            isRenewing = false;
             var stayed = await StayAsync(tube, cancellationToken);
             pause.Over();
             if (stayed is { } leave)
@@ -117,6 +121,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         {
             if (IsPortTaken(e))
                 listen = specification.Listen; // Where any port will do, another one does.
+            isRenewing = false;
             BeginAnewOnceLost();
             if (staying is null)
                 departure = null; // what became of it was said
@@ -137,9 +142,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         try
         {
             end = await tube.Ended.WaitAsync(cancellationToken);
-            Say(end.IsIdle && listener is not null
-                ? $"the gateway ended the tube, which nobody used: {end.Text} The next one is made when a client connects."
-                : $"tube lost: {end.Text} {pause.Announce(listener is not null, isLoss: true)}");
+            SayLost(end);
             ended.Explain(EndedName);
         }
         catch
@@ -155,6 +158,21 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
         if (!tube.HasEndedThere)
             await closing;
         return end.IsIdle;
+    }
+
+    private void SayLost(ForwardEnd end)
+    {
+        if (end.IsIdle)
+            pause.BeginAnew(); // Nothing is wrong with the gateway.
+        var next = pause.Announce(listener is not null, isLoss: true);
+        isRenewing = end.IsIdle && listener is null;
+        var said = !end.IsIdle
+            ? $"tube lost: {end.Text} {next}"
+            : $"the gateway ended the tube, which nobody used: {end.Text} {(isRenewing ? $"{next} When that happens again it is not said." : "The next one is made when a client connects.")}";
+        if (!isRenewing || said != idled)
+            Say(said);
+        if (isRenewing)
+            idled = said;
     }
 
     private async Task CloseAsync(ForwardTube tube, Task first)
@@ -314,6 +332,10 @@ internal sealed record ForwardReady(string Listen, string Target, string TubeId,
     /// <summary>Whether its port could carry none before.</summary>
     [JsonIgnore]
     public bool IsFirst { get; init; }
+
+    /// <summary>Whether it only takes the place of one that its gateway ended because nobody used it, at a port of the gateway.</summary>
+    [JsonIgnore]
+    public bool IsRenewal { get; init; }
 
     /// <summary>What it does, for people.</summary>
     [JsonIgnore]

@@ -60,11 +60,13 @@ public sealed class ForwardReportTests
 
         report.Forwarding(first);
         error.ToString().ShouldBe("");
+        report.Forwarding(first with { IsFirst = false, TubeId = "t1a", IsRenewal = true });
+        error.ToString().ShouldBe("");
         report.Forwarding(first with { IsFirst = false, TubeId = "t2" });
 
         var said = output.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
         if (json)
-            said.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("tubeId").GetString()).ShouldBe(["t1", "t2"]);
+            said.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("tubeId").GetString()).ShouldBe(["t1", "t1a", "t2"]);
         else
             said.ShouldBe(["Forwarding from here (tube t1, host/host)"]);
         error.ToString().ShouldEndWith($"Z forward: 127.0.0.1:80: now over tube t2 on n (host/host).{Environment.NewLine}");

@@ -34,6 +34,31 @@ public sealed class RemoteForwardTests
     }
 
     [Fact]
+    public async Task Of_tubes_that_nobody_uses_one_for_a_port_at_the_gateway_is_made_again_each_time_which_is_said_once_and_one_for_a_port_here_is_not()
+    {
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.WithAsync($"{Listening}\nregistry.tube.idle-timeout = 1s", server.EndPoint.ToString());
+        var (host, port) = (server.EndPoint.Address.ToString(), server.EndPoint.Port);
+        await using var forward = new RunningForward([new RemoteForwardSpecification(new(IPAddress.Loopback, 0), host, port), new ForwardSpecification(new(IPAddress.Loopback, 0), host, port)], gateway.Url);
+        ForwardReady? here = null, there = null;
+        while (here is null || there is null)
+        {
+            var ready = await forward.NextReadyAsync();
+            (here, there) = ready.IsAtGateway ? (here, ready) : (ready, there);
+        }
+
+        for (var round = 0; round < 2; round++)
+        {
+            var next = await forward.NextReadyAsync();
+            (next.Listen, next.IsRenewal).ShouldBe((there.Listen, true));
+        }
+
+        forward.Lines.Where(line => line.StartsWith(there.Listen, StringComparison.Ordinal)).ShouldHaveSingleItem()
+            .ShouldBe($"{there.Listen}: the gateway ended the tube, which nobody used: No user bytes went either way for 1 s. Reconnecting. When that happens again it is not said.");
+        await VisitAsync(here.Listen);
+    }
+
+    [Fact]
     public async Task A_gateway_that_is_not_set_to_listen_refuses_and_names_the_setting()
     {
         await using var gateway = await RealGateway.StartAsync();
