@@ -17,6 +17,8 @@ internal static class WrongArguments
     /// <param name="arguments">The words.</param>
     public static IReadOnlyList<string> Of(ParseResult result, IReadOnlyList<string> arguments)
     {
+        if (WithOptionForValue(result) is (var valueless, var next))
+            return [$"{valueless.Name} needs a value, and '{next}' is the next option: {Named(valueless)}. See 'registry {PathOf(result.CommandResult)}".TrimEnd() + " --help'."];
         var stray = StrayOption(result) ?? Whole(result.UnmatchedTokens, arguments);
         if (stray is null && result.Errors.Count == 0 && !WithoutValue(result).Any())
             return [];
@@ -87,6 +89,14 @@ internal static class WrongArguments
         string[] missing = [.. result.Errors.Where(IsMissing).Select(error => Named(SymbolOf(error.SymbolResult!)))];
         var wrong = result.Errors.Where(error => !IsMissing(error)).Select(TextOf).Concat(WithoutValue(result).Select(option => $"{option.Name} needs a value each time: {Named(option)}.")).Distinct();
         return missing is [] ? wrong : wrong.Append($"{path} needs {string.Join(" and ", new[] { string.Join(", ", missing[..^1]), missing[^1] }.Where(part => part.Length > 0))}.");
+    }
+
+    // To the parser what follows an option is its value, another option too.
+    private static (Option Option, string Next)? WithOptionForValue(ParseResult result)
+    {
+        string[] names = [.. result.CommandResult.Command.Options.SelectMany(option => option.Aliases.Prepend(option.Name))];
+        return result.CommandResult.Children.OfType<OptionResult>()
+            .SelectMany(each => each.Tokens.Where(token => names.Contains(token.Value)).Select(token => ((Option, string)?)(each.Option, token.Value))).FirstOrDefault();
     }
 
     // To the parser one value is enough for an option that is there several times.
