@@ -38,13 +38,13 @@ internal static class SharedOptions
         argument.Validators.Add(result => Check(result, $"<{argument.Name}>", words));
     }
 
-    /// <summary>Lets an option be a whole number in a range. That it is a number at all is the parser's matter.</summary>
+    /// <summary>Lets an option be a whole number in a range. Without a greatest one, that it is a number at all is the parser's matter.</summary>
     public static T From<T>(this T option, int least, int most = int.MaxValue) where T : Option
     {
         option.Validators.Add(result =>
         {
-            foreach (var token in result.Tokens.Where(token => int.TryParse(token.Value, CultureInfo.InvariantCulture, out var number) && (number < least || number > most)))
-                result.AddError($"{option.Name} '{token.Value}' must be {(most == int.MaxValue ? $"at least {least}" : $"from {least} to {most}")}.");
+            foreach (var token in result.Tokens.Where(token => int.TryParse(token.Value, CultureInfo.InvariantCulture, out var number) ? number < least || number > most : most < int.MaxValue))
+                result.AddError($"{option.Name} '{token.Value}' must be {(most == int.MaxValue ? $"at least {least}" : $"a whole number from {least} to {most}")}.");
         });
         return option;
     }

@@ -119,7 +119,7 @@ internal static class WrongArguments
         if (given.Count > option.Arity.MaximumNumberOfValues)
             return $"{option.Name} is there {given.Count} times, and takes one value.";
         var kind = Nullable.GetUnderlyingType(option.ValueType) ?? option.ValueType;
-        return IsOf(kind, given[0].Value) ? error.Message : $"{option.Name} '{given[0].Value}' must be {Describe(kind, option)}.";
+        return IsOf(kind, given[0].Value) || error.Message.StartsWith(option.Name, StringComparison.Ordinal) ? error.Message : $"{option.Name} '{given[0].Value}' must be {Describe(kind, option)}.";
     }
 
     private static bool IsOf(Type kind, string text) =>
