@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
@@ -67,7 +66,7 @@ public sealed partial class GatewayClient
         for (var turn = 0; ; turn = (turn + 1) % gateways.Count)
         {
             var gateway = gateways[turn];
-            await using var stream = new EventConnection(gateway.connection, path, position, isSure: turn == 0, failure => tried?.Invoke(gateway, failure));
+            await using var stream = new EventConnection(gateway.connection, gateway.Time, path, position, isSure: turn == 0, failure => tried?.Invoke(gateway, failure));
             while (await stream.ReadAsync(cancellationToken).ConfigureAwait(false) is { } item)
             {
                 position = item.EventId ?? position;
@@ -78,18 +77,19 @@ public sealed partial class GatewayClient
             // One that stood is no part of an outage; one that ends at once must not be asked for without rest.
             if (stream.OpenFor > retry)
                 retry = FirstRetry;
-            await Task.Delay(stream.RetryAfter is { } told && told > retry ? told : retry, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(stream.RetryAfter is { } told && told > retry ? told : retry, gateway.Time, cancellationToken).ConfigureAwait(false);
             retry = TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, LastRetry.Ticks));
         }
     }
 
     /// <summary>One connection to a stream of events; its end and its loss look the same: no further event.</summary>
     /// <param name="connection">Where to.</param>
+    /// <param name="time">The clock.</param>
     /// <param name="path">The stream.</param>
     /// <param name="position">The last event that was read.</param>
     /// <param name="isSure">Whether a gateway that refuses for good is believed.</param>
     /// <param name="tried">Told why it could not be opened; null when it was.</param>
-    private sealed class EventConnection(GatewayConnection connection, string path, string? position, bool isSure, Action<GatewayException?> tried) : IAsyncDisposable
+    private sealed class EventConnection(GatewayConnection connection, TimeProvider time, string path, string? position, bool isSure, Action<GatewayException?> tried) : IAsyncDisposable
     {
         private HttpResponseMessage? response;
         private IAsyncEnumerator<SseItem<string>>? events;
@@ -97,7 +97,7 @@ public sealed partial class GatewayClient
         private long opened;
 
         /// <summary>How long it has been open; zero when it could not be opened.</summary>
-        public TimeSpan OpenFor => events is null ? TimeSpan.Zero : Stopwatch.GetElapsedTime(opened);
+        public TimeSpan OpenFor => events is null ? TimeSpan.Zero : time.GetElapsedTime(opened);
 
         /// <summary>When the gateway wants to be asked again, if it said so.</summary>
         public TimeSpan? RetryAfter { get; private set; }
@@ -109,7 +109,7 @@ public sealed partial class GatewayClient
                 if (events is null)
                 {
                     events = await OpenAsync(cancellationToken).ConfigureAwait(false);
-                    opened = Stopwatch.GetTimestamp();
+                    opened = time.GetTimestamp();
                     tried(null);
                 }
 

@@ -19,6 +19,9 @@ public sealed partial class GatewayClient : IDisposable
         connection = new(address, handler);
     }
 
+    /// <summary>The clock of the pauses between tries.</summary>
+    internal TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>The gateway's address.</summary>
     public Uri Gateway => connection.Gateway;
 

@@ -1,7 +1,10 @@
+using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using System.Threading.Channels;
+using Microsoft.Extensions.Time.Testing;
 using Registry.Host.Tests.Api;
 using Registry.Host.Tests.EndToEnd;
 using Registry.Host.Tests.RealPrograms;
@@ -82,6 +85,36 @@ public sealed class GatewayClientTests
     }
 
     [Fact]
+    public async Task Pauses_before_a_stream_is_opened_again_are_short_again_after_one_that_stood()
+    {
+        var time = new RecordedPauses();
+        var stream = new Pipe();
+        // Three times nobody answers, then a stream that says nothing, and then nobody again.
+        using var client = new GatewayClient(new(new("http://gateway.example/")), new Scripted([null, null, null, stream.Reader.AsStream()])) { Time = time };
+        using var stop = new CancellationTokenSource();
+        var opened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        void Tried(GatewayClient gateway, GatewayException? failure)
+        {
+            if (failure is null)
+                opened.TrySetResult();
+        }
+
+        var reading = Task.Run(async () =>
+        {
+            await foreach (var signal in GatewayClient.ReadSignalsAsync([client], "t", 0, Tried, stop.Token))
+                throw new InvalidOperationException($"{signal.Kind} was never sent.");
+        });
+
+        await time.PassAsync(250, 500, 1000);
+        await opened.Task.WaitAsync(Eventually.Patience);
+        time.Advance(TimeSpan.FromSeconds(3)); // longer than the pause that would come next
+        await stream.Writer.CompleteAsync();
+        await time.PassAsync(250, 500);
+        await stop.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(reading.WaitAsync(Eventually.Patience));
+    }
+
+    [Fact]
     public async Task A_refusal_says_what_when_and_where()
     {
         await using var gateway = await ScriptedGateway.StartAsync();
@@ -135,6 +168,41 @@ public sealed class GatewayClientTests
     {
         await using var gateway = await RealGateway.StartAsync();
         await Programs.RunAsync(Programs.Start("node", Path.Combine(Programs.SourceFolder, "Client", "ends.mjs"), gateway.Url.ToString(), Programs.NodePackages));
+    }
+
+    /// <summary>Virtual time that tells what is waited for.</summary>
+    private sealed class RecordedPauses : FakeTimeProvider
+    {
+        private readonly Channel<TimeSpan> pauses = Channel.CreateUnbounded<TimeSpan>();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var timer = base.CreateTimer(callback, state, dueTime, period);
+            pauses.Writer.TryWrite(dueTime);
+            return timer;
+        }
+
+        /// <summary>Lets these pauses pass, each once it is waited for.</summary>
+        public async Task PassAsync(params IEnumerable<int> milliseconds)
+        {
+            foreach (var expected in milliseconds)
+            {
+                var pause = await pauses.Reader.ReadAsync().AsTask().WaitAsync(Eventually.Patience);
+                pause.TotalMilliseconds.ShouldBe(expected);
+                Advance(pause);
+            }
+        }
+    }
+
+    /// <summary>Answers with streams in turn; for null and when there are no more nobody answers.</summary>
+    private sealed class Scripted(IEnumerable<Stream?> answers) : HttpMessageHandler
+    {
+        private readonly Queue<Stream?> answers = new(answers);
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            answers.TryDequeue(out var stream) && stream is not null
+                ? Task.FromResult(new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(stream) })
+                : Task.FromException<HttpResponseMessage>(new HttpRequestException("Nobody is there."));
     }
 
     private sealed class Other : HttpMessageHandler
