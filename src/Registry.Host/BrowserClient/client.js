@@ -264,6 +264,7 @@ export class Tube {
 
   #ending(why) {
     if (this.#isOver) return; // The channel closes with it.
+    if (!this.id) return this.#end('closed'); // by the page, before there was a tube
     this.#why ??= why;
     if (this.#why && this.channel.readyState === 'closed') this.#end(this.#why);
     else this.#deadline ??= setTimeout(() => this.#explain(), patience);

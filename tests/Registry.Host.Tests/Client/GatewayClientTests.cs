@@ -155,6 +155,10 @@ public sealed class GatewayClientTests
         (await Should.ThrowAsync<GatewayUnreachableException>(asked)).Message.ShouldContain(said);
     }
 
+    [ProgramFact("node")]
+    public async Task The_module_keeps_its_pauses_and_asks_for_no_tube_that_there_is_not() =>
+        await Programs.RunAsync(Programs.Start("node", Path.Combine(Programs.SourceFolder, "Client", "pauses.mjs"), Path.Combine(Programs.SourceFolder, "../../src/Registry.Host/BrowserClient/client.js")));
+
     [ProgramFact("node", NodePackage = "@roamhq/wrtc")]
     public async Task The_module_connects_follows_and_closes_tubes()
     {
