@@ -33,6 +33,17 @@ public sealed class GreetingTests
     }
 
     [Fact]
+    public async Task The_dates_of_a_certificate_are_warned_of_where_it_is_shown()
+    {
+        using var folder = new TemporaryFolder();
+        await TlsTests.WriteAsync(folder, from: -2, until: -1);
+        string[] certificate = ["--set", $"registry.http.tls.certificate={folder.File("certificate")}", "--set", $"registry.http.tls.key={folder.File("key")}"];
+
+        (await GreetingAsync(1, certificate)).ShouldHaveSingleItem().ShouldStartWith("Dashboard: http://127.0.0.1:");
+        (await GreetingAsync(1, [.. certificate, "--http", "https://127.0.0.1:0"])).ShouldHaveSingleItem().ShouldStartWith("WARNING: registry.http.tls.certificate: the certificate expired at ");
+    }
+
+    [Fact]
     public async Task A_gateway_on_all_addresses_or_at_one_that_its_certificate_is_not_for_is_reached_by_its_certificate_s_name_or_the_machine_s()
     {
         using var folder = new TemporaryFolder();
@@ -53,7 +64,7 @@ public sealed class GreetingTests
 
     private static async Task<IReadOnlyList<string>> GreetingAsync(int count, params string[] arguments)
     {
-        using var gateway = Programs.Start("dotnet", [typeof(Gateway).Assembly.Location, "serve", "--http", "http://127.0.0.1:0", .. arguments]);
+        using var gateway = Programs.Start("dotnet", [typeof(Gateway).Assembly.Location, "serve", .. arguments.Contains("--http") ? Array.Empty<string>() : ["--http", "http://127.0.0.1:0"], .. arguments]);
         try
         {
             List<string> lines = [];
