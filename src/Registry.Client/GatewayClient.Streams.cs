@@ -63,7 +63,7 @@ public sealed partial class GatewayClient
         IReadOnlyList<GatewayClient> gateways, string path, string? position, Action<GatewayClient, GatewayException?>? tried, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var retry = FirstRetry;
-        for (var turn = 0; ; turn = (turn + 1) % gateways.Count)
+        for (var turn = 0; ;)
         {
             var gateway = gateways[turn];
             await using var stream = new EventConnection(gateway.connection, gateway.Time, path, position, isSure: turn == 0, failure => tried?.Invoke(gateway, failure));
@@ -74,9 +74,8 @@ public sealed partial class GatewayClient
                 yield return (gateway, item);
             }
 
-            // One that stood is no part of an outage; one that ends at once must not be asked for without rest.
-            if (stream.OpenFor > retry)
-                retry = FirstRetry;
+            // One that stood is no part of an outage, and after it the first is asked first, which knows most; one that ends at once must not be asked for without rest.
+            (retry, turn) = stream.OpenFor > retry ? (FirstRetry, 0) : (retry, (turn + 1) % gateways.Count);
             await Task.Delay(stream.RetryAfter is { } told && told > retry ? told : retry, gateway.Time, cancellationToken).ConfigureAwait(false);
             retry = TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, LastRetry.Ticks));
         }

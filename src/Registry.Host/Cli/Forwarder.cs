@@ -105,7 +105,7 @@ internal sealed class Forwarder(ITubeRegistry registry, IReadOnlyList<GatewayCli
                 denied.Warn(Name, tube.Remote.Warning);
             isRenewing = false;
             var stayed = await StayAsync(tube, cancellationToken);
-            pause.Over();
+            pause.Over(isDrained: stayed?.Drained is not null);
             if (stayed is { } leave)
             {
                 departure = leave;

@@ -21,9 +21,10 @@ internal sealed class RetryPause(TimeProvider time)
     public void Ready() => ready = time.GetTimestamp();
 
     /// <summary>It is there no more: one that lived for milliseconds is no reason to begin anew, or a gateway that ends each tube would be asked for ever without rest.</summary>
-    public void Over()
+    /// <param name="isDrained">Whether its node goes out of service: nothing is wrong then, and the time to move is short.</param>
+    public void Over(bool isDrained)
     {
-        if (time.GetElapsedTime(ready) >= Last)
+        if (isDrained || time.GetElapsedTime(ready) >= Last)
             BeginAnew();
     }
 

@@ -6,10 +6,11 @@ namespace Registry.Host.Cli;
 /// <param name="time">The clock.</param>
 internal sealed class SilentGateway(GatewayClient gateway, Action<string> say, TimeProvider time)
 {
-    /// <summary>How long it may give no answer before that is said; tries come at 0.25 s, 0.75 s, 1.75 s, 3.75 s.</summary>
+    /// <summary>How long it may give no answer before that is said; tries, of others too, come at 0.25 s, 0.75 s, 1.75 s, 3.75 s.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(2.5);
 
     private long? since;
+    private bool isAnswered; // by what has its place
     private bool isSaid;
 
     /// <summary>Takes what became of a try to read the tube's signals.</summary>
@@ -21,8 +22,8 @@ internal sealed class SilentGateway(GatewayClient gateway, Action<string> say, T
         {
             // It is asked no more, so that more of it will not be known.
             if (since is not null)
-                SayOnce(isAnswered: false);
-            since = null;
+                SayOnce();
+            (since, isAnswered) = (null, false);
         }
         else if (from == gateway && failure is not { IsSilence: true })
         {
@@ -30,16 +31,17 @@ internal sealed class SilentGateway(GatewayClient gateway, Action<string> say, T
                 say($"the gateway {gateway.Gateway} answers again.");
             (since, isSaid) = (null, false);
         }
-        else if (from == gateway)
+        else
         {
-            since ??= time.GetTimestamp();
-            if (time.GetElapsedTime(since.Value) >= Patience)
-                SayOnce(failure is GatewayUnreachableException { IsAnswered: true });
+            if (from == gateway)
+                (since, isAnswered) = (since ?? time.GetTimestamp(), failure is GatewayUnreachableException { IsAnswered: true });
+            if (since is { } silent && time.GetElapsedTime(silent) >= Patience)
+                SayOnce();
         }
     }
 
     // A load balancer may answer in its place, and so may what has taken its port.
-    private void SayOnce(bool isAnswered)
+    private void SayOnce()
     {
         if (isSaid)
             return;

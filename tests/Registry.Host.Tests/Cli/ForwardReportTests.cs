@@ -22,12 +22,13 @@ public sealed class ForwardReportTests
         var gateway = new SilentGateway(maker, lines.Enqueue, time);
 
         gateway.Tried(maker, silence);
-        time.Advance(SilentGateway.Patience);
-        gateway.Tried(other, new GatewayRefusedException(other.Gateway, new ProblemBody(404, "tube_not_found", "why"))); // which may not know of the tube
+        var unknown = new GatewayRefusedException(other.Gateway, new ProblemBody(404, "tube_not_found", "why")); // which says nothing of it
+        gateway.Tried(other, unknown);
         lines.ShouldBeEmpty();
-        gateway.Tried(maker, silence);
-        gateway.Tried(maker, silence);
+        time.Advance(SilentGateway.Patience);
+        gateway.Tried(other, unknown);
         lines.ShouldBe(["the gateway http://gateway.example/ does not answer; the tube stays while its path carries data."]);
+        gateway.Tried(maker, silence);
 
         gateway.Tried(maker, null);
         gateway.Tried(maker, silence);
@@ -98,14 +99,26 @@ public sealed class ForwardReportTests
         {
             pause.Ready();
             time.Advance(TimeSpan.FromMilliseconds(5));
-            pause.Over();
+            pause.Over(isDrained: false);
             await PassAsync(pause.WaitAsync(() => null, loss: null, forClient: false, CancellationToken.None));
         }
 
         pause.Announce(isCutByClients: true, isLoss: true).ShouldBe("Trying again about every 15 s, and when a client connects.");
         pause.Ready();
         time.Advance(TimeSpan.FromSeconds(15));
-        pause.Over();
+        pause.Over(isDrained: false);
+        pause.Announce(isCutByClients: true, isLoss: true).ShouldBe("Reconnecting.");
+    }
+
+    [Fact]
+    public async Task A_tube_whose_node_goes_out_of_service_is_left_without_delay_however_short_it_lived()
+    {
+        var pause = new RetryPause(time);
+        for (var number = 0; number < 6; number++)
+            await PassAsync(pause.WaitAsync(() => null, loss: null, forClient: false, CancellationToken.None));
+
+        pause.Ready();
+        pause.Over(isDrained: true);
         pause.Announce(isCutByClients: true, isLoss: true).ShouldBe("Reconnecting.");
     }
 

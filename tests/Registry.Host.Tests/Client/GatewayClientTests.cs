@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
@@ -112,6 +113,39 @@ public sealed class GatewayClientTests
         await time.PassAsync(250, 500);
         await stop.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(reading.WaitAsync(Eventually.Patience));
+    }
+
+    [Fact]
+    public async Task After_a_stream_that_stood_the_first_gateway_is_asked_before_the_others()
+    {
+        var time = new RecordedPauses();
+        var stream = new Pipe();
+        using var first = new GatewayClient(new(new("http://gateway.example/")), new Scripted([stream.Reader.AsStream()])) { Time = time };
+        using var other = new GatewayClient(new(new("http://other.example/")), new Scripted([])) { Time = time };
+        using var stop = new CancellationTokenSource();
+        var opened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var failed = new ConcurrentQueue<GatewayClient>();
+        void Tried(GatewayClient gateway, GatewayException? failure)
+        {
+            if (failure is null)
+                opened.TrySetResult();
+            else
+                failed.Enqueue(gateway);
+        }
+
+        var reading = Task.Run(async () =>
+        {
+            await foreach (var signal in GatewayClient.ReadSignalsAsync([first, other], "t", 0, Tried, stop.Token))
+                throw new InvalidOperationException($"{signal.Kind} was never sent.");
+        });
+
+        await opened.Task.WaitAsync(Eventually.Patience);
+        time.Advance(TimeSpan.FromSeconds(3));
+        await stream.Writer.CompleteAsync();
+        await time.PassAsync(250, 500, 1000, 2000);
+        await stop.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(reading.WaitAsync(Eventually.Patience));
+        failed.Take(3).ShouldBe([first, other, first]);
     }
 
     [Fact]
