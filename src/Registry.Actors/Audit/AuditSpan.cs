@@ -9,12 +9,16 @@ internal sealed class AuditSpan
     /// <summary>Of what is not recorded.</summary>
     public static AuditSpan None { get; } = new();
 
+    // Targets of datagrams that are remembered as refused; then the oldest knowledge goes.
+    private const int MaxRefused = 256;
+
     private readonly IAuditSink? sink;
     private readonly TimeProvider time = TimeProvider.System;
     private AuditRecord? start;
     private long startedAt;
     private Task<bool>? begun;
     private int ended;
+    private HashSet<IPEndPoint>? refused;
 
     /// <param name="sink">Where the records go.</param>
     /// <param name="start">The first of them, but for its time.</param>
@@ -39,14 +43,19 @@ internal sealed class AuditSpan
     public void Dialled(IPEndPoint endPoint) =>
         sink?.Write(start! with { Kind = AuditKind.ConnectionDialled, At = time.GetUtcNow(), Dialled = endPoint.ToString() });
 
-    /// <summary>Records where a UDP association's datagrams go.</summary>
-    /// <returns>False when that must be recorded and cannot be.</returns>
+    /// <summary>Records where a UDP association's datagrams go. Called by one at a time.</summary>
+    /// <returns>False when that must be recorded and cannot be; counted once for each target, however many datagrams are for it.</returns>
     public bool TryReach(string target, IPEndPoint endPoint)
     {
         if (sink is null)
             return true;
         if (!sink.IsAvailable)
+        {
+            CountRefused(endPoint);
             return false;
+        }
+
+        refused = null;
         sink.Write(start! with { Kind = AuditKind.DatagramTarget, Id = AuditTrail.NewId(), At = time.GetUtcNow(), Target = target, Dialled = endPoint.ToString() });
         return true;
     }
@@ -78,6 +87,14 @@ internal sealed class AuditSpan
             WriteAfter(starting, end);
         else
             starting.ContinueWith(written => WriteAfter(written, end), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private void CountRefused(IPEndPoint endPoint)
+    {
+        if (refused is null or { Count: >= MaxRefused })
+            refused = [];
+        if (refused.Add(endPoint))
+            sink!.CountRefused();
     }
 
     // Not inside a character that has two halves.

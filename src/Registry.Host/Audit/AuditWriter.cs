@@ -41,7 +41,7 @@ internal sealed class AuditWriter : IDisposable
     /// <param name="store">An open store, which is the writer's from now on.</param>
     /// <param name="settings">How.</param>
     /// <param name="recovered">What is written before anything else, however much it is.</param>
-    /// <param name="takeRefused">How many tubes and connections were refused because they could not be recorded, since it was last asked.</param>
+    /// <param name="takeRefused">How many tubes, connections and targets of datagrams were refused because they could not be recorded, since it was last asked.</param>
     /// <param name="log">Told when the store fails, and when it can be written again.</param>
     public AuditWriter(IAuditStore store, AuditSettings settings, IEnumerable<AuditRecord> recovered, Func<int> takeRefused, ILogger log)
     {
@@ -188,7 +188,7 @@ internal sealed class AuditWriter : IDisposable
         if (!isBack)
             return;
         if (isStrict)
-            log.LogWarning("The audit's {Store} can be written again. Tubes and connections refused meanwhile: {Refused}", store.Name, takeRefused());
+            log.LogWarning("The audit's {Store} can be written again. Tubes, connections and targets of datagrams refused meanwhile: {Refused}", store.Name, takeRefused());
         else
             log.LogWarning("The audit's {Store} can be written again", store.Name);
     }
