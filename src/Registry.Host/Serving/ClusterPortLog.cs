@@ -1,23 +1,26 @@
-using System.Net;
 using System.Security.Authentication;
 using DotNetty.Codecs;
 using DotNetty.Handlers.Tls;
+using Registry.Actors.Cluster.Membership;
 using Serilog.Events;
 using Serilog.Formatting;
 using Serilog.Parsing;
 
 namespace Registry.Host.Serving;
 
-/// <summary>Says of each connection that is refused at the cluster's port in one line who, why and what to do: Akka's transport says it in several, with stacks and advice that suits no gateway.</summary>
+/// <summary>Says of a connection that is refused at the cluster's port in one line who, why and what to do: Akka's transport says it in several, with stacks and advice that suits no gateway.</summary>
 /// <param name="next">How records are written.</param>
 internal sealed class ClusterPortLog(ITextFormatter next) : ITextFormatter
 {
     private const string Server = "TcpServerHandler";
     private const string Client = "TcpClientHandler";
+    private const string Association = "/akkaProtocol-";
     private const string HandshakeFailed = "TLS handshake failed on channel";
     private const string ShowsNone = "Mutual TLS required but client did not provide a certificate from";
+    private const string SaidNothing = "No response from remote for inbound association";
+    private const string HeardNothing = "No response from remote for outbound association";
 
-    private static readonly MessageTemplate Refused = new MessageTemplateParser().Parse("Refused {Peer} at the cluster's port: {Why}");
+    private static readonly MessageTemplate Refused = new MessageTemplateParser().Parse(RefusedPeer.Template);
 
     /// <summary>Whether another line says it, that of the same refusal or, where this node is refused, the one about its end; or nobody was refused, but hung up.</summary>
     public static bool IsSaidElsewhere(LogEvent record) => LogRecord.Source(record) switch
@@ -25,28 +28,38 @@ internal sealed class ClusterPortLog(ITextFormatter next) : ITextFormatter
         Client => Says(record, HandshakeFailed) || record.Exception is NotSslRecordException,
         Server => Says(record, "Rejected incoming connection from")
             || (Says(record, HandshakeFailed) ? IsOfCertificate(record.Exception) || Innermost(record.Exception) is IOException : record.Exception is NotSslRecordException),
-        _ => false,
+        _ => Says(record, HeardNothing),
     };
 
-    public void Format(LogEvent logEvent, TextWriter output) => next.Format(InWords(logEvent), output);
-
-    private static LogEvent InWords(LogEvent record)
+    public void Format(LogEvent logEvent, TextWriter output)
     {
-        var (peer, why) = LogRecord.Source(record) switch
-        {
-            "TcpTransport" when Says(record, ShowsNone) => ("0", "it shows no certificate. If it is a node, set registry.cluster.tls there"),
-            Server when Says(record, HandshakeFailed) => ("1", record.Exception is NotSslRecordException
-                ? "it speaks no TLS. If it is a node, set registry.cluster.tls there"
-                : $"no TLS came about: {Innermost(record.Exception)?.Message.TrimEnd('.')}"),
-            Server when record.Exception is TooLongFrameException => ("1", "what it sends is no message of a node without TLS. If it is a node, all or none have registry.cluster.tls"),
-            _ => default,
-        };
-        if (why is null)
-            return record;
+        if (Refusal(logEvent) is not var (transport, why))
+            next.Format(logEvent, output);
+        else
+            next.Format(InWords(logEvent, RefusedPeer.NameOf(transport), why), output);
+    }
+
+    private static (string Peer, string Why)? Refusal(LogEvent record) => LogRecord.Source(record) switch
+    {
+        _ when record.MessageTemplate.Text == RefusedPeer.Template => (Text(record, "Peer"), Text(record, "Why")),
+        "TcpTransport" when Says(record, ShowsNone) => (Text(record, "0"), "it shows no certificate. If it is a node, set registry.cluster.tls there"),
+        Server when Says(record, HandshakeFailed) => (Text(record, "1"), record.Exception is NotSslRecordException
+            ? "it speaks no TLS. If it is a node, set registry.cluster.tls there"
+            : $"no TLS came about: {Innermost(record.Exception)?.Message.TrimEnd('.')}"),
+        Server when record.Exception is TooLongFrameException => (Text(record, "1"), "what it sends is no message of a node without TLS. If it is a node, all or none have registry.cluster.tls"),
+        var source when Says(record, SaidNothing) && source.IndexOf(Association, StringComparison.Ordinal) is >= 0 and var at =>
+            (PeerIn(source[at..]), "it said nothing that a node says. If it is one, all or none have registry.cluster.tls"),
+        _ => null,
+    };
+
+    private static LogEvent InWords(LogEvent record, string peer, string why)
+    {
         LogEventProperty[] properties =
         [
             .. record.Properties.Where(property => !char.IsAsciiDigit(property.Key[0])).Select(property => new LogEventProperty(property.Key, property.Value)),
-            new("Peer", new ScalarValue(AddressOf((record.Properties.GetValueOrDefault(peer) as ScalarValue)?.Value))),
+            // The name of a connection's actor is its address once more.
+            new("LogSource", new ScalarValue(LogRecord.Source(record) is var source && source.Contains(Association, StringComparison.Ordinal) ? Server : source)),
+            new("Peer", new ScalarValue(peer)),
             new("Why", new ScalarValue(why)),
         ];
         return new(record.Timestamp, LogEventLevel.Warning, null, Refused, properties);
@@ -54,13 +67,14 @@ internal sealed class ClusterPortLog(ITextFormatter next) : ITextFormatter
 
     private static bool Says(LogEvent record, string text) => record.MessageTemplate.Text.StartsWith(text, StringComparison.Ordinal);
 
+    private static string Text(LogEvent record, string property) => (record.Properties.GetValueOrDefault(property) as ScalarValue)?.Value?.ToString() ?? "";
+
+    // The name of the connection's actor, "akkaProtocol-" and "tcp://registry@[::ffff:10.0.0.1]:4711-3" with escapes: its peer, and its number.
+    private static string PeerIn(string association) => Uri.UnescapeDataString(association) is var name && name.LastIndexOf('-') is var end && name.LastIndexOf('@') + 1 is var start && start < end ? name[start..end] : name;
+
     // Whoever looked at it says what was wrong.
     private static bool IsOfCertificate(Exception? exception) =>
         Innermost(exception) is AuthenticationException e && e.Message.Contains("RemoteCertificateValidationCallback", StringComparison.Ordinal);
 
     private static Exception? Innermost(Exception? exception) => exception?.InnerException is { } inner ? Innermost(inner) : exception;
-
-    private static string AddressOf(object? peer) => IPEndPoint.TryParse(peer?.ToString() ?? "", out var endPoint) && endPoint.Address.IsIPv4MappedToIPv6
-        ? new IPEndPoint(endPoint.Address.MapToIPv4(), endPoint.Port).ToString()
-        : peer?.ToString() ?? "";
 }

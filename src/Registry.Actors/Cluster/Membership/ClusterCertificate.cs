@@ -43,7 +43,7 @@ internal sealed class ClusterCertificate
     {
         var why = certificate is null ? "it showed none" : WhyNot(certificate, presented);
         if (why is not null)
-            log.Warning("Refused {Peer} at the cluster's port: its certificate is not of an authority in registry.cluster.tls.ca-file ({Why})", peer, why);
+            log.Warning(RefusedPeer.Template, RefusedPeer.NameOf(peer), $"its certificate is not of an authority in registry.cluster.tls.ca-file ({why})");
         return why is null;
     }
 

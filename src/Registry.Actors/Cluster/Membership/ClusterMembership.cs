@@ -41,7 +41,7 @@ public sealed class ClusterMembership : IExtension
     public string Address => NodeName.Of(cluster.SelfAddress);
 
     /// <summary>Whether whoever reaches the node's port can take part in the cluster: it is bound beyond loopback, without TLS.</summary>
-    public bool IsOpen => options.Tls.CertificateFile is null && options.Hostname != "localhost" && !(IPAddress.TryParse(options.Hostname, out var address) && IPAddress.IsLoopback(address));
+    public bool IsOpen => !HasTls && options.Hostname != "localhost" && !(IPAddress.TryParse(options.Hostname, out var address) && IPAddress.IsLoopback(address));
 
     /// <summary><see cref="NodeState.Joining"/>, <see cref="NodeState.Up"/> or <see cref="NodeState.Leaving"/>, the last one also when it has left.</summary>
     public NodeState State => shutdown.ShutdownReason is not null || cluster.IsTerminated
@@ -85,8 +85,13 @@ public sealed class ClusterMembership : IExtension
         : options.SeedNodes.Count > 0 ? $"at {string.Join(", ", options.SeedNodes)}"
         : null;
 
+    /// <summary>Whether it speaks TLS with the other nodes.</summary>
+    internal bool HasTls => options.Tls.CertificateFile is not null;
+
     /// <summary>What is known of why it has not joined yet, in words.</summary>
-    internal string WhyNotJoined => LastAssociationError is { } error ? $"it asks {Tried}. Last error: {error}" : $"none answers {Tried}";
+    internal string WhyNotJoined => LastAssociationError is { } error ? $"it asks {Tried}. Last error: {error}"
+        : HasTls ? $"none answers {Tried}. What is sent there is lost on the way, or is not understood: this node has registry.cluster.tls, and one that has none does not answer it"
+        : $"none answers {Tried}";
 
     private string LastError => LastAssociationError is { } error ? $"Last error: {error.TrimEnd('.')}. " : "";
 
@@ -109,7 +114,7 @@ internal sealed class QuarantineWatch : ReceiveActor
     public QuarantineWatch(ClusterMembership membership)
     {
         Receive<ThisActorSystemQuarantinedEvent>(e => CoordinatedShutdown.Get(Context.System).Run(new QuarantinedReason(e.RemoteAddress)));
-        Receive<AssociationErrorEvent>(e => membership.LastAssociationError = $"{NodeName.Of(e.RemoteAddress)}: {WhatOf(e)}");
+        Receive<AssociationErrorEvent>(e => membership.LastAssociationError = $"{NodeName.Of(e.RemoteAddress)}: {WhatOf(e, membership.HasTls)}");
     }
 
     public static Props Props(ClusterMembership membership) => Akka.Actor.Props.Create(() => new QuarantineWatch(membership));
@@ -120,10 +125,16 @@ internal sealed class QuarantineWatch : ReceiveActor
         Context.System.EventStream.Subscribe(Self, typeof(AssociationErrorEvent));
     }
 
-    // The transport says the address too, in its own form; and of whoever hangs up only that.
-    private static string WhatOf(AssociationErrorEvent error) => Innermost(error.Cause).Message.ReplaceLineEndings(" ") is var text && text.Contains("explicitly disassociated", StringComparison.Ordinal)
-        ? "it ended the connection without a word, as a node with registry.cluster.tls does to one that has none"
-        : text.Replace($" tcp://{error.RemoteAddress.System}@{NodeName.Of(error.RemoteAddress)}", "", StringComparison.Ordinal);
+    // The transport says the address too, in its own form; and of whoever hangs up or is silent only that.
+    private static string WhatOf(AssociationErrorEvent error, bool hasTls)
+    {
+        var text = Innermost(error.Cause).Message.ReplaceLineEndings(" ");
+        if (text.Contains("explicitly disassociated", StringComparison.Ordinal))
+            return "it ended the connection without a word, as a node with registry.cluster.tls does to one that has none";
+        if (text.StartsWith("No response from remote for outbound association", StringComparison.Ordinal))
+            return $"it accepted the connection and said nothing{(hasTls ? ", as a node without registry.cluster.tls does to one that has it" : "")}";
+        return text.Replace($" tcp://{error.RemoteAddress.System}@{NodeName.Of(error.RemoteAddress)}", "", StringComparison.Ordinal);
+    }
 
     private static Exception Innermost(Exception cause) => cause.InnerException is { } inner ? Innermost(inner) : cause;
 }
