@@ -21,6 +21,9 @@ internal sealed class ClusterPortLog(ITextFormatter next) : ITextFormatter
     private const string HeardNothing = "No response from remote for outbound association";
 
     private static readonly MessageTemplate Refused = new MessageTemplateParser().Parse(RefusedPeer.Template);
+    private static readonly MessageTemplate RefusedMore = new MessageTemplateParser().Parse($"{RefusedPeer.Template} (and {{More}} since the last such line)");
+
+    private readonly RefusedPeers told = new();
 
     /// <summary>Whether another line says it, that of the same refusal or, where this node is refused, the one about its end; or nobody was refused, but hung up.</summary>
     public static bool IsSaidElsewhere(LogEvent record) => LogRecord.Source(record) switch
@@ -35,8 +38,8 @@ internal sealed class ClusterPortLog(ITextFormatter next) : ITextFormatter
     {
         if (Refusal(logEvent) is not var (transport, why))
             next.Format(logEvent, output);
-        else
-            next.Format(InWords(logEvent, RefusedPeer.NameOf(transport), why), output);
+        else if (RefusedPeer.NameOf(transport) is var peer && told.TryTell(peer, why, logEvent.Timestamp, out var more))
+            next.Format(InWords(logEvent, peer, why, more), output);
     }
 
     private static (string Peer, string Why)? Refusal(LogEvent record) => LogRecord.Source(record) switch
@@ -52,7 +55,7 @@ internal sealed class ClusterPortLog(ITextFormatter next) : ITextFormatter
         _ => null,
     };
 
-    private static LogEvent InWords(LogEvent record, string peer, string why)
+    private static LogEvent InWords(LogEvent record, string peer, string why, int more)
     {
         LogEventProperty[] properties =
         [
@@ -62,7 +65,10 @@ internal sealed class ClusterPortLog(ITextFormatter next) : ITextFormatter
             new("Peer", new ScalarValue(peer)),
             new("Why", new ScalarValue(why)),
         ];
-        return new(record.Timestamp, LogEventLevel.Warning, null, Refused, properties);
+        var words = new LogEvent(record.Timestamp, LogEventLevel.Warning, null, more > 0 ? RefusedMore : Refused, properties);
+        if (more > 0)
+            words.AddOrUpdateProperty(new("More", new ScalarValue(more)));
+        return words;
     }
 
     private static bool Says(LogEvent record, string text) => record.MessageTemplate.Text.StartsWith(text, StringComparison.Ordinal);
