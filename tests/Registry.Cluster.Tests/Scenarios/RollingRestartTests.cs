@@ -10,7 +10,7 @@ namespace Registry.Cluster.Tests.Scenarios;
 
 /// <summary>Every node is stopped and started anew, one after the other, while clients work.</summary>
 [Collection(nameof(BusyScenarios))]
-public sealed class RollingRestartTests(ITestOutputHelper log)
+public sealed class RollingRestartTests(BusyCluster busy, ITestOutputHelper log)
 {
     private static readonly TimeSpan BetweenCreates = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan BetweenConnections = TimeSpan.FromMilliseconds(300);
@@ -18,12 +18,12 @@ public sealed class RollingRestartTests(ITestOutputHelper log)
     [Fact]
     public async Task No_create_is_refused_and_every_clients_next_connection_works()
     {
-        await using var cluster = await GatewayCluster.StartAsync(3, ["--dev", .. GatewayApi.PatientTubes]);
-        await cluster.KnowEachOtherAsync();
+        var cluster = await busy.OfThreeAsync();
+        var nodes = cluster.Running;
         await using var target = new EchoServer();
         var clients = new List<Client>();
         foreach (var batch in Enumerable.Range(0, Size.Clients).Chunk(8))
-            clients.AddRange(await Task.WhenAll(batch.Select(number => Client.StartAsync(target.EndPoint, [.. Enumerable.Range(0, 3).Select(turn => cluster.Nodes[(number + turn) % 3].Url)]))));
+            clients.AddRange(await Task.WhenAll(batch.Select(number => Client.StartAsync(target.EndPoint, [.. Enumerable.Range(0, 3).Select(turn => nodes[(number + turn) % 3].Url)]))));
         using var stop = new CancellationTokenSource();
         var creating = new Creates(cluster).RunAsync(stop.Token);
         var working = clients.Select(client => client.WorkAsync(stop.Token)).ToArray();

@@ -23,7 +23,7 @@ internal static class Size
     public static int Kills { get; } = Of("CLUSTER_RUNS", 1, 10);
 
     /// <summary>How long a node is suspended.</summary>
-    public static TimeSpan Suspension { get; } = TimeSpan.FromSeconds(Of("CLUSTER_SUSPENSION_SECONDS", 15, 30));
+    public static TimeSpan Suspension { get; } = TimeSpan.FromSeconds(Of("CLUSTER_SUSPENSION_SECONDS", 10, 30));
 
     /// <summary>Conversations of the large list.</summary>
     public static int Conversations { get; } = Of("CLUSTER_CONVERSATIONS", 300, 5000);
