@@ -36,18 +36,29 @@ internal sealed class InProcessCluster : IAsyncDisposable
     {
         var cluster = new InProcessCluster(hocon, configure);
         for (var i = 0; i < nodes; i++)
-            await cluster.AddAsync();
+            cluster.Begin();
+        await cluster.UpAsync();
         return cluster;
     }
 
     public async Task<InProcessNode> AddAsync(Action<TubeRegistryOptions>? configureOne = null)
     {
+        var node = Begin(configureOne);
+        await UpAsync();
+        return node;
+    }
+
+    private InProcessNode Begin(Action<TubeRegistryOptions>? configureOne = null)
+    {
         var node = new InProcessNode(Nodes.FirstOrDefault(n => n.IsRunning)?.Address, Peers, hocon, configureOne ?? configure);
         Nodes.Add(node);
-        await node.UpAsync(Nodes.Count(n => n.IsRunning));
+        return node;
+    }
+
+    private async Task UpAsync()
+    {
         foreach (var each in Nodes.Where(n => n.IsRunning))
             await each.UpAsync(Nodes.Count(n => n.IsRunning));
-        return node;
     }
 
     public async ValueTask DisposeAsync()
@@ -66,11 +77,15 @@ internal sealed class InProcessNode : IAsyncDisposable
           stdout-loglevel = OFF
           actor.provider = cluster
           actor.serialization-settings.allow-unregistered-types = off
+          # A test's nodes end at once, and not in order, for which each may wait for the others until a time-out of 10 s.
+          coordinated-shutdown.run-by-actor-system-terminate = off
           remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 }
           cluster {
             roles = [tube-registry]
             gossip-interval = 200ms
             leader-actions-interval = 200ms
+            # Nodes start together, so that the first may not be ready when the second asks.
+            retry-unsuccessful-join-after = 1s
             down-removal-margin = 500ms
             split-brain-resolver.stable-after = 2s
             failure-detector { heartbeat-interval = 300ms, acceptable-heartbeat-pause = 2s }
