@@ -12,7 +12,7 @@ public sealed class MinorityTests(ITestOutputHelper log)
     [Fact]
     public async Task A_node_that_lost_the_majority_closes_its_tubes_and_ends_with_a_code_of_its_own()
     {
-        await using var cluster = await GatewayCluster.StartAsync(3);
+        await using var cluster = await GatewayCluster.StartAsync(3, "--set", "akka.cluster.split-brain-resolver.stable-after=2s");
         var left = cluster.Nodes[2];
         await cluster.KnowEachOtherAsync();
         // Where a tube goes is the cluster's choice; of so many one goes to each node.
