@@ -20,10 +20,7 @@ internal sealed class SilentGateway(GatewayClient gateway, Action<string> say, T
     {
         if (failure is null && from != gateway)
         {
-            // It is asked no more, so that more of it will not be known.
-            if (since is not null)
-                SayOnce();
-            (since, isAnswered) = (null, false);
+            since = null; // It is asked no more: the tube has what it needs.
         }
         else if (from == gateway && failure is not { IsSilence: true })
         {

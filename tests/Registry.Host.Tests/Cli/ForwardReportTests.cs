@@ -33,6 +33,11 @@ public sealed class ForwardReportTests
         gateway.Tried(maker, null);
         gateway.Tried(maker, silence);
         lines.Skip(1).ShouldBe(["the gateway http://gateway.example/ answers again."]);
+
+        gateway.Tried(other, null);
+        time.Advance(SilentGateway.Patience);
+        gateway.Tried(other, unknown);
+        lines.Count.ShouldBe(2);
     }
 
     [Fact]
