@@ -115,7 +115,7 @@ internal static class ServeCommand
         var areGood = faults.Count == 0;
         GatewayOptions? options = null;
         if (withFiles)
-            faults = [.. faults, .. NamedFiles.FaultsOf(configuration).Where(fault => faults.All(told => told.Key != fault.Key)).Select(fault => fault.In(sources))];
+            faults = [.. faults, .. NamedFiles.FaultsOf(GatewayConfiguration.Without(faults, configuration)).Where(fault => faults.All(told => told.Key != fault.Key)).Select(fault => fault.In(sources))];
         // Options are judged by the settings: those have to be good.
         if (areGood)
         {

@@ -38,6 +38,10 @@ internal static class GatewayConfiguration
         return (config, SettingFault.InOrder([.. faults, .. wrong], sources), sources);
     }
 
+    /// <summary>A configuration with the defaults of what is wrong with it, so that what else stands in it can be looked at.</summary>
+    public static Config Without(IEnumerable<SettingFault> faults, Config config) =>
+        faults.Where(fault => fault.Key.Length > 0).Aggregate(config, (left, fault) => DefaultOf(fault.Key).WithFallback(left));
+
     /// <summary>The text of a value, or the texts of a list.</summary>
     public static IEnumerable<string> Texts(HoconValue value) =>
         value.IsString() ? [value.GetString()]

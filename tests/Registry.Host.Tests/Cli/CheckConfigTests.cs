@@ -151,6 +151,33 @@ public sealed class CheckConfigTests : IDisposable
             (await RunAsync("ports", "--config", ConfigFile)).Code.ShouldBe((int)ExitCode.Ok);
     }
 
+    [Fact]
+    public async Task A_wrong_section_hides_no_file_that_another_setting_names()
+    {
+        await File.WriteAllTextAsync(ConfigFile, """
+            registry.auth.keys = /no/keys
+            registry.auth.jwt { issuer = a, audience = b }
+            registry.http.tls { certificate = cert.pem }
+            registry.http.hosts = ["a/b"]
+            registry.audit.mode = loud
+            registry.audit.file.path = /no/audit
+            registry.cluster { enabled = on, port = many, tls.ca-file = /no/ca }
+            """);
+
+        var (code, _, error) = await RunAsync("check-config", "--config", ConfigFile);
+
+        code.ShouldBe((int)ExitCode.Usage);
+        var lines = error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        string[] expected =
+        [
+            "line 1: registry.auth.keys: '/no/keys' cannot be read", "line 2: registry.auth.jwt must be an issuer", "line 3: registry.http.tls must be a certificate and its key, or neither.", "line 4: registry.http.hosts must be", "line 5: registry.audit.mode must be",
+            "line 6: registry.audit.file.path: the folder of '/no/audit' does not exist.", "line 7: registry.cluster.port must be", "line 7: registry.cluster.tls.certificate-file must be", "line 7: registry.cluster.tls.key-file must be", "line 7: registry.cluster.tls.ca-file: '/no/ca' cannot be used",
+        ];
+        foreach (var part in expected)
+            error.ShouldContain($"{ConfigFile}, {part}");
+        lines.Length.ShouldBe(expected.Length, error);
+    }
+
     [Theory]
     [InlineData("certificate-file = /no/c, key-file = /no/k, ca-file = /no/ca", "certificate-file: '/no/c' cannot be used|key-file: '/no/k' cannot be used|ca-file: '/no/ca' cannot be used")]
     [InlineData("ca-file = /no/ca", "certificate-file must be the path of a PEM file|key-file must be the path of a PEM file|ca-file: '/no/ca' cannot be used")]

@@ -10,7 +10,7 @@ internal static class NamedFiles
 {
     private static readonly string[] ClusterFiles = ["certificate-file", "key-file", "ca-file"];
 
-    /// <summary>All that is wrong with them; of a section that is wrong itself, nothing.</summary>
+    /// <summary>All that is wrong with them; of a section that cannot be read, nothing.</summary>
     public static IEnumerable<SettingFault> FaultsOf(Config config)
     {
         var security = Section(() => SecuritySettings.From(config));
