@@ -10,6 +10,8 @@ internal sealed class SettingReader(Config config)
 {
     private const int MostQuoted = 80;
 
+    private static readonly (string Thousand, string Binary)[] sizeUnits = [("kB", "KiB"), ("MB", "MiB"), ("GB", "GiB")];
+
     /// <summary>The settings of a file that comes with this assembly.</summary>
     public static Config ReadDefault(string file)
     {
@@ -41,7 +43,8 @@ internal sealed class SettingReader(Config config)
         Read(key, expected, path =>
             // Akka takes a number without a unit for milliseconds.
             config.GetString(path) is var text && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number > 0 ? throw Wrong(path, $"{expected}: write a unit, such as {text}s", null)
-            : config.GetTimeSpan(path, null, allowInfinite: false) is var value && value > TimeSpan.Zero && value <= CreateTube.LongestLife ? value : (TimeSpan?)null);
+            : config.GetTimeSpan(path, null, allowInfinite: false) is var value && value > TimeSpan.Zero && value <= CreateTube.LongestLife ? value : (TimeSpan?)null,
+            _ => ": one number and one of the units ms, s, m, h and d");
 
     public TimeSpan? DurationOrOff(string key) =>
         TextOrOff(key) is null ? null : Duration(key, "off, or a positive duration such as 30m, at most 366d");
@@ -69,7 +72,16 @@ internal sealed class SettingReader(Config config)
 
     public int Bytes(string key, int least, string orElse = "") =>
         Read(key, $"{orElse}a size such as 1 MiB, at least {least} bytes", path =>
-            config.GetByteSize(path, null) is { } value && value >= least && value <= int.MaxValue ? (int)value : (int?)null);
+            config.GetByteSize(path, null) is { } value && value >= least && value <= int.MaxValue ? (int)value : (int?)null, SizeUnits);
+
+    // HOCON's units are written in one way only, and a thousand and 1024 are different ones.
+    private static string SizeUnits(string text)
+    {
+        var unit = text.TrimStart("0123456789. ".ToCharArray());
+        var (thousand, binary) = Array.Find(sizeUnits, pair => unit.Equals(pair.Thousand, StringComparison.OrdinalIgnoreCase) || unit.Equals(pair.Binary, StringComparison.OrdinalIgnoreCase));
+        return thousand is not null && unit != thousand && unit != binary ? $": {unit} is no unit, write {thousand} (powers of 1000) or {binary} (powers of 1024)"
+            : ": a whole number and one of the units kB, MB, GB (powers of 1000), KiB, MiB and GiB (powers of 1024)";
+    }
 
     public int? BytesOrOff(string key, int least) => TextOrOff(key) is null ? null : Bytes(key, least, "off, or ");
 
@@ -93,12 +105,17 @@ internal sealed class SettingReader(Config config)
         }
     }
 
-    private static T Read<T>(string key, string expected, Func<string, T?> read) where T : struct
+    // How a text is written that cannot be read at all is said with it.
+    private T Read<T>(string key, string expected, Func<string, T?> read, Func<string, string>? form = null) where T : struct
     {
         var path = $"registry.{key}";
         try
         {
             return read(path) ?? throw Wrong(path, expected, null);
+        }
+        catch (FormatException e) when (form is not null && config.GetValue(path) is { } value && value.IsString())
+        {
+            throw Wrong(path, $"{expected}{form(value.GetString())}", e);
         }
         catch (Exception e) when (e is not (ConfigurationException or OutOfMemoryException))
         {
