@@ -111,6 +111,7 @@ public sealed class CheckConfigTests : IDisposable
     [InlineData("registry.telemetry.log.level = loud", "registry.telemetry.log.level must be trace or debug or information or warning or error or critical or none")]
     [InlineData("registry.audit.mode = loud", "registry.audit.mode must be off or best-effort or strict.")]
     [InlineData("registry.cluster.port = 70000", "registry.cluster.port must be a whole number")]
+    [InlineData("registry.cluster.seed-nodes = [\"10.0.0.1\"]", "registry.cluster.seed-nodes must be a list of host:port, which '10.0.0.1' is not.")]
     [InlineData("""registry.auth.keys = "k\u0000" """, "registry.auth.keys must be off, or a text, without a NUL")]
     [InlineData("registry.ice.relay-ca-file = no.pem", "or a readable file of PEM certificates: Could not find file '/")]
     [InlineData("registry.http.hosts = [\"gw.example\", \"http://gw.example\"]", "without scheme, port and path; 'http://gw.example' is none.")]

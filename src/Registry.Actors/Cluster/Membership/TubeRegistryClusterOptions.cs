@@ -70,6 +70,7 @@ public sealed class TubeRegistryClusterOptions
         };
         if (options.Discovery.Method is { } method and not "config" && !whole.HasPath($"akka.discovery.{method}.class"))
             throw SettingReader.Wrong("registry.cluster.discovery.method", $"off, dns, config, or a method that akka.discovery has the class of; there is no akka.discovery.{method}.class", null);
+        options.CheckSeeds();
         if (options.Enabled)
             options.Check();
         return options;
@@ -95,13 +96,18 @@ public sealed class TubeRegistryClusterOptions
             CheckHost("public-hostname", PublicHostname);
         if (IPAddress.TryParse(PublicHostname ?? Hostname, out var announced) && (announced.Equals(IPAddress.Any) || announced.Equals(IPAddress.IPv6Any)))
             throw SettingReader.Wrong("registry.cluster.public-hostname", $"set when registry.cluster.hostname is {announced}: other nodes need an address to reach this one at", null);
-        if (SeedNodes.FirstOrDefault(seed => ParseEndPoint(seed) is null or { Port: 0 }) is { } wrong)
-            throw SettingReader.Wrong("registry.cluster.seed-nodes", $"a list of host:port, which {SettingReader.Quoted(wrong)} is not", null);
+        CheckSeeds();
         if (SeedNodes.Count > 0 && Discovery.Method is not null)
             throw SettingReader.Wrong("registry.cluster.discovery.method", "off when registry.cluster.seed-nodes has nodes", null);
         if (Discovery is { Method: not null, ServiceName: "" })
             throw SettingReader.Wrong("registry.cluster.discovery.service-name", "the name to look up", null);
         return ClusterCertificate.Load(Tls);
+    }
+
+    private void CheckSeeds()
+    {
+        if (SeedNodes.FirstOrDefault(seed => ParseEndPoint(seed) is null or { Port: 0 }) is { } wrong)
+            throw SettingReader.Wrong("registry.cluster.seed-nodes", $"a list of host:port, which {SettingReader.Quoted(wrong)} is not", null);
     }
 
     private static void CheckHost(string key, string host)
