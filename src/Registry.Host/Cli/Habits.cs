@@ -1,3 +1,6 @@
+using System.CommandLine;
+using Registry.Host.Serving;
+
 namespace Registry.Host.Cli;
 
 /// <summary>Words of other programs, and of people who guess, with what does the same here.</summary>
@@ -10,6 +13,8 @@ internal static class Habits
         new("", "--verbose", "--log-level debug logs more"),
         new("serve", "-v", "--log-level debug logs more"),
         new("serve", "--verbose", "--log-level debug logs more"),
+        .. new[] { "", "serve" }.Select(path => new Habit(path, "--port", $"--http takes the address and the port, such as --http {GatewayOptions.DefaultHttp}")),
+        new("", "audit", "GET /v1/audit of the gateway tells it: docs/audit.md"),
         new("", "-L", "'registry forward -L' forwards a port"),
         new("", "-R", "'registry forward -R' forwards a port"),
         new("", "-D", "'registry socks -D' serves SOCKS5"),
@@ -41,9 +46,11 @@ internal static class Habits
         new("tubes ls", "-w", "'registry top' goes on"),
         new("tubes ls", "--watch", "'registry top' goes on"),
         new("forward", "-D", "'registry socks -D' serves SOCKS5"),
+        new("forward", "-l", "it is called -L"),
         new("forward", "-N", "leave it out: there is never a shell"),
         new("forward", "-W", "--stdio does it"),
         new("forward", "-i", "--key-file names the key"),
+        new("drain", "--node", "--gateway takes the URL of the node to drain"),
         new("socks", "-L", "'registry forward -L' forwards a port"),
         new("socks", "-R", "'registry forward -R' forwards a port"),
         new("socks", "-N", "leave it out: there is never a shell"),
@@ -53,6 +60,13 @@ internal static class Habits
         .. new[] { "sh", "csh", "tcsh", "ksh", "dash" }.Select(word => new Habit("completion", word, "there is none for it, only for bash, zsh, fish and pwsh")),
         new("completion", "powershell", "it is called pwsh"),
     ];
+
+    // What people write without the option that it is for.
+    private static readonly (string Option, string What)[] bare = [("-L", "port:host:hostport"), ("-D", "a port"), ("--config", "a file of settings")];
+
+    /// <summary>Which option of a command a word alone was probably meant for; empty where nobody knows.</summary>
+    public static string WithoutOption(Command command) =>
+        Array.Find(bare, each => command.Options.Any(option => option.Name == each.Option)) is { Option: { } option, What: var what } ? $"; {what} goes behind {option}" : "";
 
     /// <summary>What to use in place of a word; null when it is none of these.</summary>
     /// <param name="path">The verbs before it, joined by a space.</param>

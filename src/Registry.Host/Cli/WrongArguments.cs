@@ -65,6 +65,7 @@ internal static class WrongArguments
         if (name.StartsWith('-'))
             return verb != command && verb.Options.Any(option => option.Name == name || option.Aliases.Contains(name))
                 ? $"'{name}' is an option of {verb.Name}: put it behind that word."
+                : IsBehindVerb(name, command) ? $"{VerbsOf(command, path)}, and '{name}' behind it."
                 : $"'{name}' is no option{Meant(name, path, [.. OptionsOf(command), "--help", .. path.Length == 0 ? ["--version"] : Array.Empty<string>()])}.";
         if (arguments.FirstOrDefault(given => given.StartsWith('-') && given.EndsWith($"={word}", StringComparison.Ordinal)) is { } valued)
             return $"{valued.Split('=')[0]} takes no value, such as '{word}'.";
@@ -76,8 +77,14 @@ internal static class WrongArguments
             return $"'{word}' is no verb{(Meant(word, path, verbs) is { Length: > 0 } meant ? meant : verbs.Length > Few ? "" : $"; there {(verbs.Length == 1 ? "is" : "are")} {string.Join(", ", verbs)}")}.";
         }
 
-        return $"'{(name == word ? word : $"{name}=…")}' is one word too many: {path} takes {(command.Arguments is [] ? "options only" : $"one {Named(command.Arguments[0])}")}.";
+        var takes = command.Arguments is [var argument, ..] ? $"one {Named(argument)}" : $"options only{(name == word ? Habits.WithoutOption(command) : "")}";
+        return $"'{(name == word ? word : $"{name}=…")}' is one word too many: {path} takes {takes}.";
     }
+
+    private static bool IsBehindVerb(string option, Command command) => command.Action is null && command.Subcommands.Any(verb => verb.Options.Any(each => each.Name == option || each.Aliases.Contains(option)));
+
+    private static string VerbsOf(Command command, string path) =>
+        $"{path} takes {(command.Subcommands.Count == 1 ? "the verb" : "one of")} {string.Join(", ", command.Subcommands.Select(verb => verb.Name))}";
 
     private static IEnumerable<string> OptionsOf(Command command) => command.Options.Where(known => !known.Hidden).Select(known => known.Name).Where(name => name.StartsWith("--", StringComparison.Ordinal));
 
@@ -85,7 +92,7 @@ internal static class WrongArguments
     {
         var command = result.CommandResult.Command;
         if (command.Action is null && command.Subcommands.Count > 0)
-            return [$"{path} takes {(command.Subcommands.Count == 1 ? "the verb" : "one of")} {string.Join(", ", command.Subcommands.Select(verb => verb.Name))}."];
+            return [$"{VerbsOf(command, path)}."];
         string[] missing = [.. result.Errors.Where(IsMissing).Select(error => Named(SymbolOf(error.SymbolResult!)))];
         var wrong = result.Errors.Where(error => !IsMissing(error)).Select(TextOf).Concat(WithoutValue(result).Select(option => $"{option.Name} needs a value each time: {Named(option)}.")).Distinct();
         return missing is [] ? wrong : wrong.Append($"{path} needs {string.Join(" and ", new[] { string.Join(", ", missing[..^1]), missing[^1] }.Where(part => part.Length > 0))}.");
