@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net.Sockets;
 using Registry.Messages;
 
 namespace Registry.Host.Cli;
@@ -37,6 +38,8 @@ internal static class GatewayClients
         public string Line => failure switch
         {
             GatewayRefusedException or GatewayUnreachableException { IsAnswered: true } => failure.Message,
+            { InnerException: HttpRequestException { InnerException: SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } } } =>
+                $"{failure.Message} Check the name: {failure.Gateway.Host} must be in DNS or in this machine's /etc/hosts.",
             _ => $"{failure.Message} Start one with 'registry serve', or give --gateway the address of one that runs.",
         };
     }

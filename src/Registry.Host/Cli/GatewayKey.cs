@@ -33,16 +33,17 @@ internal static class GatewayKey
 
     private static string? Read(ParseResult result)
     {
-        if ((result.GetValue(SharedOptions.KeyFile) ?? Environment.GetEnvironmentVariable(Variable)) is not { Length: > 0 } file)
+        var (source, path) = result.GetValue(SharedOptions.KeyFile) is { } option ? (SharedOptions.KeyFile.Name, option) : (Variable, Environment.GetEnvironmentVariable(Variable));
+        if (path is not { Length: > 0 } file)
             return null;
         try
         {
             var key = File.ReadAllText(file).Trim();
-            return key.Length > 0 && key.All(c => char.IsAscii(c) && !char.IsControl(c) && c != ' ') ? key : throw CommandException.Usage($"--key-file {file} must hold one key or token and nothing else.");
+            return key.Length > 0 && key.All(c => char.IsAscii(c) && !char.IsControl(c) && c != ' ') ? key : throw CommandException.Usage($"{source} {file} must hold one key or token and nothing else.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw CommandException.Usage($"--key-file {file} cannot be read: {e.Message}");
+            throw CommandException.Usage($"{source} {file} cannot be read: {e.Message}");
         }
     }
 }

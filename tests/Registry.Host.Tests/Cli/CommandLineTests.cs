@@ -2,8 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using Registry.Host.Cli;
 using Registry.Host.Security;
+using Registry.Host.Serving;
 using Registry.Host.Tests.Api;
 using Registry.Host.Tests.RealPrograms;
+using Registry.Host.Tests.Security;
 using Registry.Messages;
 using static Registry.Host.Tests.Cli.Commands;
 
@@ -295,6 +297,31 @@ public sealed class CommandLineTests
         error.ShouldContain("registry serve");
         error.Contains("forward waits for a gateway only once it has had a tube", StringComparison.Ordinal).ShouldBe(verb[0] == "forward");
         ShouldBePlain(error);
+    }
+
+    [Fact]
+    public async Task A_gateway_whose_name_leads_nowhere_is_not_to_be_started_but_to_be_named_right()
+    {
+        // RFC 6761 §6.4: there is no such name.
+        var (code, _, error) = await RunAsync("capacity", "--gateway", "https://gateway.invalid:18443");
+
+        code.ShouldBe((int)ExitCode.GatewayUnreachable, error);
+        error.ShouldStartWith("registry: No gateway answers at https://gateway.invalid:18443/: ");
+        error.ShouldEndWith($" Check the name: gateway.invalid must be in DNS or in this machine's /etc/hosts.{Environment.NewLine}");
+    }
+
+    [Theory]
+    [InlineData("/does/not/exist", "cannot be read: ")]
+    [InlineData("/dev/null", "must hold one key or token and nothing else.")]
+    public async Task A_key_s_file_is_named_with_what_names_it(string file, string expected)
+    {
+        (await RunAsync("tubes", "ls", "--key-file", file)).Error.ShouldStartWith($"registry: --key-file {file} {expected}");
+
+        // The environment is the whole process's.
+        using var command = Programs.Start("env", $"REGISTRY_KEY_FILE={file}", "dotnet", typeof(Gateway).Assembly.Location, "tubes", "ls");
+        (await command.StandardError.ReadToEndAsync().WaitAsync(EndToEnd.Eventually.Patience)).ShouldStartWith($"registry: REGISTRY_KEY_FILE {file} {expected}");
+        await command.WaitForExitAsync().WaitAsync(EndToEnd.Eventually.Patience);
+        command.ExitCode.ShouldBe((int)ExitCode.Usage);
     }
 
     [Theory]
