@@ -88,8 +88,14 @@ internal sealed class Gateway : IAsyncDisposable
         catch (SocketException e)
         {
             await application.DisposeAsync();
-            var who = e.SocketErrorCode == SocketError.AddressAlreadyInUse ? await PortOccupant.TellAsync(options.Http, cancellationToken) + " Or choose" : "Choose";
-            throw new CommandException(ExitCode.AddressUnavailable, $"--http {(options.IsHttps ? "https" : "http")}://{options.Http} cannot be bound: {e.Message}. {who} another address or port, for example --http http://127.0.0.1:0.");
+            var scheme = options.IsHttps ? "https" : "http";
+            var why = e.SocketErrorCode switch
+            {
+                SocketError.AddressNotAvailable => $"{options.Http.Address} is no address of this machine. Name one that is, or 0.0.0.0 or [::] for all of them.",
+                SocketError.AddressAlreadyInUse => $"{e.Message}. {await PortOccupant.TellAsync(options.Http, cancellationToken)} Or choose another address or port, for example --http {scheme}://127.0.0.1:0.",
+                _ => $"{e.Message}. Choose another address or port, for example --http {scheme}://127.0.0.1:0.",
+            };
+            throw new CommandException(ExitCode.AddressUnavailable, $"--http {scheme}://{options.Http} cannot be bound: {why}");
         }
         catch (Exception e)
         {

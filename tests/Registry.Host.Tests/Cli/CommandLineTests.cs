@@ -244,6 +244,29 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task Serve_with_https_on_a_port_in_use_is_told_another_https_address()
+    {
+        using var folder = new TemporaryFolder();
+        await TlsTests.WriteAsync(folder);
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+
+        var serving = RunAsync("serve", "--http", $"https://{other.LocalEndpoint}", "--set", $"registry.http.tls {{ certificate = \"{folder.File("certificate")}\", key = \"{folder.File("key")}\" }}");
+        using (await other.AcceptTcpClientAsync().WaitAsync(EndToEnd.Eventually.Patience)) { }
+
+        (await serving).Error.ShouldEndWith($"another address or port, for example --http https://127.0.0.1:0.{Environment.NewLine}");
+    }
+
+    [Fact]
+    public async Task Serve_on_an_address_of_another_machine_says_that_this_one_has_it_not()
+    {
+        var (code, _, error) = await RunAsync("serve", "--insecure", "--http", "http://192.0.2.1:18445");
+
+        code.ShouldBe((int)ExitCode.AddressUnavailable, error);
+        error.ShouldBe($"registry: --http http://192.0.2.1:18445 cannot be bound: 192.0.2.1 is no address of this machine. Name one that is, or 0.0.0.0 or [::] for all of them.{Environment.NewLine}");
+    }
+
+    [Fact]
     public async Task Who_has_the_port_in_use_may_answer_in_any_form()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
