@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Reflection;
 using Akka.Configuration;
 using Registry.Messages;
 
@@ -13,11 +14,14 @@ internal sealed class SettingReader(Config config)
     private static readonly (string Thousand, string Binary)[] sizeUnits = [("kB", "KiB"), ("MB", "MiB"), ("GB", "GiB")];
 
     /// <summary>The settings of a file that comes with this assembly.</summary>
-    public static Config ReadDefault(string file)
+    public static Config ReadDefault(string file) => ConfigurationFactory.ParseString(ReadText(typeof(SettingReader).Assembly, file));
+
+    /// <summary>The text of a file that comes with an assembly.</summary>
+    public static string ReadText(Assembly assembly, string file)
     {
-        using var stream = typeof(SettingReader).Assembly.GetManifestResourceStream(file)!;
+        using var stream = assembly.GetManifestResourceStream(file)!;
         using var reader = new StreamReader(stream);
-        return ConfigurationFactory.ParseString(reader.ReadToEnd());
+        return reader.ReadToEnd();
     }
 
     public string? TextOrOff(string key) => Text(key, "off, or a text") is var text and not ("off" or "false" or "") ? text : null;

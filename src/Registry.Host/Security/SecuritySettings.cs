@@ -10,7 +10,7 @@ internal sealed record SecuritySettings
     private SecuritySettings() { }
 
     /// <summary>The defaults, as the file <c>gateway.conf</c> says them.</summary>
-    public static Config Default { get; } = ReadDefault();
+    public static Config Default { get; } = ConfigurationFactory.ParseString(SettingReader.ReadText(typeof(SecuritySettings).Assembly, "gateway.conf"));
 
     /// <summary>Names that requests may be sent to besides those of loopback; empty for what <see cref="HostsBeside"/> says.</summary>
     public IReadOnlyList<string> Hosts { get; private init; } = [];
@@ -93,13 +93,6 @@ internal sealed record SecuritySettings
         if (metadata is { IsLoopback: false } && metadata.Scheme != Uri.UriSchemeHttps)
             throw SettingReader.Wrong("registry.auth.jwt.metadata-url", "an https URL, unless it leads to this machine's loopback: whoever is on the way could put keys of its own there", null);
         return new(issuer, audience, keys, metadata, reader.TextOrOff("auth.jwt.owner-claim") ?? "sub", reader.TextOrOff("auth.jwt.roles-claim") ?? "roles");
-    }
-
-    private static Config ReadDefault()
-    {
-        using var stream = typeof(SecuritySettings).Assembly.GetManifestResourceStream("gateway.conf")!;
-        using var reader = new StreamReader(stream);
-        return ConfigurationFactory.ParseString(reader.ReadToEnd());
     }
 }
 

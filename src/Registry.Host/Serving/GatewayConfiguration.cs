@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Akka.Configuration;
 using Akka.Configuration.Hocon;
 using Registry.Actors;
@@ -18,6 +19,16 @@ internal static class GatewayConfiguration
 
     /// <summary>Every setting there is, with its default.</summary>
     public static Config Default { get; } = RegistrySettings.Default.WithFallback(TubeRegistryClusterOptions.Default).WithFallback(SecuritySettings.Default);
+
+    /// <summary>The keys of the settings that are not Akka's.</summary>
+    public static IReadOnlySet<string> Keys { get; } = Values(Default.GetValue("registry"), "registry").Select(setting => setting.Key).ToHashSet(StringComparer.Ordinal);
+
+    /// <summary>Whether a text stands in the files that the program comes with, in a comment or as a value.</summary>
+    public static bool Says(string text)
+    {
+        var whole = new Regex($@"(?<![\w-]){Regex.Escape(text)}(?![\w-])", RegexOptions.CultureInvariant);
+        return new[] { SettingReader.ReadText(typeof(SettingReader).Assembly, "registry.conf"), SettingReader.ReadText(typeof(SettingReader).Assembly, "cluster.conf"), SettingReader.ReadText(typeof(SecuritySettings).Assembly, "gateway.conf") }.Any(whole.IsMatch);
+    }
 
     /// <summary>The configuration, all that is wrong with it, and where it comes from.</summary>
     /// <exception cref="CommandException">A file cannot be read or is not HOCON, so that nobody knows what it sets.</exception>
@@ -67,11 +78,10 @@ internal static class GatewayConfiguration
     private static IEnumerable<SettingFault> Unknown(SettingSource source)
     {
         // Akka's own are Akka's business.
-        var known = Values(Default.GetValue("registry"), "registry").Select(setting => setting.Key).ToHashSet(StringComparer.Ordinal);
-        foreach (var (key, _) in Values(source.Config).Where(setting => !setting.Key.StartsWith("akka.", StringComparison.Ordinal) && !known.Contains(setting.Key)))
+        foreach (var (key, _) in Values(source.Config).Where(setting => !setting.Key.StartsWith("akka.", StringComparison.Ordinal) && !Keys.Contains(setting.Key)))
         {
-            var nearest = NearestKey.Of(key, known);
-            var why = known.FirstOrDefault(each => each.StartsWith($"{key}.", StringComparison.Ordinal)) is { } within ? $"{key} is a section, not a setting: it holds settings such as {within}"
+            var nearest = NearestKey.Of(key, Keys);
+            var why = Keys.FirstOrDefault(each => each.StartsWith($"{key}.", StringComparison.Ordinal)) is { } within ? $"{key} is a section, not a setting: it holds settings such as {within}"
                 : nearest is not null ? $"{key} is not a setting; the nearest is {nearest}"
                 : key.StartsWith("registry.", StringComparison.Ordinal) ? $"{key} is not a setting"
                 : $"{key} is not a setting: each begins with registry, or with akka where it is Akka's own";

@@ -112,6 +112,50 @@ public sealed class DiagTests : IDisposable
     }
 
     [Fact]
+    public async Task Words_and_numbers_of_settings_that_are_wrong_are_left_where_the_program_says_them_and_what_can_be_a_secret_is_not()
+    {
+        await File.WriteAllTextAsync(folder.File("gateway.conf"), """
+            registry.admission { max-tubes = "many", max-tubs = 8080 }
+            regstry.audit.mode = strict
+            registry.audit.mode = bestefort
+            registry.audit.mde = best-effort
+            registry.warp = planted-9
+            registry.ice { passwrd = pl4nted, tokn.secret = best-effort, user-key = plntd, credential-of = 1234 }
+            akka.some { other = "plants9", pwd = plantx }
+            registry.ice.credentals = plantc
+            """);
+        await File.WriteAllTextAsync(folder.File("log"), "many strict words on 8080, and planted-9, pl4nted, plntd, 1234, plants9, plantx and plantc");
+
+        var (code, _, error) = await RunAsync("diag", "--config", folder.File("gateway.conf"), "--log", folder.File("log"), "--out", folder.File("b"), "--gateway", $"http://{Programs.FreeEndPoint()}");
+
+        code.ShouldBe(0, error);
+        var files = await ReadAsync(folder.File("b"));
+        files["log.txt"].ShouldBe($"many strict words on 8080, and {string.Join(", ", Enumerable.Repeat(Redaction.Hidden, 6))} and {Redaction.Hidden}");
+        files["problems.txt"].ShouldContain("It is 'many'.");
+        files["problems.txt"].ShouldContain($"must be off or {Redaction.Hidden} or strict. It is 'bestefort'.", customMessage: "a setting that is called a secret gives it");
+        foreach (var secret in new[] { "planted-9", "pl4nted", "plntd", "1234", "plants9", "plantx", "plantc" })
+            files.Values.ShouldAllBe(text => !text.Contains(secret));
+
+        // The same without the secret that is one of the program's words.
+        await File.WriteAllTextAsync(folder.File("gateway.conf"), "registry.audit.mode = bestefort, registry.audit.mde = best-effort, regstry.audit.mode = strict");
+        (await RunAsync("diag", "--config", folder.File("gateway.conf"), "--out", folder.File("c"), "--gateway", $"http://{Programs.FreeEndPoint()}")).Error
+            .ShouldContain("registry.audit.mode must be off or best-effort or strict. It is 'bestefort'.");
+    }
+
+    [Fact]
+    public async Task A_log_that_was_given_and_is_not_in_the_bundle_is_not_to_be_given_again()
+    {
+        var gateway = $"http://{Programs.FreeEndPoint()}";
+        var (_, _, error) = await RunAsync("diag", "--log", folder.File("nosuch.log"), "--out", folder.File("b"), "--gateway", gateway);
+        error.ShouldContain("the bundle lacks log.txt: Could not find file");
+        error.ShouldEndWith($"The gateway's log is not in it: {folder.File("nosuch.log")} could not be read.{Environment.NewLine}");
+
+        (await RunAsync("diag", "--out", folder.File("c"), "--gateway", gateway)).Error.ShouldEndWith($"The gateway's log is not in it: --log FILE adds it.{Environment.NewLine}");
+        (await RunAsync("diag", "--config", "/does/not/exist", "--log", folder.File("nosuch.log"), "--out", folder.File("d"), "--gateway", gateway)).Error
+            .ShouldEndWith($"The gateway's log is not in it, because the configuration could not be read.{Environment.NewLine}");
+    }
+
+    [Fact]
     public async Task What_the_gateway_advises_is_no_secret()
     {
         await using var secured = await SecuredGateway.StartAsync();

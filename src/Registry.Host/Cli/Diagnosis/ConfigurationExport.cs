@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Akka.Configuration;
 using Akka.Configuration.Hocon;
 using Registry.Host.Serving;
+using Registry.Host.Serving.Settings;
 
 namespace Registry.Host.Cli.Diagnosis;
 
@@ -21,8 +22,9 @@ internal static partial class ConfigurationExport
     /// <summary>Every setting of the program, and whatever else the files or the command line give, in the order of their keys.</summary>
     public static SortedDictionary<string, string> Of(Config config) => new(Settings(config).ToDictionary(setting => setting.Key, setting => Show(setting.Key, setting.Value)), StringComparer.Ordinal);
 
-    /// <summary>The texts that <see cref="Of"/> hides.</summary>
-    public static IEnumerable<string> Secrets(Config config) => Settings(config).Where(setting => Show(setting.Key, setting.Value) == Redaction.Hidden).SelectMany(setting => GatewayConfiguration.Texts(setting.Value));
+    /// <summary>The texts that <see cref="Of"/> hides, without those that can be no secret: nobody could read a text without them.</summary>
+    public static IEnumerable<string> Secrets(Config config) => Settings(config).Where(setting => Show(setting.Key, setting.Value) == Redaction.Hidden)
+        .SelectMany(setting => GatewayConfiguration.Texts(setting.Value).Where(text => IsCalledSecret(setting.Key) || !Ordinary().IsMatch(text) && !GatewayConfiguration.Says(text)));
 
     private static IEnumerable<(string Key, HoconValue Value)> Settings(Config config) => GatewayConfiguration.Values(config.WithFallback(GatewayConfiguration.Default));
 
@@ -38,8 +40,16 @@ internal static partial class ConfigurationExport
             : Redaction.Hidden;
     }
 
-    [GeneratedRegex("(credential|secret|password|passphrase|token|key|user|username)s?(\\.|$)", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
+    // So is what was probably meant to be one.
+    private static bool IsCalledSecret(string key) =>
+        SecretName().IsMatch(key) || GatewayConfiguration.Default.GetValue(key) is null && NearestKey.Of(key, GatewayConfiguration.Keys) is { } meant && SecretName().IsMatch(meant);
+
+    [GeneratedRegex("(credential|secret|password|passphrase|passwd|pass|pwd|token|key|user|username)s?(\\.|$)", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
     private static partial Regex SecretName();
+
+    // Short words and numbers, also with a unit: where the setting is not called a secret, nobody's.
+    [GeneratedRegex("^([A-Za-z]{1,7}|-?[0-9.]{1,7} ?[A-Za-z]{0,4})$", RegexOptions.CultureInvariant)]
+    private static partial Regex Ordinary();
 
     // Switches, numbers, durations and sizes.
     [GeneratedRegex(@"^(on|off|true|false|yes|no|null|-?[0-9.]+ ?[A-Za-z]{0,4}|)$", RegexOptions.CultureInvariant)]

@@ -64,15 +64,16 @@ internal static class DiagCommand
             await console.Error.WriteLineAsync(PlainText.Of($"registry: the bundle lacks {problem}"));
         await console.Output.WriteLineAsync(result.GetValue(SharedOptions.Json) ? JsonSerializer.Serialize(new { File = file, Problems = problems }, ApiJson.Options) : file);
         if (!result.GetValue(SharedOptions.Json))
-            await console.Error.WriteLineAsync(Contents(bundle.Names));
+            await console.Error.WriteLineAsync(Contents(bundle.Names, result.GetValue(Log), config is not null));
         return ExitCode.Ok;
     }
 
-    private static string Contents(IReadOnlyList<string> names) =>
+    private static string Contents(IReadOnlyList<string> names, string? log, bool isConfigurationRead) =>
         $"""
         It holds {string.Join(", ", names)}.
         Keys, tokens and the configuration's secrets are taken out of all of them. {(names.Contains("log.txt") ? "Addresses, target rules and the rest of the log" : "Addresses and target rules")} are in it: look whether you want to send them.
-        """ + (names.Contains("log.txt") ? "" : $"{Environment.NewLine}The gateway's log is not in it: --log FILE adds it.");
+        """ + (names.Contains("log.txt") ? ""
+            : $"{Environment.NewLine}The gateway's log is not in it{(log is null ? ": --log FILE adds it" : isConfigurationRead ? $": {PlainText.Of(log)} could not be read" : ", because the configuration could not be read")}.");
 
     // Also where settings are wrong: what of it are secrets has to be known, and what is wrong is what is looked for. Null when it cannot be read at all.
     private static Config? ReadConfiguration(ParseResult result, List<string> problems)
