@@ -250,10 +250,10 @@ internal static class ServeCommand
         return options;
     }
 
-    // Something that a rule allows, so that the line can be pasted.
-    private static string ExampleTarget(GatewayOptions options) =>
+    // Something that a rule allows, so that the line can be pasted, where one names any.
+    private static string ExampleTarget(GatewayOptions options, bool dev) =>
         RegistrySettings.From(options.Registry.Configuration).AllowTargets.Concat(options.Registry.AllowTargets)
-            .FirstOrDefault(rule => !rule.Contains('/', StringComparison.Ordinal) && !rule.Contains('*', StringComparison.Ordinal) && !rule.Contains(',', StringComparison.Ordinal)) ?? "127.0.0.1:5432";
+            .FirstOrDefault(rule => !rule.Contains('/', StringComparison.Ordinal) && !rule.Contains('*', StringComparison.Ordinal) && !rule.Contains(',', StringComparison.Ordinal)) ?? (dev ? "127.0.0.1:5432" : "HOST:PORT");
 
     private static async Task GreetAsync(TextWriter output, Gateway gateway, GatewayOptions options, bool dev)
     {
@@ -265,7 +265,7 @@ internal static class ServeCommand
         foreach (var remark in RemarksOn(options, gateway.Services.GetService<ServerCertificate>()))
             await output.WriteLineAsync($"WARNING: {remark}");
         await output.WriteLineAsync($"Dashboard: {url}/");
-        await output.WriteLineAsync($"Client:    registry forward -L 15432:{ExampleTarget(options)} --gateway {url}{(options.Security.IsClosed ? " --key-file FILE" : "")}");
+        await output.WriteLineAsync($"Client:    registry forward -L 15432:{ExampleTarget(options, dev)} --gateway {url}{(options.Security.IsClosed ? " --key-file FILE" : "")}");
         if (!options.HasRules)
             await output.WriteLineAsync(NoRule);
         if (gateway.Membership is { IsOpen: true })

@@ -28,9 +28,15 @@ public sealed class GreetingTests
     {
         var lines = await GreetingAsync(3);
 
-        lines[1].ShouldNotContain("--key-file");
+        lines[1].ShouldMatch(@"^Client: +registry forward -L 15432:HOST:PORT --gateway http://127\.0\.0\.1:\d+$", "no rule allows any that could be named");
         lines[2].ShouldStartWith("No target is reachable");
     }
+
+    [Theory]
+    [InlineData(3, "--dev", "127.0.0.1:5432")]
+    [InlineData(2, "--allow=10.0.0.0/8:22", "HOST:PORT")]
+    public async Task The_client_s_line_names_loopback_only_where_it_can_be_reached(int count, string option, string expected) =>
+        (await GreetingAsync(count, option)).ShouldContain(line => line.StartsWith($"Client:    registry forward -L 15432:{expected} --gateway ", StringComparison.Ordinal));
 
     [Fact]
     public async Task The_dates_of_a_certificate_are_warned_of_where_it_is_shown()
