@@ -115,7 +115,7 @@ public sealed class TopTests
         top.Start();
         try
         {
-            await ReadUntilAsync(top.StandardOutput, "tube-at-first");
+            (await ReadUntilAsync(top.StandardOutput, "tube-at-first")).ShouldContain("  by rate; sort: r b a s o n t; i: reverse; q: quit");
             gateway.Registry.Emit(new TubeListed(new(new("tube-that-came"), "node-1", TubeState.Ready)));
             await ReadUntilAsync(top.StandardOutput, "tube-that-came");
             await top.StandardInput.WriteAsync('t');
@@ -134,7 +134,7 @@ public sealed class TopTests
         }
     }
 
-    private static async Task ReadUntilAsync(StreamReader reader, string text)
+    private static async Task<string> ReadUntilAsync(StreamReader reader, string text)
     {
         var seen = new System.Text.StringBuilder();
         var buffer = new char[4096];
@@ -145,6 +145,8 @@ public sealed class TopTests
                 throw new InvalidOperationException($"It ended: {seen}");
             seen.Append(buffer, 0, length);
         }
+
+        return seen.ToString();
     }
 
     private static TubeRow Row(TubeBoard board, string id) => board.Rows.Single(row => row.Tube.TubeId == id);

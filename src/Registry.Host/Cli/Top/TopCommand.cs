@@ -121,7 +121,7 @@ internal sealed class TopSession(GatewayClient gateway, TimeSpan interval, TopOr
 
     private async Task DrawAsync(TextWriter output, int width, int height, CancellationToken cancellationToken)
     {
-        var title = $"{gateway.Gateway}  by {order.Name}{(isReversed ? ", reversed" : "")}; {string.Concat(TopOrder.All.Select(each => each.Key))} sort, i reverses, q quits{(trouble is null ? "" : $"  {trouble}")}";
+        var title = $"{gateway.Gateway}  by {order.Name}{(isReversed ? ", reversed" : "")}; sort: {string.Join(' ', TopOrder.All.Select(each => each.Key))}; i: reverse; q: quit{(trouble is null ? "" : $"  {trouble}")}";
         var text = View.ToText(title, width, height, isTerminal: true);
         var lines = text.Split('\n').Select(line => line.TrimEnd('\r')).Take(height);
         await output.WriteAsync($"\e[H{string.Join("\e[K\r\n", lines).TrimEnd()}\e[K\e[J");
