@@ -393,8 +393,11 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         trace.Made();
         if (command.Offer is not null)
             trace.Described();
+        var listen = FirstChannel?.Conversation?.ListenEndPoint?.ToString();
         if (command.Settings.Target is { } target)
             log.Info("Tube {TubeId} made for conversation {ConversationId}: {Type} to {Target}, owner: {Owner}", id, command.ConversationId, command.Settings.Type, target, command.Owner ?? "-");
+        else if (listen is not null)
+            log.Info("Tube {TubeId} made for conversation {ConversationId}: {Type} from {Listen}, owner: {Owner}", id, command.ConversationId, command.Settings.Type, listen, command.Owner ?? "-");
         else
             log.Info("Tube {TubeId} made for conversation {ConversationId}: {Type}, owner: {Owner}", id, command.ConversationId, command.Settings.Type, command.Owner ?? "-");
         var encoded = SdpText.Encode(sdp);
@@ -402,7 +405,7 @@ internal sealed partial class TubeActor : UntypedActor, IWithTimers
         {
             Offer = command.Offer is null ? encoded : null,
             Answer = command.Offer is null ? null : encoded,
-            LocalListenAddress = FirstChannel?.Conversation?.ListenEndPoint?.ToString(),
+            LocalListenAddress = listen,
         });
         Follow(connection!.ConnectionState);
     }

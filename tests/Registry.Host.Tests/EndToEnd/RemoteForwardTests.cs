@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using Registry.Host.Cli;
 using Registry.Host.Tests.RealPrograms;
+using Registry.Host.Tests.Telemetry;
 
 namespace Registry.Host.Tests.EndToEnd;
 
@@ -56,6 +57,19 @@ public sealed class RemoteForwardTests
         forward.Lines.Where(line => line.StartsWith(there.Listen, StringComparison.Ordinal)).ShouldHaveSingleItem()
             .ShouldBe($"{there.Listen}: the gateway ended the tube, which nobody used: No user bytes went either way for 1 s. Reconnecting. When that happens again it is not said.");
         await VisitAsync(here.Listen);
+    }
+
+    [Fact]
+    public async Task The_gateway_s_log_says_where_it_listens()
+    {
+        var log = new RecordedLog();
+        await using var server = await ByteServer.StartAsync();
+        await using var gateway = await RealGateway.WithAsync(Listening, log);
+        await using var forward = Forward(server.EndPoint, gateway);
+
+        var ready = await forward.NextReadyAsync();
+
+        await log.UntilAsync(text => text.Contains($": tunnel from {ready.Listen}, owner: -", StringComparison.Ordinal));
     }
 
     [Fact]
