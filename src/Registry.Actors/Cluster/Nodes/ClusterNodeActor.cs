@@ -27,6 +27,7 @@ internal sealed class ClusterNodeActor : SteadyActor
     private readonly Dictionary<ConversationId, List<Placement>> placementsOf = [];
     private readonly Dictionary<ConversationId, (TubeId TubeId, long Epoch)> epochs = [];
     private readonly Dictionary<string, long> releases = []; // when the last of an owner was told
+    private long releasesSweptAt;
     private readonly IActorRef self;
 
     public ClusterNodeActor(ClusterRoomContext room, TubeRegistryNode node, IActorRef registry)
@@ -266,9 +267,15 @@ internal sealed class ClusterNodeActor : SteadyActor
 
     private void Release(ReleaseTube release)
     {
-        foreach (var (owner, _) in releases.Where(r => !IsFresh(r.Value)).ToArray())
-            releases.Remove(owner);
-        releases[release.Owner] = room.Time.GetTimestamp();
+        var now = room.Time.GetTimestamp();
+        if (!IsFresh(releasesSweptAt))
+        {
+            foreach (var (owner, _) in releases.Where(r => !IsFresh(r.Value)).ToArray())
+                releases.Remove(owner);
+            releasesSweptAt = now;
+        }
+
+        releases[release.Owner] = now;
         room.Owners.Tell(release);
     }
 
