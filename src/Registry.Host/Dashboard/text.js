@@ -64,4 +64,4 @@ const inOrder = new Set(['Normal', 'Client', 'TunnelClosed', 'AdminClosed', 'AIC
 export const isTrouble = name => !inOrder.has(name);
 
 /** A close reason's name as words. */
-export const words = name => name.replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, ' ').replace(/[A-Z][a-z]+/g, word => word.toLowerCase()).replace(/^./, first => first.toUpperCase());
+export const words = name => name === 'NodeStopped' ? 'Node stopped or drained' : name.replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, ' ').replace(/[A-Z][a-z]+/g, word => word.toLowerCase()).replace(/^./, first => first.toUpperCase());

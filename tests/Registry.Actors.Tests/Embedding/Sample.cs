@@ -30,7 +30,7 @@ internal static class Sample
             Console.WriteLine($"{tube.TubeId} is {tube.State}; send the other side {tube.Answer ?? tube.Offer}");
         else if (reply is Refused { Retryable: true, RetryAfter: { } wait })
             Console.WriteLine($"try again in {wait.TotalSeconds} s");
-        Console.WriteLine($"{registry.Directory.Count} tubes, {registry.Capacity.LoadPercentage} % load");
+        Console.WriteLine($"tubes: {registry.Directory.Count}, load: {registry.Capacity.LoadPercentage} %");
         await host.StopAsync(); // every tube's peer and subscribers hear why
         // README
         return reply;
