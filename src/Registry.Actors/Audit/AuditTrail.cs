@@ -71,7 +71,7 @@ internal sealed class AuditTrail(IAuditSink? sink, string node, TimeProvider tim
         Target = Name(denied.Host, denied.Port),
         Denial = denied.Denial.Name(),
         Reason = CloseReason.ServerRefuse,
-        Text = denied.WasOpen ? $"The rules changed. {denied.Denial.Tell(denied.Host, denied.Port)}" : denied.Denial.Tell(denied.Host, denied.Port),
+        Text = denied.Text,
     });
 
     /// <summary>A target as records have it.</summary>

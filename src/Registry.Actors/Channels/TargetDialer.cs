@@ -94,11 +94,7 @@ internal sealed class TargetDialer(ChannelServices services, ConversationOrigin 
         IPEndPoint[] allowed = [.. InTurn([.. addresses.Where(a => Judge(ProtocolType.Tcp, host, a, port) is null).Select(a => new IPEndPoint(TargetPolicy.Plain(a), port))]).Take(MaxAddresses)];
         if (allowed.Length > 0)
             return (allowed, default);
-        var why = Judge(ProtocolType.Tcp, host, addresses[0], port) ?? TargetDenial.NoRule;
-        var result = Denied(host, port, why);
-        return Refused(why == TargetDenial.NoRule && !IPAddress.TryParse(host, out _)
-            ? result with { Text = $"No rule allows {host}:{port} at the addresses that the name has here. Loopback needs a rule that names it, such as \"127.0.0.1:{port}\"." }
-            : result);
+        return Refused(Denied(host, port, (Judge(ProtocolType.Tcp, host, addresses[0], port) ?? TargetDenial.NoRule).AtAddressesOf(host)));
 
         static (IPEndPoint[], DialResult) Refused(DialResult why) => ([], why);
     }
@@ -109,8 +105,9 @@ internal sealed class TargetDialer(ChannelServices services, ConversationOrigin 
     /// <param name="end">Ends it with the text; must not block.</param>
     public IDisposable Hold(string host, IPEndPoint endPoint, Action<string> end) => services.Targets.Hold(new(ProtocolType.Tcp, host, endPoint, why =>
     {
-        services.DialDenied?.Invoke(new(origin, host, endPoint.Port, why, WasOpen: true));
-        end($"The rules changed. {why.Tell(host, endPoint.Port)}");
+        var denied = new DeniedDial(origin, host, endPoint.Port, why, WasOpen: true);
+        services.DialDenied?.Invoke(denied);
+        end(denied.Text);
     }));
 
     /// <summary>Whether any rule could allow this name and port.</summary>

@@ -59,8 +59,8 @@ internal sealed class TubeRegistryNode : IExtension
             {
                 audit.Denied(denied);
                 log.Warning(
-                    denied.WasOpen ? "Audit: connection to {Host}:{Port} ended, {Rule}; tube {TubeId}, conversation {ConversationId}" : "Audit: dial to {Host}:{Port} denied, {Rule}; tube {TubeId}, conversation {ConversationId}",
-                    denied.Host, denied.Port, denied.Denial.Name(), denied.Origin.TubeId, denied.Origin.ConversationId);
+                    denied.WasOpen ? "Audit: connection to {Host}:{Port} ended, {Rule}; tube {TubeId}, conversation {ConversationId}: {Text}" : "Audit: dial to {Host}:{Port} denied, {Rule}; tube {TubeId}, conversation {ConversationId}: {Text}",
+                    denied.Host, denied.Port, denied.Denial.Name(), denied.Origin.TubeId, denied.Origin.ConversationId, denied.Text);
             },
             HandlerFailed = (name, origin, e) => log.Error(e, "The handler {Handler} of conversation {ConversationId} on tube {TubeId} failed", name, origin.ConversationId, origin.TubeId),
         };

@@ -120,6 +120,21 @@ public sealed class ConnectionAuditSpecs
     }
 
     [Fact]
+    public async Task The_record_of_a_name_that_is_denied_for_its_addresses_says_so()
+    {
+        await using var server = LoopbackServer.Echo();
+        await using (var tunnel = new TunnelFixture(server.EndPoint, allow: "*", socks: SocksSettings.Dial(), audit: audit))
+        {
+            using var denied = await AskAsync(tunnel, new("localhost", server.EndPoint.Port));
+            await TunnelFixture.UntilAsync(() => audit.Of(AuditKind.DialDenied).Length == 1);
+        }
+
+        var denial = audit.Of(AuditKind.DialDenied).ShouldHaveSingleItem();
+        denial.Denial.ShouldBe("no_rule");
+        denial.Text.ShouldBe($"No rule allows localhost:{server.EndPoint.Port} at the addresses that the name has here. Loopback needs a rule that names it, such as \"127.0.0.1:{server.EndPoint.Port}\".");
+    }
+
+    [Fact]
     public async Task A_denied_dial_is_a_record_with_the_rule_and_a_name_s_address_is_recorded_at_once()
     {
         await using var server = LoopbackServer.Echo();

@@ -39,7 +39,9 @@ public sealed class RuleReloadTests
             (await forward.NextLineAsync()).ShouldStartWith($"{forward.Listen}: a connection was cut: The rules changed. No rule allows {server.EndPoint}");
             await AttemptAsync(forward);
             (await forward.NextLineAsync()).ShouldContain($"No rule allows {server.EndPoint}");
-            (await LineAsync(gateway, "Audit: dial")).ShouldContain($"to {server.EndPoint} denied, no_rule; tube {forward.Last.TubeId}, conversation forward-");
+            var line = await LineAsync(gateway, "Audit: dial");
+            line.ShouldContain($"to {server.EndPoint} denied, no_rule; tube {forward.Last.TubeId}, conversation forward-");
+            line.ShouldEndWith($": No rule allows {server.EndPoint}. Add one to registry.targets.allow or by --allow, for example \"{server.EndPoint}\".");
         }
         finally
         {

@@ -145,7 +145,7 @@ internal sealed class UdpRelay
         }
 
         if (why is { } denial)
-            dialer.TellDenied(host, port, denial);
+            dialer.TellDenied(host, port, addresses is null ? denial : denial.AtAddressesOf(host));
         return null;
     }
 
