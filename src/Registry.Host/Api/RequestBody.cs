@@ -55,7 +55,7 @@ internal static class RequestBody
         var field = wrong.Path is ['$', '.', .. var member] ? member : "body";
         // Only the reader of the text itself has an inner exception; everything else is about the text's meaning.
         if (wrong.InnerException is not null || field == "body")
-            return Problem.InvalidRequest(field, $"The body is not a JSON object: line {wrong.LineNumber + 1}, byte {wrong.BytePositionInLine + 1}, near '{field}'.");
+            return Problem.InvalidRequest(field, $"The body is not a JSON object: line {wrong.LineNumber + 1}, byte {wrong.BytePositionInLine + 1}{(field == "body" ? "" : $", near '{field}'")}.");
         var known = ApiJson.Options.GetTypeInfo(typeof(T)).Properties.Select(property => property.Name).ToArray();
         var top = field.Split('.', '[')[0];
         return known.Contains(top)

@@ -92,6 +92,17 @@ public sealed class TubeApiTests : IAsyncLifetime
         gateway.Registry.Commands.ShouldBeEmpty();
     }
 
+    [Theory]
+    [InlineData("{oops", "The body is not a JSON object: line 1, byte 2.")]
+    [InlineData("[1]", "The body is not a JSON object: line 1, byte 2.")]
+    [InlineData("""{"conversationId":"c","settings":oops""", "The body is not a JSON object: line 1, byte 34, near 'settings'.")]
+    public async Task Where_a_body_is_no_JSON_is_told_with_the_member_where_there_is_one(string json, string detail)
+    {
+        var (_, body) = await gateway.SendAsync(HttpMethod.Post, "/v1/tubes", json);
+
+        body.GetProperty("detail").GetString().ShouldBe(detail);
+    }
+
     [Fact]
     public async Task A_body_that_is_not_declared_as_json_is_refused_because_a_foreign_page_could_send_it()
     {
