@@ -66,6 +66,8 @@ internal static class ForwardCommand
     private static Task<int> RunAsync(ParseResult result, Func<IReadOnlyList<ForwardedPort>> parse) => CommandLine.RunAsync(result, async cancellationToken =>
     {
         var ports = parse();
+        if (GivenTwice(ports) is { } twice)
+            throw CommandException.Usage($"{twice.Option} gives port {twice.Listen.Port} twice: give each a port of its own, or 0 for any free one.");
         var gateways = ReadGateways(result);
         var console = result.InvocationConfiguration;
         var command = result.CommandResult.Command.Name;
@@ -86,6 +88,17 @@ internal static class ForwardCommand
 
         return ExitCode.Ok;
     });
+
+    // Of those that are here; which addresses a gateway can give, it says itself.
+    private static ForwardedPort? GivenTwice(IReadOnlyList<ForwardedPort> ports)
+    {
+        ForwardedPort[] here = [.. ports.Where(port => !port.IsAtGateway && port.Listen.Port != 0)];
+        return here.Where((port, i) => here[..i].Any(earlier => IsSame(earlier.Listen, port.Listen))).FirstOrDefault();
+    }
+
+    private static bool IsSame(IPEndPoint a, IPEndPoint b) => a.Port == b.Port && a.AddressFamily == b.AddressFamily && (a.Address.Equals(b.Address) || IsAny(a.Address) || IsAny(b.Address));
+
+    private static bool IsAny(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
 
     private static GatewayAddress[] ReadGateways(ParseResult result)
     {

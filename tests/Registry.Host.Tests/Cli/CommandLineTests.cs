@@ -93,6 +93,8 @@ public sealed class CommandLineTests
     [InlineData(new[] { "--config", "--dev" }, "registry: --config needs a value, and '--dev' is the next option: --config FILE.conf. See 'registry --help'.\n")]
     [InlineData(new[] { "forward", "-L", "80:h:80", "--stdio", "h:80" }, "--stdio")]
     [InlineData(new[] { "forward", "-R", "nonsense" }, "-R 'nonsense'")]
+    [InlineData(new[] { "forward", "-L", "18500:h:80", "-L", "18500:h:81" }, "registry: -L gives port 18500 twice: give each a port of its own, or 0 for any free one.\n")]
+    [InlineData(new[] { "forward", "-L", "18500:h:80", "-L", "0.0.0.0:18500:h:81" }, "registry: -L gives port 18500 twice")]
     [InlineData(new[] { "forward", "-R", "80:h:80", "--stdio", "h:80" }, "--stdio")]
     [InlineData(new[] { "forward", "--stdio", "h" }, "--stdio 'h'")]
     [InlineData(new[] { "forward", "--stdio", "::1:22" }, "--stdio '::1:22'")]
@@ -311,6 +313,7 @@ public sealed class CommandLineTests
     [InlineData("capacity")]
     [InlineData("tubes", "ls")]
     [InlineData("forward", "-L", "0:127.0.0.1:80")]
+    [InlineData("forward", "-L", "0:127.0.0.1:80", "-L", "0:127.0.0.1:81")]
     public async Task A_gateway_that_is_not_there_ends_with_3_and_is_named(params string[] verb)
     {
         var (code, _, error) = await RunAsync([.. verb, "--gateway", $"http://127.0.0.1:{FreePort()}"]);
