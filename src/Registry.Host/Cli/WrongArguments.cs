@@ -65,7 +65,7 @@ internal static class WrongArguments
         if (name.StartsWith('-'))
             return verb != command && verb.Options.Any(option => option.Name == name || option.Aliases.Contains(name))
                 ? $"'{name}' is an option of {verb.Name}: put it behind that word."
-                : IsBehindVerb(name, command) ? $"{VerbsOf(command, path)}, and '{name}' behind it."
+                : Habits.Of(path, name) is null && VerbsWith(name, command).ToArray() is [_, ..] owners ? $"'{name}' belongs behind {OneOf(owners)}."
                 : $"'{name}' is no option{Meant(name, path, [.. OptionsOf(command), "--help", .. path.Length == 0 ? ["--version"] : Array.Empty<string>()])}.";
         if (arguments.FirstOrDefault(given => given.StartsWith('-') && given.EndsWith($"={word}", StringComparison.Ordinal)) is { } valued)
             return $"{valued.Split('=')[0]} takes no value, such as '{word}'.";
@@ -81,7 +81,11 @@ internal static class WrongArguments
         return $"'{(name == word ? word : $"{name}=…")}' is one word too many: {path} takes {takes}.";
     }
 
-    private static bool IsBehindVerb(string option, Command command) => command.Action is null && command.Subcommands.Any(verb => verb.Options.Any(each => each.Name == option || each.Aliases.Contains(option)));
+    // As they are written behind the command: "ls", or "tubes ls".
+    private static IEnumerable<string> VerbsWith(string option, Command command) => command.Subcommands.Where(verb => !verb.Hidden).SelectMany(verb =>
+        (verb.Options.Any(each => each.Name == option || each.Aliases.Contains(option)) ? [verb.Name] : Array.Empty<string>()).Concat(VerbsWith(option, verb).Select(below => $"{verb.Name} {below}")));
+
+    private static string OneOf(string[] verbs) => verbs.Length == 1 ? $"the verb {verbs[0]}" : verbs.Length > Few ? $"a verb, such as {verbs[0]}" : $"one of {string.Join(", ", verbs)}";
 
     private static string VerbsOf(Command command, string path) =>
         $"{path} takes {(command.Subcommands.Count == 1 ? "the verb" : "one of")} {string.Join(", ", command.Subcommands.Select(verb => verb.Name))}";
