@@ -140,6 +140,8 @@ internal static class ServeCommand
     {
         if (certificate?.Remark is { } refused)
             yield return refused;
+        if (options is { IsHttps: false, Security.Certificate: not null })
+            yield return $"registry.http.tls is set, but --http is http://{options.Http}: it is not used. Give --http https://ADDRESS:PORT, such as https://0.0.0.0:8443.";
         if (TubeRegistryClusterOptions.From(options.Registry.Configuration) is { Enabled: false, SeedNodes.Count: > 0 })
             yield return "registry.cluster.seed-nodes are named, but the gateway is in no cluster: set registry.cluster.enabled = on, or give --cluster HOST:PORT.";
     }

@@ -399,6 +399,20 @@ public sealed class CheckConfigTests : IDisposable
     }
 
     [Fact]
+    public async Task A_certificate_that_nobody_is_shown_is_told()
+    {
+        await TlsTests.WriteAsync(folder);
+        await File.WriteAllTextAsync(ConfigFile, $"registry.http.tls {{ certificate = \"{folder.File("certificate")}\", key = \"{folder.File("key")}\" }}");
+
+        (await RunAsync("check-config", "--allow", "db.example:5432", "--config", ConfigFile)).ShouldBe(((int)ExitCode.Ok, $"""
+            The configuration is good.
+            registry.http.tls is set, but --http is http://127.0.0.1:8080: it is not used. Give --http https://ADDRESS:PORT, such as https://0.0.0.0:8443.
+
+            """, ""));
+        (await RunAsync("check-config", "--allow", "db.example:5432", "--config", ConfigFile, "--http", "https://127.0.0.1:8443")).Output.ShouldBe($"The configuration is good.{Environment.NewLine}");
+    }
+
+    [Fact]
     public async Task For_programs_it_prints_what_was_found()
     {
         await File.WriteAllTextAsync(ConfigFile, "registry.admission.max-tubs = 5\nregistry.telemetry.log.level = loud");

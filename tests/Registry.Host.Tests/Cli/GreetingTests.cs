@@ -45,7 +45,9 @@ public sealed class GreetingTests
         await TlsTests.WriteAsync(folder, from: -2, until: -1);
         string[] certificate = ["--set", $"registry.http.tls.certificate={folder.File("certificate")}", "--set", $"registry.http.tls.key={folder.File("key")}"];
 
-        (await GreetingAsync(1, certificate)).ShouldHaveSingleItem().ShouldStartWith("Dashboard: http://127.0.0.1:");
+        var unused = await GreetingAsync(2, certificate);
+        unused[0].ShouldBe("WARNING: registry.http.tls is set, but --http is http://127.0.0.1:0: it is not used. Give --http https://ADDRESS:PORT, such as https://0.0.0.0:8443.");
+        unused[1].ShouldStartWith("Dashboard: http://127.0.0.1:");
         (await GreetingAsync(1, [.. certificate, "--http", "https://127.0.0.1:0"])).ShouldHaveSingleItem().ShouldStartWith("WARNING: registry.http.tls.certificate: the certificate expired at ");
     }
 
