@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using Registry.Actors;
 using Registry.Host.Serving;
+using Registry.Host.Serving.Settings;
 using Registry.Host.Serving.Stacks;
 using Registry.WebRtc;
 
@@ -23,6 +25,33 @@ internal static class GatewayPorts
         var settings = RegistrySettings.From(options.Registry.Configuration);
         var cluster = TubeRegistryClusterOptions.From(options.Registry.Configuration);
         return [.. Serving(options), .. Peers(options, settings), .. Cluster(cluster), .. Relays(settings), .. Services(options, settings), .. Targets(options, settings)];
+    }
+
+    /// <summary>TCP ports that the gateway would listen on for two purposes, of which only one can have it.</summary>
+    public static IEnumerable<SettingFault> TakenFromItself(GatewayOptions options)
+    {
+        const string TcpPortKey = "registry.webrtc.tcp-port";
+        const string ClusterPortKey = "registry.cluster.port";
+        const string ClusterPort = $"{ClusterPortKey} (--cluster)";
+        var tcp = RegistrySettings.From(options.Registry.Configuration).TcpPort ?? 0; // at all addresses
+        var cluster = TubeRegistryClusterOptions.From(options.Registry.Configuration);
+        var clusterPort = cluster.Enabled ? cluster.Port : 0;
+        if (tcp != 0 && tcp == options.Http.Port)
+            yield return Same(TcpPortKey, TcpPortKey, "--http", tcp);
+        if (clusterPort != 0 && clusterPort == options.Http.Port && MayOverlap(options.Http.Address, cluster.Hostname))
+            yield return Same(ClusterPortKey, ClusterPort, "--http", clusterPort);
+        if (clusterPort != 0 && clusterPort == tcp)
+            yield return Same(ClusterPortKey, ClusterPort, TcpPortKey, clusterPort);
+
+        static SettingFault Same(string key, string one, string other, int port) => new(key, $"{one} and {other} are the same port, {port}: give one of them another.");
+    }
+
+    // A name other than localhost is not looked up for this.
+    private static bool MayOverlap(IPAddress address, string host)
+    {
+        var other = host.Equals("localhost", StringComparison.OrdinalIgnoreCase) ? IPAddress.Loopback : IPAddress.TryParse(host, out var parsed) ? parsed : null;
+        return address.Equals(IPAddress.IPv6Any) || address.Equals(other) || address.Equals(IPAddress.Any) && other?.AddressFamily != AddressFamily.InterNetworkV6
+            || other is not null && other.AddressFamily == address.AddressFamily && (other.Equals(IPAddress.Any) || other.Equals(IPAddress.IPv6Any));
     }
 
     private static IEnumerable<PortNeed> Serving(GatewayOptions options)

@@ -180,6 +180,8 @@ internal static class ServeCommand
             yield return new(Http.Name, $"--http https://{options.Http} needs a certificate: set registry.http.tls.certificate and registry.http.tls.key.");
         if (!isInsecure && options.WhyNotBeyondLoopback is { } why)
             yield return new(Http.Name, $"--http {options.Http} can be reached from other machines, and {why}. --insecure serves all the same.");
+        foreach (var fault in GatewayPorts.TakenFromItself(options))
+            yield return fault.In(options.Sources);
     }
 
     // What only use shows, such as a file that may not be written, is told with its place too.

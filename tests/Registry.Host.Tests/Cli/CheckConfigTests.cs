@@ -412,6 +412,33 @@ public sealed class CheckConfigTests : IDisposable
         (await RunAsync("check-config", "--allow", "db.example:5432", "--config", ConfigFile, "--http", "https://127.0.0.1:8443")).Output.ShouldBe($"The configuration is good.{Environment.NewLine}");
     }
 
+    [Theory]
+    [InlineData("http://127.0.0.1:18080", "", "registry.webrtc.tcp-port=18080", "--set: registry.webrtc.tcp-port and --http are the same port, 18080: give one of them another.")]
+    [InlineData("http://127.0.0.1:18080", "127.0.0.1:18080", "", "the command line: registry.cluster.port (--cluster) and --http are the same port, 18080: give one of them another.")]
+    [InlineData("http://localhost:18080", "localhost:18080", "", "the command line: registry.cluster.port (--cluster) and --http are the same port")]
+    [InlineData("http://[::]:18080", "10.0.0.1:18080", "", "the command line: registry.cluster.port (--cluster) and --http are the same port")]
+    [InlineData("http://127.0.0.1:0", "10.0.0.1:18080", "registry.webrtc.tcp-port=18080", "the command line: registry.cluster.port (--cluster) and registry.webrtc.tcp-port are the same port, 18080: give one of them another.")]
+    [InlineData("http://127.0.0.1:18080", "127.0.0.2:18080", "registry.webrtc.tcp-port=18081", null)]
+    [InlineData("http://127.0.0.1:18080", "[::1]:18080", "", null)]
+    [InlineData("http://127.0.0.1:0", "127.0.0.1:0", "registry.webrtc.tcp-port=0", null)]
+    public async Task A_port_that_the_gateway_would_take_from_itself_is_told(string http, string cluster, string set, string? expected)
+    {
+        string[] options = ["--insecure", "--http", http, .. cluster.Length == 0 ? Array.Empty<string>() : ["--cluster", cluster], .. set.Length == 0 ? Array.Empty<string>() : ["--set", set]];
+
+        var (code, _, error) = await RunAsync(["check-config", .. options]);
+
+        if (expected is null)
+        {
+            code.ShouldBe((int)ExitCode.Ok, error);
+            return;
+        }
+
+        code.ShouldBe((int)ExitCode.Usage, error);
+        error.ShouldStartWith($"registry: {expected}");
+        error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(1, error);
+        (await RunAsync(["serve", .. options])).ShouldBe((code, "", error));
+    }
+
     [Fact]
     public async Task For_programs_it_prints_what_was_found()
     {
