@@ -329,6 +329,16 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task The_same_port_of_another_address_is_another_port()
+    {
+        var port = FreePort();
+
+        var (code, _, error) = await RunAsync("forward", "-L", $"127.0.0.1:{port}:h:80", "-L", $"127.0.0.2:{port}:h:81", "--gateway", $"http://127.0.0.1:{FreePort()}");
+
+        code.ShouldBe((int)ExitCode.GatewayUnreachable, error);
+    }
+
+    [Fact]
     public async Task A_gateway_whose_name_leads_nowhere_is_not_to_be_started_but_to_be_named_right()
     {
         // RFC 6761 §6.4: there is no such name.
