@@ -44,8 +44,9 @@ internal static class GatewayConfiguration
         if (!sources.TrueForAll(source => source.IsReadable))
             throw new SettingsException(SettingFault.InOrder(faults, sources));
         var config = sources.Aggregate(Config.Empty, (earlier, source) => source.Config.WithFallback(earlier));
-        // What a value hides is told with that value.
-        var wrong = Wrong(config, sources).Where(fault => !Array.Exists(faults, told => told.Key.Length > 0 && fault.Key.StartsWith($"{told.Key}.", StringComparison.Ordinal)));
+        // What a value hides is told with that value, and what settings are together follows from each.
+        var wrong = Wrong(config, sources).Where(fault => !Array.Exists(faults, told =>
+            told.Key.Length > 0 && (fault.Key.StartsWith($"{told.Key}.", StringComparison.Ordinal) || told.Key.StartsWith($"{fault.Key}.", StringComparison.Ordinal))));
         return (config, SettingFault.InOrder([.. faults, .. wrong], sources), sources);
     }
 

@@ -317,7 +317,7 @@ public sealed class CheckConfigTests : IDisposable
     }
 
     [Theory]
-    [InlineData("a = 1\nregistry.ice.credential = hush, b = \\", "line 2: it is not HOCON: Unknown token '\\'.")]
+    [InlineData("a = 1\nregistry.ice.credential = hush, b = \\", "line 2: '\\' in the value of b. Put the text into quotes.")]
     [InlineData("\nregistry.admission.max-tubes = ${nowhere}", "line 2: it is not HOCON: Unresolved substitution: nowhere.")]
     [InlineData("a = 1\na = ${a}", "line 2: ${a} leads back to itself. Write the value instead.")]
     [InlineData("a { b = ${c} }\nc = x${a}", "line 2: ${a} leads back to itself. Write the value instead.")]
@@ -532,6 +532,19 @@ public sealed class CheckConfigTests : IDisposable
     [InlineData("a = 1]", "line 1: this ']' closes nothing: no '[' is open here. Take it out, or put in what it is to close.")]
     [InlineData("a = [*:22]", "line 1: '*' in a list. Put the text into quotes.")]
     [InlineData("a = [ { d = ${b} } ]", "line 1: '$' in a list. Put the text into quotes.")]
+    [InlineData("a = 1\nb = https://idp.example", "line 2: ':' in the value of b. Put the text into quotes.")]
+    [InlineData("a {\n b = https://idp.example/?x=y, c = 1\n}", "line 2: ':' in the value of a.b. Put the text into quotes.")]
+    [InlineData("a { b = https://idp.example }\nc = 1", "line 1: ':' in the value of a.b. Put the text into quotes.")]
+    [InlineData("a = 10.0.0.1:4053", "line 1: ':' in the value of a. Put the text into quotes.")]
+    [InlineData("a: db:5432", "line 1: ':' in the value of a. Put the text into quotes.")]
+    [InlineData("a =\n  db: 5432", "line 2: ':' in the value of a. Put the text into quotes.")]
+    [InlineData("a = x=y", "line 1: '=' in the value of a. Put the text into quotes.")]
+    [InlineData("a = *", "line 1: '*' in the value of a. Put the text into quotes.")]
+    [InlineData("a = \"x\":y", "line 1: ':' in the value of a. Put the text into quotes.")]
+    [InlineData("a : 1 b : 2", "line 1: a second ':' in a setting. Each setting stands on a line of its own, or between commas.")]
+    [InlineData("registry:\n  admission:\n    max-tubes: 5\n", "line 1: 'registry:' with lines below it that are indented more. Nesting is written with braces: registry { … }.")]
+    [InlineData("a {\n b:\n   c: 5\n d = 1\n}", "line 2: 'b:' with lines below it that are indented more. Nesting is written with braces: b { … }.")]
+    [InlineData("a : 1\nb { b: x, c :\n y+z, d : \"e:f\" }", null)]
     [InlineData("a = [1] b", "line 1: text beside a list or an object. Each setting stands on a line of its own, or between commas.")]
     [InlineData("a {\n b = \"c\" d = e }", "line 2: a second '=' in a setting. Each setting stands on a line of its own, or between commas.")]
     [InlineData("a = b\nc = $x", "line 2: '$' that begins no ${key}. Put it into quotes.")]
@@ -550,6 +563,47 @@ public sealed class CheckConfigTests : IDisposable
             (await RunAsync("check-config", "--config", ConfigFile).WaitAsync(TimeSpan.FromMinutes(1))).Error.ShouldContain($"{ConfigFile}, {expected}");
         else
             Akka.Configuration.ConfigurationFactory.ParseString(text).IsEmpty.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task What_stands_beside_a_value_without_its_quotes_is_checked_all_the_same()
+    {
+        await File.WriteAllTextAsync(ConfigFile, """
+            registry {
+              auth.jwt { issuer = https://idp.example/hush, audience = a, leys = k }
+              cluster.hostname = 10.0.0.1:4053
+              admission.max-tubes = 0
+            }
+            """);
+
+        var (code, _, error) = await RunAsync("check-config", "--config", ConfigFile);
+
+        code.ShouldBe((int)ExitCode.Usage);
+        error.ShouldNotContain("hush");
+        var lines = error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        lines.Length.ShouldBe(4, error);
+        lines[0].ShouldBe($"registry: {ConfigFile}, line 2: ':' in the value of registry.auth.jwt.issuer. Put the text into quotes.");
+        lines[1].ShouldContain("line 2: registry.auth.jwt.leys is not a setting");
+        lines[2].ShouldContain("line 3: ':' in the value of registry.cluster.hostname.");
+        lines[3].ShouldContain("line 4: registry.admission.max-tubes must be");
+    }
+
+    [Theory]
+    [InlineData("registry.targets.allow=10.0.0.0/8:22", """':' in the value of registry.targets.allow. Put the text into quotes, such as --set 'registry.targets.allow=["10.0.0.0/8:22"]'.""")]
+    [InlineData("registry.targets.allow=[10.0.0.0/8:22]", """':' in a list. Put the text into quotes, such as --set 'registry.targets.allow=["10.0.0.0/8:22"]'.""")]
+    [InlineData("registry.targets.allow=[10.0.0.0/8:22, db:1]", """such as --set 'registry.targets.allow=["…"]'.""")]
+    [InlineData("registry.cluster.seed-nodes = 127.0.0.1:4053", """such as --set 'registry.cluster.seed-nodes=["127.0.0.1:4053"]'.""")]
+    [InlineData("registry.cluster.hostname=10.0.0.1:4053", """such as --set 'registry.cluster.hostname="10.0.0.1:4053"'.""")]
+    [InlineData("registry.ice.credential=hush!", """such as --set 'registry.ice.credential="…"'.""")]
+    [InlineData("registry.telemetry.otlp-endpoint=http://user:hush@collector.example", """such as --set 'registry.telemetry.otlp-endpoint="…"'.""")]
+    [InlineData("registry.cluster { hostname=10.0.0.1:4053 }", "':' in the value of registry.cluster.hostname. Put the text into quotes.")]
+    public async Task An_assignment_without_quotes_is_shown_as_it_is_to_be_typed(string assignment, string expected)
+    {
+        var (code, _, error) = await RunAsync("check-config", "--set", assignment);
+
+        code.ShouldBe((int)ExitCode.Usage);
+        error.TrimEnd().ShouldEndWith(expected);
+        error.ShouldNotContain("hush");
     }
 
     private static string? Text(JsonElement element, string name) => element.TryGetProperty(name, out var value) ? value.GetString() : null;

@@ -8,6 +8,9 @@ internal sealed partial class SettingLines
     // What HOCON wants quotes for; in a list Akka's parser stays at it for ever.
     private static readonly SearchValues<char> NotPlain = SearchValues.Create("+`^?!@*&\\=:$");
 
+    // The same outside of lists, where a '+' is plain; '$' is looked at on its own.
+    private static readonly SearchValues<char> NotPlainAlone = SearchValues.Create("`^?!@*&\\=:");
+
     private static readonly SearchValues<char> KeyCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_");
 
     private enum Part
@@ -21,8 +24,9 @@ internal sealed partial class SettingLines
     // A list or an object that is open within a list, and the line where, before it is closed, a setting seems to begin.
     private readonly record struct Open(char Sign, int Line, int? Next = null);
 
-    private void ReadValue(string key)
+    private void ReadValue(string name, string key)
     {
+        var (at, outer, isColon) = (line, indentation, Current == ':');
         // Akka's parser takes the sign for a part of the key.
         if (Current == '+')
             Tell(line, "'+=' is not supported. Write the whole list.");
@@ -34,12 +38,18 @@ internal sealed partial class SettingLines
         while (!AtEnd && Current is not ('\n' or ',' or '}') && !IsComment)
         {
             isApart |= seen == Part.Text && char.IsWhiteSpace(Current);
-            if (Current == '=' && isApart)
-                Tell(line, "a second '=' in a setting. Each setting stands on a line of its own, or between commas.");
+            if (isColon && Current == ':' && line > at && indentation > outer && IsBeforeSpace)
+            {
+                Lose(at, $"'{name}:' with lines below it that are indented more. Nesting is written with braces: {name} {{ … }}.");
+                return;
+            }
+
+            if (isApart && (Current == '=' || isColon && Current == ':'))
+                Tell(line, $"a second '{Current}' in a setting. Each setting stands on a line of its own, or between commas.");
             if (Current == '[')
             {
                 seen = Structure(seen);
-                SkipList();
+                SkipList(key);
             }
             else if (Current == '{')
             {
@@ -50,9 +60,24 @@ internal sealed partial class SettingLines
             }
             else if (Current == ']')
                 LoseClosing();
+            else if (seen != Part.Structure && NotPlainAlone.Contains(Current))
+            {
+                Tell(new(line, $"'{Current}' in the value of {key}. Put the text into quotes.", key));
+                seen = Part.Text;
+                SkipWord();
+            }
             else
                 seen = SkipText(seen);
         }
+    }
+
+    private bool IsBeforeSpace => position + 1 >= text.Length || char.IsWhiteSpace(text[position + 1]);
+
+    // With the // of a URL, which begins a comment elsewhere.
+    private void SkipWord()
+    {
+        while (!AtEnd && !char.IsWhiteSpace(Current) && Current is not (',' or '}' or '"'))
+            Step();
     }
 
     private Part Structure(Part seen)
@@ -131,7 +156,7 @@ internal sealed partial class SettingLines
     }
 
     // Objects may be within it; their keys are nobody's settings.
-    private void SkipList()
+    private void SkipList(string key)
     {
         var open = new Stack<Open>();
         var (seen, told) = (Part.None, faults.Count);
@@ -168,7 +193,7 @@ internal sealed partial class SettingLines
             else
             {
                 if (NotPlain.Contains(Current))
-                    plain ??= new(line, $"'{Current}' in a list. Put the text into quotes.");
+                    plain ??= new(line, $"'{Current}' in a list. Put the text into quotes.", key);
                 if (Current == '=' && open.Peek() is { Next: null } list && line > list.Line)
                     open.Push(open.Pop() with { Next = line });
                 seen = SkipText(seen);
@@ -178,7 +203,7 @@ internal sealed partial class SettingLines
         if (open.TryPeek(out var left))
             LoseList(told, left, null);
         else if (plain is { } unquoted)
-            Tell(unquoted.Line, unquoted.Message);
+            Tell(unquoted);
     }
 
     // What was found in it is only what stands behind its end.

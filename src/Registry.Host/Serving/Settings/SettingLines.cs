@@ -10,7 +10,8 @@ internal readonly record struct SettingLine(string Key, int Line);
 /// <summary>What is wrong with a text.</summary>
 /// <param name="Line">The line, from 1.</param>
 /// <param name="Message">What is wrong there, and what to do.</param>
-internal readonly record struct TextFault(int Line, string Message);
+/// <param name="Unquoted">The setting whose value wants quotes; null where something else is wrong.</param>
+internal readonly record struct TextFault(int Line, string Message, string? Unquoted = null);
 
 /// <summary>
 /// Finds the lines that keys of a HOCON text stand on, which Akka's parser forgets, and what that parser passes over, breaks on or never ends at: it is to be given what is <see cref="Readable"/> only.
@@ -72,10 +73,12 @@ internal sealed partial class SettingLines
     }
 
     // Once for each setting: what else is wrong with it follows from that.
-    private void Tell(int at, string message)
+    private void Tell(int at, string message) => Tell(new TextFault(at, message));
+
+    private void Tell(TextFault fault)
     {
         if (!isWrong && !isLost)
-            faults.Add(new(at, message));
+            faults.Add(fault);
         isWrong = true;
     }
 
@@ -160,7 +163,7 @@ internal sealed partial class SettingLines
             found.Add(new(whole, at));
         SkipSpace();
         if (Current is '=' or ':' or '{' or '+')
-            ReadValue(whole);
+            ReadValue(key, whole);
         else
             Tell(at, key.StartsWith("include ", StringComparison.Ordinal) ? "include is not supported; put everything into one file." : "a key without a value. A setting is key = value, or key { … }.");
         if (isWrong && !isLost)

@@ -37,7 +37,7 @@ internal sealed partial class SettingSource
         try
         {
             var lines = SettingLines.Of(System.IO.File.ReadAllText(path));
-            SettingFault[] faults = [.. lines.Faults.Select(fault => new SettingFault("", fault.Message) { Source = path, Line = fault.Line })];
+            SettingFault[] faults = [.. lines.Faults.Select(fault => new SettingFault(fault.Unquoted is { } key && GatewayConfiguration.Keys.Contains(key) ? key : "", fault.Message) { Source = path, Line = fault.Line })];
             SettingFault? refused = null;
             var config = lines.Readable is { } text ? Parse(text, out refused) : null;
             // What the parser says of a text without the settings at fault may come of their absence.
@@ -84,14 +84,26 @@ internal sealed partial class SettingSource
     {
         if (assignment.IndexOf('=', StringComparison.Ordinal) is not (> 0 and var separator))
             throw CommandException.Usage($"--set {SettingReader.Quoted(assignment)} must be key=value, such as registry.admission.max-tubes=500.");
+        var (key, value) = (assignment[..separator].Trim(), assignment[(separator + 1)..].Trim());
         var text = $"{assignment[..separator]} = {assignment[(separator + 1)..]}";
         SettingFault? refused = null;
-        var config = SettingLines.Of(text).Faults is [var fault, ..] ? throw Refuse(fault.Message) : Parse(text, out refused) ?? throw Refuse(refused!.Message);
+        var config = SettingLines.Of(text).Faults is [var fault, ..] ? throw Refuse(fault.Unquoted == key && GatewayConfiguration.Keys.Contains(key) ? $"{fault.Message.TrimEnd('.')}, such as --set {Quoted(key, value)}." : fault.Message) : Parse(text, out refused) ?? throw Refuse(refused!.Message);
         return SecretSettings.FindIn(config) is { } secret
             ? throw CommandException.Usage($"--set {secret}: a secret has no place among arguments, which everybody on this machine can read. Put {secret} into a file that only the gateway's user can read, and give that with --config FILE.conf.")
             : new("--set", config);
 
         CommandException Refuse(string why) => CommandException.Usage($"--set {SettingReader.Quoted(assignment[..separator])}: {why}");
+    }
+
+    // As it is typed: the shell takes the outer quotes away.
+    private static string Quoted(string key, string value)
+    {
+        var isInBrackets = value is ['[', .., ']'];
+        var isList = isInBrackets || !GatewayConfiguration.Default.GetValue(key).IsString();
+        var text = isInBrackets ? value[1..^1].Trim() : value;
+        // Secrets are not repeated, and nobody can tell whether a comma parts two of them.
+        var shown = SecretSettings.IsSecret(key, text) || text.AsSpan().ContainsAny("@\"'\\") || isInBrackets && text.Contains(',', StringComparison.Ordinal) ? "…" : text;
+        return isList ? $"'{key}=[\"{shown}\"]'" : $"'{key}=\"{shown}\"'";
     }
 
     /// <summary>Options that stand for settings.</summary>
