@@ -81,8 +81,10 @@ internal static class GatewayConfiguration
         // Akka's own are Akka's business.
         foreach (var (key, _) in Values(source.Config).Where(setting => !setting.Key.StartsWith("akka.", StringComparison.Ordinal) && !Keys.Contains(setting.Key)))
         {
-            var nearest = NearestKey.Of(key, Keys);
-            var why = Keys.FirstOrDefault(each => each.StartsWith($"{key}.", StringComparison.Ordinal)) is { } within ? $"{key} is a section, not a setting: it holds settings such as {within}"
+            var option = OptionSettings.Of(key);
+            var nearest = option is null ? NearestKey.Of(key, Keys) : null;
+            var why = option is not null ? $"{key} is not a setting: that is the option {option}"
+                : Keys.FirstOrDefault(each => each.StartsWith($"{key}.", StringComparison.Ordinal)) is { } within ? $"{key} is a section, not a setting: it holds settings such as {within}"
                 : nearest is not null ? $"{key} is not a setting; the nearest is {nearest}"
                 : key.StartsWith("registry.", StringComparison.Ordinal) ? $"{key} is not a setting"
                 : $"{key} is not a setting: each begins with registry, or with akka where it is Akka's own";

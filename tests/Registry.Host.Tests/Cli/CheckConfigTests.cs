@@ -47,6 +47,22 @@ public sealed class CheckConfigTests : IDisposable
     }
 
     [Theory]
+    [InlineData("registry.webrtc.udp-port = 3478", "registry.webrtc.udp-port is not a setting: that is the option --udp-port of serve.")]
+    [InlineData("registry.udp-port = 3478", "registry.udp-port is not a setting: that is the option --udp-port of serve.")]
+    [InlineData("registry.http.port = 80", "registry.http.port is not a setting: that is the option --http of serve, such as --http http://127.0.0.1:8080.")]
+    [InlineData("registry.http.listen = any", "registry.http.listen is not a setting: that is the option --http of serve, ")]
+    [InlineData("registry.http { address = here }", "registry.http.address is not a setting: that is the option --http of serve, ")]
+    public async Task What_is_an_option_is_no_setting_and_says_which(string setting, string expected)
+    {
+        await File.WriteAllTextAsync(ConfigFile, setting);
+
+        (await RunAsync("check-config", "--config", ConfigFile)).Error.ShouldStartWith($"registry: {ConfigFile}, line 1: {expected}");
+        if (!setting.Contains('{', StringComparison.Ordinal))
+            (await RunAsync("check-config", "--set", setting)).Error.ShouldStartWith($"registry: --set: {expected}");
+        (await RunAsync("check-config", "--json", "--config", ConfigFile)).Output.ShouldNotContain("nearest");
+    }
+
+    [Theory]
     [InlineData("regisry.auth.keys = \"keys\"", "regisry.auth.keys is not a setting; the nearest is registry.auth.keys.")]
     [InlineData("Registry.admission.max-tubes = 5", "Registry.admission.max-tubes is not a setting; the nearest is registry.admission.max-tubes.")]
     [InlineData("targets.allow = [\"db:1\"]", "targets.allow is not a setting; the nearest is registry.targets.allow.")]

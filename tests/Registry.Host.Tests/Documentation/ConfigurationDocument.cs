@@ -19,7 +19,7 @@ internal sealed class ConfigurationDocument
                 REGISTRY_UPDATE_DOCS=1 dotnet test tests/Registry.Host.Tests --filter ConfigurationDocumentTests
 
             A setting is given in a file (`serve --config FILE.conf`, HOCON: `registry.admission.max-tubes = 500`, or the same nested in braces) or by `--set KEY=VALUE`, which wins and
-            takes no secrets. Every key begins with `registry`, or with `akka` where it is Akka's own, which nobody checks. An unknown key or a value that is out of range is an error that names it, its file and its line; `registry check-config` says so without starting anything. Durations are written `500ms`, `15s`, `5m`,
+            takes no secrets. Where the gateway listens for HTTP and its UDP port are no settings but options of `serve`: `--http` and `--udp-port`. Every key begins with `registry`, or with `akka` where it is Akka's own, which nobody checks. An unknown key or a value that is out of range is an error that names it, its file and its line; `registry check-config` says so without starting anything. Durations are written `500ms`, `15s`, `5m`,
             `1h`, `1d`, always with the unit; sizes `64 KiB`, `1 MiB`; `on` and `off` are yes and no. A relative path counts from the folder that the gateway is started in, not from the file that names it.
 
             """.ReplaceLineEndings("\n"));
