@@ -129,8 +129,12 @@ public sealed record AllowedTargets
         return isValid;
     }
 
+    /// <summary>What is wrong with the first network of a list whose host bits are set; null for none.</summary>
+    internal static string? HostBits(string hosts) => hosts.Split(',', StringSplitOptions.TrimEntries)
+        .Select(host => CidrNetwork.HostBits(host) is { } why ? $"{host} {why}" : null).FirstOrDefault(why => why is not null);
+
     private static bool IsHost(string host) =>
-        !host.Contains('%', StringComparison.Ordinal) && IPNetwork.TryParse(host, out _)
+        !host.Contains('%', StringComparison.Ordinal) && CidrNetwork.TryParse(host, out _)
         || TunnelSettings.IsHost(host) && !host.Contains('[', StringComparison.Ordinal)
         || host.StartsWith("*.", StringComparison.Ordinal) && Uri.CheckHostName(host[2..]) == UriHostNameType.Dns;
 

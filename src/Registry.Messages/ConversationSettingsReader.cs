@@ -94,7 +94,7 @@ public static class ConversationSettingsReader
         }
 
         if (!TryReadText(map, AllowedHostsKey, out var hosts) || hosts is not null && !AllowedTargets.TryParse(hosts, null, out _))
-            return Fail(out refusal, AllowedHostsKey, "must be a string with names, *.suffixes, IP addresses and CIDR networks, separated by commas");
+            return Fail(out refusal, AllowedHostsKey, $"must be a string with names, *.suffixes, IP addresses and CIDR networks, separated by commas{(hosts is not null && AllowedTargets.HostBits(hosts) is { } hostBits ? $": {hostBits}" : "")}");
         if (!TryReadText(map, AllowedPortsKey, out var ports) || ports is not null && !AllowedTargets.TryParse(null, ports, out _))
             return Fail(out refusal, AllowedPortsKey, "must be a string with ports from 1 to 65535, separated by commas");
         AllowedTargets? allowed = null;

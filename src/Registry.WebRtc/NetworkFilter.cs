@@ -43,8 +43,10 @@ public sealed class NetworkFilter
             ArgumentNullException.ThrowIfNull(text);
             if (IPAddress.TryParse(text, out var address))
                 return new(text, new IPNetwork(address, address.GetAddressBytes().Length * 8));
-            if (IPNetwork.TryParse(text, out var network))
+            if (CidrNetwork.TryParse(text, out var network))
                 return new(text, network);
+            if (CidrNetwork.HostBits(text) is { } hostBits)
+                throw new FormatException($"'{text}' {hostBits}.");
             if (text.Length == 0 || text.Contains('/', StringComparison.Ordinal))
                 throw new FormatException($"'{text}' is neither the name of an interface nor a network such as 10.0.0.0/8.");
             return new(text, null);

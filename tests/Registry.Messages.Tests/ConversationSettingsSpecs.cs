@@ -59,6 +59,7 @@ public sealed class ConversationSettingsSpecs
     [InlineData("""{"conversationType":"socks5","allowed_hosts":"a,,b"}""", "allowed_hosts", "names")]
     [InlineData("""{"conversationType":"tunnel","allowed_hosts":"10.0.0.1:80"}""", "allowed_hosts", "names")]
     [InlineData("""{"conversationType":"socks5","allowed_hosts":"*"}""", "allowed_hosts", "names")]
+    [InlineData("""{"conversationType":"socks5","allowed_hosts":"db, 10.0.0.1/24"}""", "allowed_hosts", ": 10.0.0.1/24 has host bits that are set: write 10.0.0.0/24 for the network, or 10.0.0.1/32 for that host alone")]
     [InlineData("""{"conversationType":"socks5","allowed_ports":443}""", "allowed_ports", "string")]
     [InlineData("""{"conversationType":"socks5","allowed_ports":"0"}""", "allowed_ports", "65535")]
     [InlineData("""{"conversationType":"socks5","allowed_ports":"22,http"}""", "allowed_ports", "65535")]

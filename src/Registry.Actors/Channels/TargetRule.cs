@@ -4,9 +4,11 @@ using System.Net;
 
 namespace Registry.Actors.Channels;
 
-/// <summary>One rule: <c>host-or-cidr:port[,port]</c>, port <c>*</c> for any, or <c>*</c> alone.</summary>
+/// <summary>One rule: <c>host-or-cidr:port[,port]</c>, where <c>*</c> is any host or any port and <c>*.suffix</c> the names below one, or <c>*</c> alone.</summary>
 internal sealed class TargetRule
 {
+    private const string Form = "Write host-or-cidr:port[,port], such as 10.0.0.0/8:22, *.example.com:* or *:443, or * alone.";
+
     private string? name;            // exact name, lower case
     private string? suffix;          // ".example.com" of "*.example.com"
     private IPNetwork? network;
@@ -21,6 +23,8 @@ internal sealed class TargetRule
         var rule = text.Trim();
         if (rule == "*")
             return new();
+        if (rule.IndexOf("://", StringComparison.Ordinal) is >= 0 and var scheme)
+            throw Malformed(text, $"a rule is host:port, without {SettingReader.Quoted(rule[..(scheme + 3)])}");
         var colon = rule.LastIndexOf(':');
         if (colon <= 0 || colon == rule.Length - 1)
             throw Malformed(text, "a port is missing");
@@ -60,7 +64,7 @@ internal sealed class TargetRule
         if (literal.Contains('%', StringComparison.Ordinal))
             throw Malformed(text, $"{SettingReader.Quoted(literal)} has a zone, and what needs one is never dialled");
         if (literal.Contains('/', StringComparison.Ordinal))
-            return IPNetwork.TryParse(literal, out var network) ? new() { network = Plain(network) } : throw Malformed(text, $"{SettingReader.Quoted(literal)} is not a network in CIDR form with its host bits zero");
+            return CidrNetwork.TryParse(literal, out var network) ? new() { network = Plain(network) } : throw Malformed(text, $"{SettingReader.Quoted(literal)} {CidrNetwork.HostBits(literal) ?? "is not a network in CIDR form"}");
         if (IPAddress.TryParse(literal, out var address))
         {
             var plain = TargetPolicy.Plain(address);
@@ -90,5 +94,5 @@ internal sealed class TargetRule
     }
 
     private static FormatException Malformed(string rule, string why) =>
-        new($"The target rule {SettingReader.Quoted(rule)} is malformed: {why}. Write host-or-cidr:port[,port], or * alone.");
+        new($"The target rule {SettingReader.Quoted(rule)} is malformed: {why}. {Form}");
 }

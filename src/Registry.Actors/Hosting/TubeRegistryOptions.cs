@@ -54,7 +54,7 @@ public sealed class TubeRegistryOptions
     /// </summary>
     public TimeProvider? TimeProvider { get; set; }
 
-    /// <summary>Targets that may be dialled, added to <c>registry.targets.allow</c>: <c>host-or-cidr:port[,port]</c>, port <c>*</c> for any, or <c>*</c> alone for every public or private address that is not loopback.</summary>
+    /// <summary>Targets that may be dialled, added to <c>registry.targets.allow</c>: <c>host-or-cidr:port[,port]</c>, where <c>*</c> is any host or any port and <c>*.suffix</c> the names below one, or <c>*</c> alone for every public or private address that is not loopback.</summary>
     public IList<string> AllowTargets { get; } = [];
 
     /// <summary>Code that serves conversations of the type <c>handler</c>, by the name that their settings give: 1 to 64 characters of <c>A-Z a-z 0-9 . _ -</c>.</summary>

@@ -32,7 +32,7 @@ internal static class ServeCommand
 
     private static readonly Option<string[]> Allow = new("--allow")
     {
-        Description = "Target that tubes may reach, as host-or-cidr:port[,port], port * = any, such as db.example:5432 or 10.0.0.0/8:22,443. May be repeated. Without a rule nothing is reachable.",
+        Description = "Target that tubes may reach, as host-or-cidr:port[,port], * = any host or port, such as db.example:5432, *.example.com:443 or 10.0.0.0/8:22,443. May be repeated. Without a rule nothing is reachable.",
         HelpName = "RULE",
     };
 

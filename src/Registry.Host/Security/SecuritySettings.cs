@@ -77,9 +77,9 @@ internal sealed record SecuritySettings
     private static IReadOnlyList<IPNetwork> ReadNetworks(SettingReader reader, string key) =>
     [
         .. reader.Texts(key).Select(text =>
-            IPNetwork.TryParse(text, out var network) ? network
+            CidrNetwork.TryParse(text, out var network) ? network
             : IPAddress.TryParse(text, out var address) ? new IPNetwork(address, 8 * address.GetAddressBytes().Length)
-            : throw SettingReader.Wrong($"registry.{key}", $"a list of addresses and networks such as \"10.0.0.0/8\"; {SettingReader.Quoted(text)} is neither", null)),
+            : throw SettingReader.Wrong($"registry.{key}", $"a list of addresses and networks such as \"10.0.0.0/8\"; {SettingReader.Quoted(text)} {CidrNetwork.HostBits(text) ?? "is neither"}", null)),
     ];
 
     private static JwtSettings? ReadJwt(SettingReader reader)

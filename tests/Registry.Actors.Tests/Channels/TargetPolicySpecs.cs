@@ -87,6 +87,20 @@ public sealed class TargetPolicySpecs
         policy.Judge(ProtocolType.Udp, address, IPAddress.Parse(address), port).ShouldBeNull();
     }
 
+    [Theory]
+    [InlineData("10.0.0.1/24:22", "'10.0.0.1/24' has host bits that are set: write 10.0.0.0/24 for the network, or 10.0.0.1/32 for that host alone.")]
+    [InlineData("[fd00::1/8]:443", "'fd00::1/8' has host bits that are set: write fd00::/8 for the network, or fd00::1/128 for that host alone.")]
+    [InlineData("10.0.0.0/33:22", "'10.0.0.0/33' is not a network in CIDR form.")]
+    [InlineData("http://db:80", "a rule is host:port, without 'http://'.")]
+    [InlineData("https://db/", "a rule is host:port, without 'https://'.")]
+    [InlineData("nonsense", "a port is missing. Write host-or-cidr:port[,port], such as 10.0.0.0/8:22, *.example.com:* or *:443, or * alone.")]
+    public void Why_a_rule_is_refused_says_what_may_be_meant(string rule, string why) =>
+        Should.Throw<FormatException>(() => TargetPolicy.Parse([rule])).Message.ShouldStartWith($"The target rule '{rule}' is malformed: {why}");
+
+    [Fact]
+    public void The_forms_that_a_refusal_names_are_taken() =>
+        TargetPolicy.Parse(["10.0.0.0/8:22", "10.0.0.1/32:22", "fd00::1/128:*", "*.example.com:*", "*:443", "*"]).Allows("a.example.com", IPAddress.Parse("192.0.2.1"), 443).ShouldBeTrue();
+
     [Fact]
     public void Rules_that_are_malformed_change_nothing()
     {

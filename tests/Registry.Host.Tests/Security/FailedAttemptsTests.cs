@@ -47,6 +47,7 @@ public sealed class FailedAttemptsTests
     }
 
     [Theory]
+    [InlineData("registry.http.trusted-proxies = [\"10.0.0.1/24\"]")]
     [InlineData("registry.http.trusted-proxies = [\"10.0.0.0/33\"]")]
     [InlineData("registry.http.trusted-proxies = [\"proxy.example\"]")]
     [InlineData("registry.http.trusted-proxies = \"10.0.0.0/8\"")]

@@ -104,6 +104,7 @@ public sealed class IceServerTests
 
     [Theory]
     [InlineData("")]
+    [InlineData("10.0.0.1/24")]
     [InlineData("10.0.0.0/33")]
     [InlineData("eth0/8")]
     public void A_wrong_network_is_refused_and_named(string text) =>
