@@ -40,7 +40,8 @@ internal static class CheckConfigCommand
         {
             var (options, faults) = ServeCommand.Check(result);
             var certificate = options?.Security is { Certificate: { } file, CertificateKey: { } key } && faults.Count == 0 ? new ServerCertificate(file, key) : null;
-            return (faults, faults.Count == 0 ? [.. ServeCommand.RemarksOn(options!, certificate), .. options!.HasRules ? Array.Empty<string>() : [ServeCommand.NoRule]] : []);
+            var keys = options?.Security.ApiKeysFile is { } keysFile && faults.Count == 0 ? new ApiKeys(keysFile) : null;
+            return (faults, faults.Count == 0 ? [.. ServeCommand.RemarksOn(options!, certificate, keys), .. options!.HasRules ? Array.Empty<string>() : [ServeCommand.NoRule]] : []);
         }
         catch (SettingsException e)
         {

@@ -136,8 +136,11 @@ internal static class ServeCommand
     /// <summary>What a gateway serves with all the same, though hardly as it was meant.</summary>
     /// <param name="options">Of the gateway.</param>
     /// <param name="certificate">What it shows, if any.</param>
-    public static IEnumerable<string> RemarksOn(GatewayOptions options, ServerCertificate? certificate)
+    /// <param name="keys">The keys of its file, if any.</param>
+    public static IEnumerable<string> RemarksOn(GatewayOptions options, ServerCertificate? certificate, ApiKeys? keys)
     {
+        if (keys is { Count: 0 } && options.Security.Jwt is null)
+            yield return $"registry.auth.keys holds no key: nobody can call. 'registry keys new … >> {options.Security.ApiKeysFile}' adds one.";
         if (certificate?.Remark is { } refused)
             yield return refused;
         if (options is { IsHttps: false, Security.Certificate: not null })
@@ -266,7 +269,7 @@ internal static class ServeCommand
             await output.WriteLineAsync("WARNING: --dev lets everyone who can reach this gateway connect to every port on this machine's loopback. Not for production.");
         if (options.WhyNotBeyondLoopback is { } why)
             await output.WriteLineAsync($"WARNING: other machines reach this gateway, and {why}. --insecure allows it.");
-        foreach (var remark in RemarksOn(options, gateway.Services.GetService<ServerCertificate>()))
+        foreach (var remark in RemarksOn(options, gateway.Services.GetService<ServerCertificate>(), gateway.Services.GetService<ApiKeys>()))
             await output.WriteLineAsync($"WARNING: {remark}");
         await output.WriteLineAsync($"Dashboard: {url}/");
         await output.WriteLineAsync($"Client:    registry forward -L 15432:{ExampleTarget(options, dev)} --gateway {url}{(options.Security.IsClosed ? " --key-file FILE" : "")}");

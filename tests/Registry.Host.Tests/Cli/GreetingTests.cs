@@ -1,5 +1,6 @@
 using System.Net;
 using Akka.Configuration;
+using Registry.Host.Cli;
 using Registry.Host.Security;
 using Registry.Host.Serving;
 using Registry.Host.Tests.EndToEnd;
@@ -15,12 +16,28 @@ public sealed class GreetingTests
     public async Task The_client_s_line_names_a_target_that_a_rule_allows_and_that_a_key_is_needed()
     {
         using var folder = new TemporaryFolder();
-        await File.WriteAllTextAsync(folder.File("keys"), "");
+        await File.WriteAllTextAsync(folder.File("keys"), ApiKeys.Create("ops", ["operator"], null).Line);
 
         var lines = await GreetingAsync(2, "--set", $"registry.auth.keys={folder.File("keys")}", "--allow", "10.0.0.0/8:22", "--allow", "db.example:5432");
 
         lines[0].ShouldStartWith("Dashboard: http://127.0.0.1:");
         lines[1].ShouldMatch(@"^Client: +registry forward -L 15432:db\.example:5432 --gateway http://127\.0\.0\.1:\d+ --key-file FILE$");
+    }
+
+    [Fact]
+    public async Task That_a_file_of_keys_holds_none_is_said_where_nothing_else_lets_anybody_in()
+    {
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder.File("keys"), "# nobody yet\n");
+        string[] keys = ["--set", $"registry.auth.keys={folder.File("keys")}"];
+        var remark = $"registry.auth.keys holds no key: nobody can call. 'registry keys new … >> {folder.File("keys")}' adds one.";
+
+        (await GreetingAsync(1, keys)).ShouldBe([$"WARNING: {remark}"]);
+        var (code, output, _) = await Commands.RunAsync(["check-config", .. keys]);
+        (code, output.Contains(remark, StringComparison.Ordinal)).ShouldBe(((int)ExitCode.Ok, true), output);
+        (await Commands.RunAsync(["check-config", .. keys, "--set", $"registry.auth.jwt {{ issuer = i, audience = a, metadata-url = \"https://idp.example/\" }}"])).Output.ShouldNotContain("holds no key");
+        await File.WriteAllTextAsync(folder.File("keys"), ApiKeys.Create("ops", ["operator"], null).Line);
+        (await Commands.RunAsync(["check-config", .. keys])).Output.ShouldNotContain("holds no key");
     }
 
     [Fact]
