@@ -78,7 +78,7 @@ internal static class NodeEndpoints
         catch (CommandException e)
         {
             log.LogError("An operator's call: nothing changed: {Why}", e.Message.ReplaceLineEndings(" "));
-            return new Problem(StatusCodes.Status409Conflict, ProblemCodes.InvalidConfiguration, $"Nothing changed: {e.Message.ReplaceLineEndings(" ")}") { Field = e is SettingsException { Faults: [{ Key: { Length: > 0 } key }, ..] } ? key : null };
+            return new Problem(StatusCodes.Status409Conflict, ProblemCodes.InvalidConfiguration, $"Nothing changed:{(e is SettingsException { Faults.Count: > 1 } ? "\n" : " ")}{e.Message.ReplaceLineEndings("\n")}") { Field = e is SettingsException { Faults: [{ Key: { Length: > 0 } key }, ..] } ? key : null };
         }
     }
 

@@ -16,7 +16,7 @@ internal static class ReloadCommand
         command.SetAction((result, _) => CommandLine.RunAsync(result, async cancellationToken =>
         {
             using var gateway = GatewayClient.Of(result);
-            var report = await gateway.ReloadAsync(cancellationToken);
+            var report = await ReloadAsync(gateway, cancellationToken);
             var output = result.InvocationConfiguration.Output;
             if (result.GetValue(SharedOptions.Json))
                 await output.WriteLineAsync(JsonSerializer.Serialize(report, ApiJson.Options));
@@ -26,5 +26,18 @@ internal static class ReloadCommand
             return ExitCode.Ok;
         }));
         return command;
+    }
+
+    // The refusal has a line for each fault.
+    private static async Task<ReloadedBody> ReloadAsync(GatewayClient gateway, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await gateway.ReloadAsync(cancellationToken);
+        }
+        catch (GatewayRefusedException e) when (e.Code == ProblemCodes.InvalidConfiguration)
+        {
+            throw new CommandException(e.ExitCode, e.Line.ReplaceLineEndings());
+        }
     }
 }

@@ -109,6 +109,22 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Each_fault_has_a_line_of_its_own()
+    {
+        await ConfigureAsync("registry.admission.max-tubes = 0\nregistry.warp = on");
+
+        var (code, _, error) = await RunAsync();
+
+        code.ShouldBe((int)ExitCode.Refused);
+        var lines = error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        lines.Length.ShouldBe(3, error);
+        lines[0].ShouldBe($"registry: The gateway {gateway.Url} refused: Nothing changed:");
+        lines[1].ShouldStartWith($"registry: {ConfigFile}, line 2: registry.admission.max-tubes must be");
+        lines[2].ShouldStartWith($"registry: {ConfigFile}, line 3: registry.warp is not a setting.");
+        lines[2].ShouldEndWith("(invalid_configuration)");
+    }
+
+    [Fact]
     public async Task Keys_are_read_again_and_a_wrong_line_leaves_them_and_all_else_as_they_were()
     {
         var (other, otherLine) = ApiKeys.Create("other", ["operator"], null);
