@@ -136,7 +136,7 @@ public sealed class AuditLogTests : IDisposable
 
             audit.IsAvailable.ShouldBeTrue();
             disk.Empty();
-            await Eventually.BecomesAsync(true, () => audit.Stores[0].IsWritable, "writable");
+            await Eventually.BecomesAsync(true, () => audit.Stores[0] is { IsWritable: true, Queued: 0 }, "writable, with room in the queue");
             audit.Write(Records.End(Records.Start("before")));
         }
 
