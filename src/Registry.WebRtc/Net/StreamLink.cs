@@ -15,7 +15,8 @@ internal sealed class StreamLink(Func<CancellationToken, Task<Stream>> connect, 
 {
     private const int QueueCapacity = 512;
 
-    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
+    // Long enough for a machine so busy that the sender has its turn seconds later: a peer that misses the goodbye learns of the end half a minute later.
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(5);
 
     private readonly Channel<DatagramRun> outgoing = Channel.CreateBounded<DatagramRun>(
         new BoundedChannelOptions(QueueCapacity) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
@@ -40,7 +41,7 @@ internal sealed class StreamLink(Func<CancellationToken, Task<Stream>> connect, 
             framed.Return();
     }
 
-    /// <summary>Closes the connection when what is queued has been sent, or after a second.</summary>
+    /// <summary>Closes the connection when what is queued has been sent, or after five seconds.</summary>
     public override void Dispose()
     {
         if (disposed)
